@@ -1,0 +1,4 @@
+//! Decides what one session needs now.
+
+pub mod action;
+pub mod model;

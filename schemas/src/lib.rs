@@ -1,0 +1,21 @@
+//! Every record and message that crosses a process boundary.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`ids`] | identifiers that parse, and the names derived from them |
+//! | [`session`] | the session service's rows, read tolerantly |
+//! | [`worker`] | our own row: phase, intent, progress, usage |
+//! | [`reason`] | why a session is as it is, and who is to blame |
+//! | [`message`] | what is posted to listeners and the speaker |
+//! | [`signaling`] | messages of a KVS signaling channel |
+//! | [`table`] | key and attribute names |
+//! | [`limits`] | AWS limits, each with its source |
+
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod reason;
+pub mod session;
+pub mod signaling;
+pub mod table;
+pub mod worker;

@@ -1,0 +1,26 @@
+//! AWS limits that the code respects, each with its source.
+
+use std::time::Duration;
+
+/// Transcribe ends a stream that gets no audio for so long (AWS SDK issue reports, still current in 2025).
+pub const TRANSCRIBE_IDLE: Duration = Duration::from_secs(15);
+/// Longest audio of one Transcribe AudioEvent (SDK documentation of `AudioEvent`).
+pub const TRANSCRIBE_EVENT_AUDIO: Duration = Duration::from_secs(1);
+/// Longest Transcribe stream (Transcribe FAQ).
+pub const TRANSCRIBE_STREAM: Duration = Duration::from_secs(4 * 3600);
+/// Least that one Transcribe request is billed for (Transcribe pricing).
+pub const TRANSCRIBE_LEAST_BILLED: Duration = Duration::from_secs(15);
+/// Longest text of one TranslateText call, UTF-8 bytes (Translate developer guide).
+pub const TRANSLATE_TEXT_BYTES: usize = 10_000;
+/// Largest message of a WebSocket API, bytes (API Gateway quotas).
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 128 * 1024;
+/// Longest life of a KVS signaling connection (KVS WebRTC quotas).
+pub const SIGNALING_CONNECTION: Duration = Duration::from_secs(3600);
+/// A KVS signaling connection without traffic is closed after so long (KVS WebRTC quotas).
+pub const SIGNALING_IDLE: Duration = Duration::from_secs(600);
+/// Largest payload of a signaling message, bytes (KVS WebRTC quotas).
+pub const SIGNALING_PAYLOAD_BYTES: usize = 10_000;
+/// Longest `clientToken` of RunTask, characters (ECS API reference).
+pub const RUN_TASK_TOKEN: usize = 64;
+/// Longest JSON of RunTask overrides, characters (ECS API reference).
+pub const RUN_TASK_OVERRIDES: usize = 8_192;

@@ -1,0 +1,164 @@
+//! What is posted to a listener's or the speaker's WebSocket. The listener app ignores types that it does not know,
+//! so new types are safe; fields of `transcription` may be added, never removed or renamed.
+
+use crate::ids::{Language, SessionId, Timestamp};
+use crate::reason::Cause;
+use crate::worker::Rung;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One message to one connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type")]
+pub enum Message {
+    /// A caption, partial or final.
+    #[serde(rename = "transcription")]
+    Transcription(Caption),
+    /// How something was said.
+    #[serde(rename = "emotion")]
+    Emotion(Emotion),
+    /// How much of the service is given now; sent when it changes.
+    #[serde(rename = "captionStatus")]
+    CaptionStatus(CaptionStatus),
+    /// The session is over.
+    #[serde(rename = "sessionEnded")]
+    SessionEnded(SessionEnded),
+}
+
+/// A caption in the listener's language.
+///
+/// A segment is shown first as partials, whose `revision` rises, and at last by exactly one final with the same
+/// `segmentId`. Finals carry a `cursor`: 1, 2, 3 … per language, without a gap; a partial carries the cursor that its
+/// final will have at the earliest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Caption {
+    /// The session.
+    pub session_id: SessionId,
+    /// The caption, in `language`.
+    pub text: String,
+    /// Whether this is the segment's last word.
+    pub is_final: bool,
+    /// The listener's language, two letters. When `degraded` is true, `text` is in `sourceLanguage` all the same.
+    pub language: Language,
+    /// When it was posted, epoch ms.
+    pub timestamp: Timestamp,
+    /// The segment that this caption shows.
+    pub segment_id: String,
+    /// Rises with each caption of the segment, from 1.
+    pub revision: u32,
+    /// Number of the final among the finals of this language.
+    pub cursor: u64,
+    /// The speaker's language.
+    pub source_language: Language,
+    /// What was said, in the speaker's language; absent when `language` is the speaker's.
+    pub source_text: Option<String>,
+    /// The first so many words of `text` will not change.
+    pub stable_words: u32,
+    /// Begin of the segment in media time, ms since the first audio.
+    pub start_ms: u64,
+    /// End of what this caption covers in media time, ms.
+    pub end_ms: u64,
+    /// From the last spoken word to the post, ms.
+    pub lag_ms: u64,
+    /// True when translation failed and the original is delivered instead.
+    pub degraded: bool,
+    /// True when the caption is older and sent to a listener who has just come.
+    pub catch_up: bool,
+}
+
+/// How loud the speaker is, in the product's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeLevel {
+    /// Above −10 dBFS.
+    Loud,
+    /// Above −20 dBFS.
+    Medium,
+    /// Above −30 dBFS.
+    Soft,
+    /// Below.
+    Whisper,
+}
+
+/// How fast the speaker is, in the product's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateClass {
+    /// Below 100 words per minute.
+    VerySlow,
+    /// Below 130.
+    Slow,
+    /// Below 160.
+    Medium,
+    /// Below 190.
+    Fast,
+    /// From 190 on.
+    VeryFast,
+}
+
+/// Loudness of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// The word.
+    pub level: VolumeLevel,
+    /// Root mean square of the speech, dB re full scale (a full-scale sine is −3 dBFS).
+    pub dbfs: f64,
+}
+
+/// Speaking rate of one segment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rate {
+    /// The word.
+    pub classification: RateClass,
+    /// Words per minute, from the word times of the transcript.
+    pub wpm: f64,
+}
+
+/// How a segment was said. Facts of the voice only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Emotion {
+    /// The session.
+    pub session_id: SessionId,
+    /// The segment that it speaks of.
+    pub segment_id: String,
+    /// When it was posted, epoch ms.
+    pub timestamp: Timestamp,
+    /// Begin in media time, ms.
+    pub start_ms: u64,
+    /// End in media time, ms.
+    pub end_ms: u64,
+    /// Loudness; absent when the segment holds no speech.
+    pub volume: Option<Volume>,
+    /// Rate; absent when the segment holds fewer than two words.
+    pub rate: Option<Rate>,
+}
+
+/// How much of the service is given now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaptionStatus {
+    /// The session.
+    pub session_id: SessionId,
+    /// The rung of the ladder.
+    pub rung: Rung,
+    /// One sentence for people.
+    pub message: String,
+    /// When it was posted, epoch ms.
+    pub timestamp: Timestamp,
+}
+
+/// The session is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionEnded {
+    /// The session.
+    pub session_id: SessionId,
+    /// Why.
+    pub reason: Cause,
+    /// When it was posted, epoch ms.
+    pub timestamp: Timestamp,
+}

@@ -1,0 +1,50 @@
+//! Key and attribute names of the tables, once.
+
+/// Attribute names of `SessionWorkers-{env}` that expressions name.
+pub mod workers {
+    /// Partition key: the session id.
+    pub const SESSION_ID: &str = "sessionId";
+    /// Sort key: [`CURRENT`], or [`history`] of a generation.
+    pub const RECORD: &str = "record";
+    /// Sort key of the one current row.
+    pub const CURRENT: &str = "current";
+    /// Global secondary index of the rows that are due: partition key [`OPEN`], sort key [`NEXT_LOOK_AT`]. A row
+    /// in a final phase lacks both and so leaves the index.
+    pub const BY_DUE: &str = "byDue";
+    /// Present, with [`OPEN_VALUE`], while the phase is not final.
+    pub const OPEN: &str = "open";
+    /// The one value of [`OPEN`].
+    pub const OPEN_VALUE: &str = "open";
+    /// When somebody must look again, epoch ms.
+    pub const NEXT_LOOK_AT: &str = "nextLookAt";
+    /// TTL attribute of history rows and of final rows, epoch s.
+    pub const TTL: &str = "ttl";
+    /// The controller's optimistic lock.
+    pub const REVISION: &str = "revision";
+    /// The fence of the worker's writes.
+    pub const GENERATION: &str = "generation";
+    /// The phase.
+    pub const PHASE: &str = "phase";
+
+    /// Sort key of the row that is kept of one generation.
+    #[must_use]
+    pub fn history(generation: crate::ids::Generation) -> String {
+        format!("generation#{:08}", generation.0)
+    }
+}
+
+/// Names in the Sessions table.
+pub mod sessions {
+    /// Partition key.
+    pub const SESSION_ID: &str = "sessionId";
+}
+
+/// Names in the Connections table.
+pub mod connections {
+    /// Partition key.
+    pub const CONNECTION_ID: &str = "connectionId";
+    /// Index of the listeners of a session.
+    pub const BY_SESSION: &str = "sessionId-targetLanguage-index";
+    /// Partition key of the index.
+    pub const SESSION_ID: &str = "sessionId";
+}

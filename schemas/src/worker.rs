@@ -1,0 +1,271 @@
+//! Our own row: one per session in `SessionWorkers-{env}`, and one kept per generation.
+//!
+//! Ownership: the controller writes `intent`, `task`, `restarts` and the phases Queued, Launching, Draining, Stopped,
+//! Failed; the worker of the current generation writes `worker` and the phases Joining, WaitingForSpeaker, Live,
+//! Paused, Stopped. Each write is conditional, so neither can undo the other's later word.
+
+use crate::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
+use crate::reason::Why;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a session's worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Wanted, but waiting for capacity or a backoff.
+    Queued,
+    /// The intent is written; the task is being started.
+    Launching,
+    /// The worker runs and joins the channel.
+    Joining,
+    /// Joined; no audio yet.
+    WaitingForSpeaker,
+    /// Audio flows.
+    Live,
+    /// The session is paused: the worker stays, nothing is transcribed.
+    Paused,
+    /// The worker was asked to end and flushes the last words.
+    Draining,
+    /// Ended as asked.
+    Stopped,
+    /// Ended by a fault that is not retried.
+    Failed,
+}
+
+impl Phase {
+    /// Whether nothing more happens in this run.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Stopped | Self::Failed => true,
+            Self::Queued
+            | Self::Launching
+            | Self::Joining
+            | Self::WaitingForSpeaker
+            | Self::Live
+            | Self::Paused
+            | Self::Draining => false,
+        }
+    }
+}
+
+/// What the controller wants of the worker; the worker reads it with every heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Desired {
+    /// Transcribe and deliver.
+    Run,
+    /// Stay connected, transcribe nothing.
+    Pause,
+    /// Flush the last words, tell the listeners, exit 0.
+    Stop,
+}
+
+/// What the controller decided, written before it acts. Every RunTask parameter is derived from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// What the worker shall do.
+    pub desired: Desired,
+    /// The signaling channel of this run; together with the session id it identifies the run.
+    pub channel_arn: Option<ChannelArn>,
+    /// The stream of this run, for sessions that are consumed by GetMedia.
+    pub stream_arn: Option<StreamArn>,
+    /// The speaker's language.
+    pub source_language: Language,
+    /// When the session ends at the latest.
+    pub expires_at: Timestamp,
+    /// When this generation was decided.
+    pub decided_at: Timestamp,
+}
+
+/// What ECS last said of the task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskFacts {
+    /// The task.
+    pub arn: TaskArn,
+    /// ECS `lastStatus`, as ECS spells it.
+    pub last_status: String,
+    /// When RunTask answered.
+    pub launched_at: Timestamp,
+    /// When ECS saw the container start.
+    pub started_at: Option<Timestamp>,
+    /// When the task was STOPPED.
+    pub stopped_at: Option<Timestamp>,
+    /// ECS `stopCode`.
+    pub stop_code: Option<String>,
+    /// ECS `stoppedReason`.
+    pub stopped_reason: Option<String>,
+    /// Exit code of the worker's container.
+    pub exit_code: Option<i32>,
+}
+
+/// Launches in a row that did not lead to a healthy worker.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Restarts {
+    /// How many, since the last healthy stretch.
+    pub consecutive: u32,
+    /// No launch before this.
+    pub not_before: Option<Timestamp>,
+    /// Why the last generation ended.
+    pub last: Option<Why>,
+}
+
+/// When each step of a start-up was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartUp {
+    /// The worker process began.
+    pub process_at: Option<Timestamp>,
+    /// The signaling channel was joined.
+    pub joined_at: Option<Timestamp>,
+    /// The first RTP packet came.
+    pub first_audio_at: Option<Timestamp>,
+    /// The first caption was posted.
+    pub first_caption_at: Option<Timestamp>,
+}
+
+/// When each stage last moved. Health is progress, not heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Last RTP packet.
+    pub rtp_at: Option<Timestamp>,
+    /// Last speech in the audio.
+    pub speech_at: Option<Timestamp>,
+    /// Last transcript event.
+    pub transcript_at: Option<Timestamp>,
+    /// Last translation.
+    pub translation_at: Option<Timestamp>,
+    /// Last post that a listener's connection accepted.
+    pub delivery_at: Option<Timestamp>,
+}
+
+/// State of the media path.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Media {
+    /// Type of the chosen local ICE candidate (`host`, `srflx`, `prflx`, `relay`).
+    pub candidate_type: Option<String>,
+    /// RTP packets received.
+    pub packets: u64,
+    /// RTP packets lost.
+    pub lost: u64,
+    /// Interarrival jitter, ms.
+    pub jitter_ms: f64,
+    /// Audio that had to be made up (concealed or silent), ms.
+    pub concealed_ms: u64,
+    /// Media time, ms since the first packet.
+    pub media_ms: u64,
+}
+
+/// One language that somebody listens to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LanguageStatus {
+    /// Listeners now.
+    pub listeners: u32,
+    /// Cursor of the last final caption; cursors begin at 1 and have no gap.
+    pub last_cursor: u64,
+    /// Median of spoken → posted over the last captions, ms.
+    pub lag_p50_ms: Option<u64>,
+    /// 95th percentile of the same, ms.
+    pub lag_p95_ms: Option<u64>,
+    /// Normalised erasure (Arivazhagan et al. 2020): words retracted per final word.
+    pub erasure: Option<f64>,
+}
+
+/// What the session has used, to be paid for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Audio sent to Transcribe, ms.
+    pub transcribed_ms: u64,
+    /// Streams opened at Transcribe (each costs 15 s at least).
+    pub transcribe_streams: u64,
+    /// Source characters sent to Translate.
+    pub translated_characters: u64,
+    /// Calls of TranslateText.
+    pub translations: u64,
+    /// Messages posted to connections.
+    pub posts: u64,
+    /// Posts that failed for good.
+    pub posts_failed: u64,
+}
+
+/// How much of the service the listeners get now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Rung {
+    /// Partials and finals, translated.
+    #[default]
+    Full,
+    /// Finals only.
+    FinalsOnly,
+    /// The original without translation.
+    OriginalOnly,
+    /// No captions for now.
+    Paused,
+}
+
+/// The worker's own section of the row, written whole with every heartbeat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerStatus {
+    /// Version of the worker binary.
+    pub version: String,
+    /// The task that the worker runs in, when ECS tells it.
+    pub task_arn: Option<TaskArn>,
+    /// When this section was written.
+    pub heartbeat_at: Timestamp,
+    /// The start-up.
+    pub start_up: StartUp,
+    /// The stages.
+    pub progress: Progress,
+    /// The media path.
+    pub media: Media,
+    /// Per language that somebody listens to.
+    pub languages: BTreeMap<Language, LanguageStatus>,
+    /// What was used.
+    pub usage: Usage,
+    /// How much of the service is given.
+    pub rung: Rung,
+    /// Processor time of the process so far, ms.
+    pub cpu_ms: u64,
+    /// Highest resident memory of the process, bytes.
+    pub peak_memory_bytes: u64,
+}
+
+/// The row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerRow {
+    /// The session.
+    pub session_id: SessionId,
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Rises with each of the controller's writes: its optimistic lock.
+    pub revision: u64,
+    /// The launch that this row speaks of.
+    pub generation: Generation,
+    /// Where the session is.
+    pub phase: Phase,
+    /// Since when.
+    pub phase_since: Timestamp,
+    /// Why.
+    pub why: Why,
+    /// When somebody must look again; absent in a final phase.
+    pub next_look_at: Option<Timestamp>,
+    /// What the controller decided; absent when the row could never be served.
+    pub intent: Option<Intent>,
+    /// What ECS said.
+    pub task: Option<TaskFacts>,
+    /// Launches in a row that failed.
+    #[serde(default)]
+    pub restarts: Restarts,
+    /// What the worker says.
+    pub worker: Option<WorkerStatus>,
+}
