@@ -1,0 +1,231 @@
+//! What a worker is told at its start, and the numbers that its decisions use.
+
+use schemas::ids::{Generation, SessionId, TaskArn};
+
+/// Which unfinished captions are translated. In the speaker's own language partials always pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PartialPolicy {
+    /// None.
+    Finals,
+    /// A clause, once its words are stable and a punctuation mark closes it.
+    Clauses,
+    /// Whenever the stable text has grown, at [`Timing::translate_gap_ms`] at the most often.
+    #[default]
+    Live,
+}
+
+/// Whether captions come with facts of the voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EmotionMode {
+    /// None.
+    Off,
+    /// Volume and speaking rate per final segment.
+    #[default]
+    Acoustic,
+}
+
+/// When a transcription stream is paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ListenPolicy {
+    /// While at least one listener is there.
+    #[default]
+    WhenHeard,
+    /// Always.
+    Always,
+}
+
+/// Why a setting is not one of those that exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownSetting {
+    /// The text that was found.
+    pub text: String,
+    /// The texts that are allowed.
+    pub allowed: &'static str,
+}
+
+impl std::fmt::Display for UnknownSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} is not a setting: use one of {}", self.text, self.allowed)
+    }
+}
+impl std::error::Error for UnknownSetting {}
+
+impl std::str::FromStr for PartialPolicy {
+    type Err = UnknownSetting;
+    fn from_str(text: &str) -> Result<Self, UnknownSetting> {
+        match text {
+            "finals" => Ok(Self::Finals),
+            "clauses" => Ok(Self::Clauses),
+            "live" => Ok(Self::Live),
+            other => Err(UnknownSetting { text: other.into(), allowed: "finals, clauses, live" }),
+        }
+    }
+}
+
+impl std::str::FromStr for EmotionMode {
+    type Err = UnknownSetting;
+    fn from_str(text: &str) -> Result<Self, UnknownSetting> {
+        match text {
+            "off" => Ok(Self::Off),
+            "acoustic" => Ok(Self::Acoustic),
+            other => Err(UnknownSetting { text: other.into(), allowed: "off, acoustic" }),
+        }
+    }
+}
+
+/// Spans of time, all in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// Audio in one event to Transcribe; 50 to 200 is advised (Transcribe developer guide).
+    pub chunk_ms: u64,
+    /// Between two writes of our row.
+    pub heartbeat_ms: u64,
+    /// Between two reads of the listeners.
+    pub audience_ms: u64,
+    /// A lease that is not confirmed for so long is lost.
+    pub lease_ms: u64,
+    /// Before an unanswered offer is sent again; rises to [`Timing::offer_retry_max_ms`].
+    pub offer_retry_ms: u64,
+    /// Longest span between two offers.
+    pub offer_retry_max_ms: u64,
+    /// After so long an unanswered peer is replaced: its relay credentials live five minutes (KVS quotas).
+    pub peer_fresh_ms: u64,
+    /// So long without RTP means that the speaker is gone or somewhere else: a fresh peer is offered.
+    pub stall_ms: u64,
+    /// A connection that is answered must be up, and carry audio, within so long.
+    pub connect_ms: u64,
+    /// Signaling is renewed before its hour is over (KVS quotas).
+    pub signaling_renew_ms: u64,
+    /// A session whose speaker never comes ends after so long.
+    pub speaker_never_ms: u64,
+    /// A session whose speaker went away ends after so long.
+    pub speaker_gone_ms: u64,
+    /// The same while the session is paused.
+    pub speaker_gone_paused_ms: u64,
+    /// Without audio for so long, silence is sent to keep the stream and to close the last segment.
+    pub keepalive_after_ms: u64,
+    /// Without audio for so long, the stream is closed; it is reopened with the first packet.
+    pub idle_close_ms: u64,
+    /// Audio that is kept to be replayed to the next stream.
+    pub ring_ms: u64,
+    /// Audio before the first listener that is transcribed all the same, so that they do not begin in mid-sentence.
+    pub preroll_ms: u64,
+    /// A stream is renewed at the next silence after so long: Transcribe ends it at 4 h.
+    pub rotate_after_ms: u64,
+    /// A stream that did not open, or does not end, within so long is dropped.
+    pub stream_patience_ms: u64,
+    /// Least span between two partials of a segment: 5 per second (product rule).
+    pub partial_gap_ms: u64,
+    /// Least span between two translations of partials, per language.
+    pub translate_gap_ms: u64,
+    /// An unfinished segment that does not move for so long becomes final (product rule: 15 s).
+    pub segment_stale_ms: u64,
+    /// One translation attempt.
+    pub translate_patience_ms: u64,
+    /// A listener may be missing from the index for so long without being forgotten.
+    pub listener_grace_ms: u64,
+    /// A connection younger than this may answer 410 before it is ready.
+    pub connection_young_ms: u64,
+    /// A post without outcome is given up after so long.
+    pub post_patience_ms: u64,
+    /// At a stop: for the last results and translations.
+    pub flush_ms: u64,
+    /// At a stop: for the last posts, after the flush.
+    pub farewell_ms: u64,
+    /// At a stop: for the last write.
+    pub last_write_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        const SECOND: u64 = 1_000;
+        const MINUTE: u64 = 60_000;
+        Self {
+            chunk_ms: 100,
+            heartbeat_ms: 2 * SECOND,
+            audience_ms: 2 * SECOND,
+            lease_ms: 30 * SECOND,
+            offer_retry_ms: 3 * SECOND,
+            offer_retry_max_ms: 10 * SECOND,
+            peer_fresh_ms: 4 * MINUTE,
+            stall_ms: 2 * SECOND,
+            connect_ms: 15 * SECOND,
+            signaling_renew_ms: 55 * MINUTE,
+            speaker_never_ms: 10 * MINUTE,
+            speaker_gone_ms: 5 * MINUTE,
+            speaker_gone_paused_ms: 30 * MINUTE,
+            keepalive_after_ms: 500,
+            idle_close_ms: 30 * SECOND,
+            ring_ms: 30 * SECOND,
+            preroll_ms: 3 * SECOND,
+            rotate_after_ms: 225 * MINUTE,
+            stream_patience_ms: 10 * SECOND,
+            partial_gap_ms: 200,
+            translate_gap_ms: 700,
+            segment_stale_ms: 15 * SECOND,
+            translate_patience_ms: 2_500,
+            listener_grace_ms: 5 * SECOND,
+            connection_young_ms: 10 * SECOND,
+            post_patience_ms: 30 * SECOND,
+            flush_ms: 6 * SECOND,
+            farewell_ms: 2 * SECOND,
+            last_write_ms: 3 * SECOND,
+        }
+    }
+}
+
+/// What the engine is told at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// The session.
+    pub session: SessionId,
+    /// The launch that this worker is.
+    pub generation: Generation,
+    /// Version of the binary, for the row.
+    pub version: String,
+    /// The task that it runs in, when ECS tells it.
+    pub task_arn: Option<TaskArn>,
+    /// Which partials are translated.
+    pub partials: PartialPolicy,
+    /// Whether facts of the voice are posted.
+    pub emotion: EmotionMode,
+    /// When a stream is paid for.
+    pub listen: ListenPolicy,
+    /// Posts in flight at once, at most (product rule: 100).
+    pub posts_in_flight: usize,
+    /// Finals that a listener who has just come gets at once.
+    pub catch_up_finals: usize,
+    /// Spans of time.
+    pub timing: Timing,
+}
+
+impl EngineConfig {
+    /// The defaults for this session and launch.
+    #[must_use]
+    pub fn new(session: SessionId, generation: Generation, version: impl Into<String>) -> Self {
+        Self {
+            session,
+            generation,
+            version: version.into(),
+            task_arn: None,
+            partials: PartialPolicy::default(),
+            emotion: EmotionMode::default(),
+            listen: ListenPolicy::default(),
+            posts_in_flight: 100,
+            catch_up_finals: 2,
+            timing: Timing::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_named_with_those_that_do() {
+        let error = "fast".parse::<PartialPolicy>().unwrap_err();
+        assert_eq!(error.to_string(), "\"fast\" is not a setting: use one of finals, clauses, live");
+        assert_eq!("acoustic".parse(), Ok(EmotionMode::Acoustic));
+    }
+}
