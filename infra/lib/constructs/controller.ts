@@ -1,0 +1,234 @@
+// The controller: a function that every event wakes. Events that cannot be delivered end in one queue, and the schedule alone suffices
+// to converge, so a lost event costs a minute.
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { AnyPrincipal, Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, CfnEventInvokeConfig, EventSourceMapping, Function, Runtime, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Config } from '../config.ts';
+import { controllerCode } from '../controller-code.ts';
+import { allow } from '../iam.ts';
+import { CONTAINER, clusterName, ecsArn, foreign, logGroupName, tableArn, workerFamily } from '../names.ts';
+import type { Network } from './network.ts';
+import type { State } from './state.ts';
+import type { WorkerFleet } from './worker-fleet.ts';
+
+/** After this an undelivered event says nothing that the schedule has not noticed. */
+const STALE = Duration.hours(1);
+
+export interface ControllerProps {
+  readonly config: Config;
+  readonly network: Network;
+  readonly state: State;
+  readonly fleet: WorkerFleet;
+  /** Root of the repository. */
+  readonly workspace: string;
+}
+
+export class Controller extends Construct {
+  readonly function: Function;
+  readonly undelivered: Queue;
+  private readonly role: Role;
+
+  constructor(scope: Construct, id: string, private readonly props: ControllerProps) {
+    super(scope, id);
+    this.undelivered = this.deadLetterQueue();
+    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    this.function = this.define();
+    this.onSessions();
+    this.onTaskChange();
+    this.onSchedule();
+    this.keepFailedEvents();
+    this.allowRows();
+    this.allowTasks();
+  }
+
+  private define(): Function {
+    const { config, network, state, fleet, workspace } = this.props;
+    const logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: logGroupName(config, 'controller'),
+      retention: config.logRetentionDays,
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    allow(this.role, {
+      sid: 'WriteControllerLogs',
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [logGroup.logGroupArn],
+      wildcard: 'The ARN of a log group ends in :* for its streams.',
+    });
+    return new Function(this, 'Function', {
+      functionName: `session-controller-${config.environment}`,
+      description: 'Starts, watches and stops the worker of each session',
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: config.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
+      handler: 'bootstrap',
+      code: controllerCode(this, config, workspace),
+      memorySize: 256,
+      timeout: Duration.minutes(1),
+      role: this.role,
+      logGroup,
+      environment: {
+        SESSIONS_TABLE: config.sessionsTable,
+        WORKERS_TABLE: state.table.tableName,
+        CLUSTER: clusterName(config),
+        TASK_DEFINITION: fleet.taskDefinition.taskDefinitionArn,
+        CONTAINER,
+        SUBNETS: network.subnetIds.join(','),
+        SECURITY_GROUPS: network.workers.securityGroupId,
+        ASSIGN_PUBLIC_IP: 'ENABLED',
+        LOG_LEVEL: config.logLevel,
+      },
+    });
+  }
+
+  private deadLetterQueue(): Queue {
+    const queue = new Queue(this, 'Undelivered', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      retentionPeriod: Duration.days(14),
+    });
+    queue.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'OnlyOverTls',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['sqs:*'],
+        resources: [queue.queueArn],
+        conditions: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+    );
+    Validations.of(queue).acknowledge({ id: 'AwsSolutions-SQS3', reason: 'This queue is the dead-letter queue.' });
+    return queue;
+  }
+
+  /** Their stream: every change of a session row. */
+  private onSessions(): void {
+    const arn = foreign(this, this.props.config.sessionsStreamArn);
+    new EventSourceMapping(this, 'Sessions', {
+      target: this.function,
+      eventSourceArn: arn,
+      // LATEST loses what happens while a mapping is created or changed.
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      batchSize: 100,
+      bisectBatchOnError: true,
+      reportBatchItemFailures: true,
+      // Without bounds one record that cannot be handled blocks its shard for a day.
+      retryAttempts: 5,
+      maxRecordAge: STALE,
+      onFailure: { bind: () => ({ destination: this.undelivered.queueArn }) },
+    });
+    allow(this.role, {
+      sid: 'ReadSessionsStream',
+      actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+      resources: [arn],
+    });
+    allow(this.role, {
+      sid: 'FindSessionsStream',
+      actions: ['dynamodb:ListStreams'],
+      resources: ['*'],
+      wildcard: 'Lambda lists streams before it reads one: AWS defines no resource for it.',
+    });
+  }
+
+  /** Tasks of ours that started or stopped. */
+  private onTaskChange(): void {
+    const { config, fleet } = this.props;
+    const rule = new Rule(this, 'TaskChange', {
+      description: 'A session worker started or stopped',
+      eventPattern: {
+        source: ['aws.ecs'],
+        detailType: ['ECS Task State Change'],
+        detail: {
+          clusterArn: [fleet.cluster.clusterArn],
+          group: [`family:${workerFamily(config)}`],
+          lastStatus: ['RUNNING', 'STOPPED'],
+        },
+      },
+    });
+    rule.addTarget(new LambdaFunction(this.function, { deadLetterQueue: this.undelivered, maxEventAge: STALE }));
+  }
+
+  /** The look that needs no event. A late tick is worthless, since the next one sees the same. */
+  private onSchedule(): void {
+    const rule = new Rule(this, 'EveryMinute', {
+      description: 'Look at every session that is due',
+      schedule: Schedule.rate(Duration.minutes(1)),
+    });
+    rule.addTarget(
+      new LambdaFunction(this.function, {
+        deadLetterQueue: this.undelivered,
+        maxEventAge: Duration.minutes(2),
+        retryAttempts: 0,
+      }),
+    );
+  }
+
+  /** Events are delivered to Lambda at once and handled later: what fails there needs a queue of its own. */
+  private keepFailedEvents(): void {
+    new CfnEventInvokeConfig(this, 'Failed', {
+      functionName: this.function.functionName,
+      qualifier: '$LATEST',
+      maximumRetryAttempts: 1,
+      maximumEventAgeInSeconds: STALE.toSeconds(),
+      destinationConfig: { onFailure: { destination: this.undelivered.queueArn } },
+    });
+    allow(this.role, { sid: 'KeepUndelivered', actions: ['sqs:SendMessage'], resources: [this.undelivered.queueArn] });
+  }
+
+  private allowRows(): void {
+    const { config, state } = this.props;
+    allow(this.role, {
+      sid: 'ReadSessions',
+      actions: ['dynamodb:GetItem', 'dynamodb:Scan'],
+      resources: [tableArn(this, config.sessionsTable)],
+    });
+    allow(this.role, {
+      sid: 'KeepRows',
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+      resources: [state.table.tableArn],
+    });
+    allow(this.role, { sid: 'FindDueRows', actions: ['dynamodb:Query'], resources: [state.dueIndexArn] });
+  }
+
+  private allowTasks(): void {
+    const { config, fleet } = this.props;
+    const onOurCluster = { ArnEquals: { 'ecs:cluster': fleet.cluster.clusterArn } };
+    const tasks = ecsArn(this, 'task', `${clusterName(config)}/*`);
+    allow(this.role, {
+      sid: 'StartWorkers',
+      actions: ['ecs:RunTask'],
+      resources: [ecsArn(this, 'task-definition', `${workerFamily(config)}:*`)],
+      conditions: onOurCluster,
+      wildcard: 'Each deployment makes a new revision of our one family.',
+    });
+    allow(this.role, {
+      sid: 'WatchAndStopWorkers',
+      actions: ['ecs:DescribeTasks', 'ecs:StopTask'],
+      resources: [tasks],
+      conditions: onOurCluster,
+      wildcard: 'Task ids exist only once a worker runs; the cluster holds nothing else.',
+    });
+    allow(this.role, {
+      sid: 'FindWorkers',
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      conditions: onOurCluster,
+      wildcard: 'ListTasks is granted on container instances, which Fargate does not have; the condition keeps it to our cluster.',
+    });
+    allow(this.role, {
+      sid: 'TagNewWorkers',
+      actions: ['ecs:TagResource'],
+      resources: [tasks],
+      conditions: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
+      wildcard: 'Tags are given while the task gets its id.',
+    });
+    allow(this.role, {
+      sid: 'GiveWorkersTheirRoles',
+      actions: ['iam:PassRole'],
+      resources: [fleet.taskRole.roleArn, fleet.executionRole.roleArn],
+      conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    });
+  }
+}

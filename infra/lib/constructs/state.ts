@@ -1,0 +1,38 @@
+// What we remember: one row per session and one kept row per past launch. Names are those of the crate `schemas` (table.rs).
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { Config } from '../config.ts';
+
+/** The index of rows that somebody must look at again. */
+export const BY_DUE = 'byDue';
+
+export class State extends Construct {
+  readonly table: Table;
+
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id);
+    this.table = new Table(this, 'Table', {
+      tableName: `SessionWorkers-${config.environment}`,
+      partitionKey: { name: 'sessionId', type: AttributeType.STRING },
+      sortKey: { name: 'record', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.DEFAULT,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute: 'ttl',
+      deletionProtection: config.retain,
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.table.addGlobalSecondaryIndex({
+      indexName: BY_DUE,
+      partitionKey: { name: 'open', type: AttributeType.STRING },
+      sortKey: { name: 'nextLookAt', type: AttributeType.NUMBER },
+      projectionType: ProjectionType.ALL,
+    });
+  }
+
+  /** The ARN of the index of due rows. */
+  get dueIndexArn(): string {
+    return `${this.table.tableArn}/index/${BY_DUE}`;
+  }
+}
