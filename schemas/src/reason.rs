@@ -58,6 +58,8 @@ pub enum Cause {
     LaunchRefused,
     /// The task did not start its worker in time.
     LaunchTimedOut,
+    /// ECS could not bring the worker's container up (image, network, role, host).
+    TaskFailedToStart,
     /// The worker process ended by itself with an error.
     WorkerCrashed,
     /// The task's host or Spot capacity was taken away.
@@ -93,6 +95,7 @@ impl Cause {
             Self::MaxDuration
             | Self::LaunchRefused
             | Self::LaunchTimedOut
+            | Self::TaskFailedToStart
             | Self::WorkerCrashed
             | Self::HeartbeatLost
             | Self::LeaseLost
@@ -109,6 +112,7 @@ impl Cause {
             Self::NoCapacity
             | Self::Throttled
             | Self::LaunchTimedOut
+            | Self::TaskFailedToStart
             | Self::WorkerCrashed
             | Self::TaskInterrupted
             | Self::HeartbeatLost

@@ -45,7 +45,7 @@ pub struct SessionRow {
 pub enum SessionRecord {
     /// A session that we can serve.
     Session(SessionRow),
-    /// Not ours to serve: a ghost row, or a legacy row without a channel.
+    /// Not ours to serve: a ghost row, a legacy row without a channel, or a row that has a fault but wants nothing.
     Ignored {
         /// Why, for the log.
         why: String,
@@ -58,6 +58,8 @@ pub enum SessionRecord {
         why: String,
         /// True when it is the language, false when a field is malformed.
         language: bool,
+        /// When the session ends at the latest, when that can be read: nobody is told of a fault in a row that is over.
+        expires_at: Option<Timestamp>,
     },
 }
 
@@ -77,7 +79,15 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
         return SessionRecord::Ignored { why: "the row has no status".into() };
     };
     let run = channel.or(stream).unwrap_or_default().to_owned();
-    let unservable = |why: String, language: bool| SessionRecord::Unservable { run: run.clone(), why, language };
+    let is_active = row.get("isActive").and_then(read_bool);
+    let expires_at = row.get("expiresAt").and_then(read_number).map(to_timestamp);
+    let unservable = |why: String, language: bool| {
+        if matches!(status, "active" | "paused") && is_active != Some(false) {
+            SessionRecord::Unservable { run: run.clone(), why, language, expires_at }
+        } else {
+            SessionRecord::Ignored { why: format!("status is {status}, and {why}") }
+        }
+    };
     let session_id = match SessionId::try_new(text("sessionId").unwrap_or_default()) {
         Ok(id) => id,
         Err(e) => return unservable(e.to_string(), false),
@@ -94,7 +104,7 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
         Ok(language) => language,
         Err(why) => return unservable(why, true),
     };
-    let Some(expires_at) = row.get("expiresAt").and_then(read_number).map(to_timestamp) else {
+    let Some(expires_at) = expires_at else {
         return unservable("expiresAt is missing or not a number".into(), false);
     };
     SessionRecord::Session(SessionRow {
@@ -107,7 +117,7 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
             "ended" => Status::Ended,
             other => Status::Other(other.to_owned()),
         },
-        is_active: row.get("isActive").and_then(read_bool),
+        is_active,
         source_language,
         created_at: row.get("createdAt").and_then(read_number).map(to_timestamp),
         expires_at,

@@ -1,0 +1,111 @@
+//! A row in a final phase: it stays as it is, until the session row speaks of a new run.
+
+use crate::action::{Action, Plan, RowWrite};
+use crate::launch;
+use crate::model::{Policy, View, status_is_stopped};
+use crate::run_rule::{Run, Wish, intent_key};
+use schemas::ids::Timestamp;
+use schemas::reason::{Blame, Cause, Why};
+use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
+
+/// What a session needs whose row is `Stopped` or `Failed`.
+#[must_use]
+pub fn decide(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+    let reopened = match wish {
+        Wish::Serve(run) => run.desired == Desired::Run && reopens(row, run),
+        Wish::Refuse { run, why } => refusal_is_new(row, run, why),
+        Wish::Stop(_) => false,
+    };
+    if let Some(plan) = wait_for_the_old_task(view, row, policy, now) {
+        return plan;
+    }
+    match wish {
+        Wish::Serve(run) if reopened => launch::begin(view, Some(row), run, Restarts::default(), policy, now),
+        Wish::Refuse { why, .. } if reopened => refuse(view, why),
+        Wish::Serve(_) | Wish::Refuse { .. } | Wish::Stop(_) => Plan::rest(None),
+    }
+}
+
+/// A session that cannot be served: one Failed row with one reason, and no launch.
+#[must_use]
+pub fn refuse(view: &View, why: &Why) -> Plan {
+    let old = view.worker.as_ref().filter(|row| row.intent.is_some());
+    let write = RowWrite {
+        generation: view.next_generation(),
+        transition: None,
+        intent: None,
+        task: None,
+        restarts: Restarts::default(),
+        next_look_at: None,
+        archive: old.cloned().map(Box::new),
+    };
+    Plan::write(write.to(Phase::Failed, why.clone()))
+}
+
+/// Whether the wish is a new run, or the old one wanted again after the session row itself had ended it. A run that the
+/// speaker or a fault ended stays ended.
+#[must_use]
+pub fn reopens(row: &WorkerRow, run: &Run) -> bool {
+    if !run.is_run_of(row.intent.as_ref()) || row.why.blame == Blame::Row {
+        return true;
+    }
+    match row.why.cause {
+        Cause::SessionEnded
+        | Cause::SessionInactive
+        | Cause::SessionDeleted
+        | Cause::SessionExpired
+        | Cause::SessionReplaced
+        | Cause::SessionPaused
+        | Cause::SessionActive => true,
+        Cause::OperatorStop
+        | Cause::SpeakerGone
+        | Cause::SpeakerNeverCame
+        | Cause::MaxDuration
+        | Cause::UnsupportedLanguage
+        | Cause::MalformedRow
+        | Cause::NoCapacity
+        | Cause::Throttled
+        | Cause::LaunchRefused
+        | Cause::LaunchTimedOut
+        | Cause::TaskFailedToStart
+        | Cause::WorkerCrashed
+        | Cause::TaskInterrupted
+        | Cause::HeartbeatLost
+        | Cause::LeaseLost
+        | Cause::DrainTimedOut
+        | Cause::RestartBudgetSpent
+        | Cause::Unknown => false,
+    }
+}
+
+/// Whether this refusal is not yet what the row says: another text, or another run than the one that has ended.
+fn refusal_is_new(row: &WorkerRow, run: &str, why: &Why) -> bool {
+    if row.why.blame == Blame::Row {
+        return row.why.text != why.text;
+    }
+    row.intent.as_ref().is_none_or(|intent| intent_key(intent) != run)
+}
+
+/// The task of a final row records its end, and is stopped when it outlives the row by too long. While ECS cannot be asked,
+/// nothing is known of it.
+fn wait_for_the_old_task(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Option<Plan> {
+    let grace = row.phase_since.plus_ms(policy.drain_deadline_ms);
+    let mut live = view.tasks_of(row.generation).filter(|task| !task.is_stopped()).peekable();
+    if live.peek().is_some() {
+        let next_look = Some(if grace > now { grace } else { now.plus_ms(policy.idle_look_ms) });
+        let overdue = live.filter(|task| grace <= now && !task.is_stopping());
+        let reason = "its row is final, and it still runs";
+        let actions = overdue.map(|t| Action::StopTask { arn: t.arn.clone(), reason: reason.to_owned() }).collect();
+        return Some(Plan { actions, next_look, why: None });
+    }
+    let known = row.task.as_ref().filter(|task| !status_is_stopped(&task.last_status))?;
+    match view.tasks_of(row.generation).find(|task| task.arn == known.arn) {
+        Some(task) => Some(Plan::write(RowWrite {
+            task: Some(task.facts(known.launched_at)),
+            next_look_at: None,
+            ..RowWrite::keep(row)
+        })),
+        None if view.tasks_are_known() || grace <= now => None,
+        None => Some(Plan::rest(Some(grace))),
+    }
+}

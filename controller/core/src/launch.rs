@@ -1,0 +1,185 @@
+//! Launches: the intent first, then RunTask, and what RunTask's answer means for the row.
+//!
+//! **Flow.** [`begin`] writes `Launching` with the next generation and asks for RunTask. The shell records RunTask's answer
+//! with [`answered`] (a conditional write like any other). A `Launching` row without a known task repeats RunTask of the same
+//! generation: the token is derived from the row, so ECS answers with the same task. A token that is answered with a task
+//! that has already stopped is a failed launch, and the next generation follows.
+//!
+//! **Guarantees.** One generation starts at most one task. A controller that dies between any two steps is repeated exactly.
+//!
+//! **Caveats.** Every relaunch, also after "no capacity", takes a new generation: whether ECS binds a token to a refused
+//! launch is not documented.
+
+use crate::action::{Action, Plan, RowWrite};
+use crate::model::{Policy, Task, View, status_is_stopped};
+use crate::restart::{self, Verdict};
+use crate::run_rule::Run;
+use schemas::ids::{TaskArn, Timestamp};
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Phase, Restarts, TaskFacts, WorkerRow};
+
+/// What RunTask came to; the shell classifies each of ECS's answers into one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A new task.
+    Launched {
+        /// The task.
+        arn: TaskArn,
+        /// Its `lastStatus`; STOPPED when the token was used before and that task has ended.
+        last_status: String,
+    },
+    /// The token was used before with other parameters: ECS named the task that it belongs to.
+    Existing {
+        /// That task.
+        arn: TaskArn,
+    },
+    /// ECS has no room, or our quota is used up.
+    NoCapacity(String),
+    /// Too many calls.
+    Throttled(String),
+    /// A retry does not change it.
+    Refused(String),
+    /// Nobody knows whether a task was started: the same token again.
+    Retry(String),
+}
+
+/// Launches the next generation for this run: intent, then effect. `old` is the row that it replaces, with all that is known
+/// of how it ended.
+#[must_use]
+pub fn begin(
+    view: &View,
+    old: Option<&WorkerRow>,
+    run: &Run,
+    restarts: Restarts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Plan {
+    let generation = view.next_generation();
+    let why = match &restarts.last {
+        Some(last) if restarts.consecutive > 0 => {
+            Why::new(Cause::SessionActive, format!("relaunch {} in a row: {}", restarts.consecutive, last.text), now)
+        }
+        Some(_) | None => Why::new(Cause::SessionActive, "the session row wants a worker", now),
+    };
+    let write = RowWrite {
+        generation,
+        transition: None,
+        intent: Some(run.intent(now)),
+        task: None,
+        next_look_at: Some(now.plus_ms(policy.confirm_ms).min(run.ends_at)),
+        archive: old.and_then(|row| history(row, restarts.last.as_ref(), now)).map(Box::new),
+        restarts: Restarts { not_before: None, ..restarts },
+    };
+    Plan::write(write.to(Phase::Launching, why)).then(Action::RunTask { generation })
+}
+
+/// A launch of the intent's generation is under way and no worker has spoken yet.
+#[must_use]
+pub fn under_way(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    let deadline = row.phase_since.plus_ms(policy.launch_deadline_ms);
+    if deadline <= now {
+        let text = format!("no heartbeat within {} s of the launch", policy.launch_deadline_ms / 1_000);
+        return replace(view, row, run, Why::new(Cause::LaunchTimedOut, text, now), policy, now);
+    }
+    if row.task.is_some() {
+        return Plan::rest(Some(deadline.min(run.ends_at)));
+    }
+    match view.tasks_of(row.generation).next() {
+        Some(task) => Plan::write(adopt(row, task, deadline, now)),
+        None => Plan::rest(Some(now.plus_ms(policy.confirm_ms).min(deadline).min(run.ends_at)))
+            .then(Action::RunTask { generation: row.generation }),
+    }
+}
+
+/// A generation that failed is replaced, if the budget allows: its task is stopped, then the next one starts.
+#[must_use]
+pub fn replace(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
+    let reason = why.text.clone();
+    let plan = after_failure(view, row, run, why, policy, now);
+    let old = view.tasks_of(row.generation).filter(|task| !task.is_stopping()).map(|task| task.arn.clone());
+    let recorded = row.task.iter().filter(|t| !status_is_stopped(&t.last_status)).map(|t| t.arn.clone());
+    let unseen = recorded.filter(|arn| view.known_tasks().iter().all(|task| task.arn != *arn));
+    let stops = old.chain(unseen).map(|arn| Action::StopTask { arn, reason: reason.clone() });
+    insert_after_write(plan, stops)
+}
+
+/// The row after one more failure: launched again, queued for the backoff, or given up.
+#[must_use]
+pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
+    match restart::after_failure(row, &why, policy, now) {
+        Verdict::GiveUp(reason) => Plan::write(RowWrite::keep(row).to(Phase::Failed, reason)),
+        Verdict::Again(restarts) if restarts.not_before.is_none_or(|at| at <= now) => {
+            begin(view, Some(row), run, restarts, policy, now)
+        }
+        Verdict::Again(restarts) => {
+            let next_look_at = restarts.not_before.map(|at| at.min(run.ends_at));
+            let write = RowWrite { restarts, next_look_at, ..RowWrite::keep(row) };
+            Plan::write(write.to(Phase::Queued, why))
+        }
+    }
+}
+
+/// A session that waits for room or for its backoff.
+#[must_use]
+pub fn queued(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    match row.restarts.not_before {
+        Some(at) if at > now => Plan::rest(Some(at.min(run.ends_at))),
+        Some(_) | None => begin(view, Some(row), run, row.restarts.clone(), policy, now),
+    }
+}
+
+/// What the row says once RunTask has answered; `None` when there is nothing to record and the same token is tried again.
+#[must_use]
+pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestamp) -> Option<RowWrite> {
+    let deadline = row.phase_since.plus_ms(policy.launch_deadline_ms);
+    let facts = |arn: &TaskArn, last_status: &str| TaskFacts {
+        arn: arn.clone(),
+        last_status: last_status.to_owned(),
+        launched_at: now,
+        started_at: None,
+        stopped_at: None,
+        stop_code: None,
+        stopped_reason: None,
+        exit_code: None,
+    };
+    let launched =
+        |arn, status| RowWrite { task: Some(facts(arn, status)), next_look_at: Some(deadline), ..RowWrite::keep(row) };
+    let wait = |cause, text: &str| {
+        let why = Why::new(cause, text, now);
+        let not_before = Some(now.plus_ms(policy.capacity_wait_ms));
+        let restarts = Restarts { not_before, last: Some(why.clone()), ..row.restarts.clone() };
+        RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why)
+    };
+    match answer {
+        Answer::Launched { arn, last_status } => Some(launched(arn, last_status)),
+        Answer::Existing { arn } => Some(launched(arn, "PROVISIONING")),
+        Answer::NoCapacity(text) => Some(wait(Cause::NoCapacity, text)),
+        Answer::Throttled(text) => Some(wait(Cause::Throttled, text)),
+        Answer::Refused(text) => Some(RowWrite::keep(row).to(Phase::Failed, Why::new(Cause::LaunchRefused, text, now))),
+        Answer::Retry(_) => None,
+    }
+}
+
+/// Takes up a task of this generation that ECS lists and the row does not know: the answer of its RunTask was lost.
+fn adopt(row: &WorkerRow, task: &Task, deadline: Timestamp, now: Timestamp) -> RowWrite {
+    RowWrite { task: Some(task.facts(now)), next_look_at: Some(deadline), ..RowWrite::keep(row) }
+}
+
+/// What is kept of a generation that had a task, a worker or an end; nothing of one that was only queued.
+fn history(row: &WorkerRow, failure: Option<&Why>, now: Timestamp) -> Option<WorkerRow> {
+    if row.phase.is_final() {
+        return Some(row.clone());
+    }
+    if row.task.is_none() && row.worker.is_none() {
+        return None;
+    }
+    let why = failure.unwrap_or(&row.why).clone();
+    Some(WorkerRow { phase: Phase::Failed, phase_since: now, why, next_look_at: None, ..row.clone() })
+}
+
+fn insert_after_write(mut plan: Plan, stops: impl Iterator<Item = Action>) -> Plan {
+    let tail = plan.actions.split_off(plan.actions.len().min(1));
+    plan.actions.extend(stops);
+    plan.actions.extend(tail);
+    plan
+}

@@ -1,0 +1,115 @@
+//! The one decision.
+//!
+//! **Flow.** Read the wish ([`run_rule`]), let the rule of the row's phase decide, add the stops of orphans, and see that the
+//! row will be looked at again.
+//!
+//! **Guarantees.** Total and pure. Intent before effect: a plan that launches writes the row first. At most one RunTask. A
+//! satisfied view gives an empty plan. Every row that is not final has a next look, and the smallest wins. The first cause
+//! of an ending stands; the session row's stop beats every retry.
+//!
+//! **Assumptions.** The view was read afresh, the row before the tasks. Writes are conditional on the row that was read.
+//!
+//! **Caveats.** Not knowing the tasks is never a verdict on one.
+//!
+//! **Errors.** None: an unreadable world is a fact in the view.
+
+use crate::action::{Action, Plan, RowWrite};
+use crate::model::{Policy, View};
+use crate::run_rule::{Run, Wish};
+use crate::{drain, finished, launch, liveness, orphans, run_rule, settle};
+use schemas::ids::Timestamp;
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
+
+/// Decides what one session needs now. Pure: the same view, policy and time give the same plan.
+#[must_use]
+pub fn reconcile(view: &View, policy: &Policy, now: Timestamp) -> Plan {
+    let wish = run_rule::wish(view, policy, now);
+    let plan = match &view.worker {
+        None => return first_sight(view, &wish, policy, now),
+        Some(row) if row.phase.is_final() => finished::decide(view, row, &wish, policy, now),
+        Some(row) => rearm(row, open(view, row, &wish, policy, now), now),
+    };
+    with_orphans(plan, view)
+}
+
+/// A session without a row of ours. One that is paused at first sight is launched when it resumes.
+fn first_sight(view: &View, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+    match wish {
+        Wish::Serve(run) if run.desired == Desired::Run => {
+            launch::begin(view, None, run, Restarts::default(), policy, now)
+        }
+        Wish::Serve(run) => Plan::rest(Some(run.ends_at)),
+        Wish::Refuse { why, .. } => finished::refuse(view, why),
+        Wish::Stop(_) => {
+            let live = view.known_tasks().iter().filter(|task| !task.is_stopping());
+            let stop = |arn| Action::StopTask { arn, reason: "the session is over and has no row".to_owned() };
+            Plan { actions: live.map(|task| stop(task.arn.clone())).collect(), next_look: None, why: None }
+        }
+    }
+}
+
+/// A row that is not final: the task's end comes first, then the session row's stop, then the rule of the phase.
+fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+    if row.phase != Phase::Queued
+        && let Some(facts) = settle::ended_task(view, row)
+    {
+        return settle::ended(view, row, facts, wish, policy, now);
+    }
+    if row.phase == Phase::Draining {
+        return drain::waiting(view, row, wish, policy, now);
+    }
+    match wish {
+        Wish::Stop(why) | Wish::Refuse { why, .. } => drain::begin(view, row, why.clone(), policy, now),
+        Wish::Serve(run) if !run.is_run_of(row.intent.as_ref()) => {
+            let why = Why::new(Cause::SessionReplaced, "the session id was given to another channel", now);
+            drain::begin(view, row, why, policy, now)
+        }
+        Wish::Serve(run) => served(view, row, run, policy, now),
+    }
+}
+
+/// A row that is not final and whose run is wanted.
+fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    let plan = match row.phase {
+        Phase::Queued => return launch::queued(view, row, run, policy, now),
+        Phase::Launching => launch::under_way(view, row, run, policy, now),
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {
+            liveness::running(view, row, run, policy, now)
+        }
+        Phase::Draining | Phase::Stopped | Phase::Failed => Plan::rest(row.next_look_at),
+    };
+    if !plan.actions.is_empty() {
+        return plan;
+    }
+    if let Some(orders) = liveness::orders(row, run, plan.next_look) {
+        return orders;
+    }
+    match settle::newer_facts(view, row) {
+        Some(facts) => Plan::write(RowWrite { task: Some(facts), next_look_at: plan.next_look, ..RowWrite::keep(row) }),
+        None => plan,
+    }
+}
+
+/// Moves the row's next look when it has passed, is missing, or would come too late.
+fn rearm(row: &WorkerRow, mut plan: Plan, now: Timestamp) -> Plan {
+    let writes = plan.actions.iter().any(|action| matches!(action, Action::Write(_)));
+    let Some(at) = plan.next_look.filter(|_| !writes) else { return plan };
+    if row.next_look_at.is_none_or(|old| old <= now || old > at) {
+        plan.actions.insert(0, Action::LookAgain { at });
+    }
+    plan
+}
+
+/// Adds the stops of orphans, after the intent and before a launch.
+fn with_orphans(mut plan: Plan, view: &View) -> Plan {
+    let Some(row) = &view.worker else { return plan };
+    let stops = orphans::stops(view, row.generation).into_iter();
+    let launch = plan.actions.iter().position(|action| matches!(action, Action::RunTask { .. }));
+    let at = launch.unwrap_or(plan.actions.len());
+    plan.actions.splice(at..at, stops);
+    plan
+}
+
+#[cfg(test)]
+mod tests;

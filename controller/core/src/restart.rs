@@ -1,0 +1,103 @@
+//! How often, and how soon, a worker is replaced.
+
+use crate::model::Policy;
+use schemas::ids::Timestamp;
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Restarts, WorkerRow};
+
+/// What follows from one more failure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Launch again, not before `restarts.not_before`.
+    Again(Restarts),
+    /// Not again: this is the reason that the row ends with.
+    GiveUp(Why),
+}
+
+/// Counts the failure `why` of this generation. A worker that was healthy for long enough begins a new count: the budget
+/// is for failures in a row.
+#[must_use]
+pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp) -> Verdict {
+    if !why.cause.retryable() {
+        return Verdict::GiveUp(why.clone());
+    }
+    let before = if was_healthy(row, policy) { 0 } else { row.restarts.consecutive };
+    let consecutive = before.saturating_add(1);
+    if consecutive > policy.restart_budget {
+        let text = format!("{before} launches in a row failed; the last: {}", why.text);
+        return Verdict::GiveUp(Why::new(Cause::RestartBudgetSpent, text, now));
+    }
+    let not_before = now.plus_ms(backoff_ms(consecutive, policy));
+    Verdict::Again(Restarts { consecutive, not_before: Some(not_before), last: Some(why.clone()) })
+}
+
+/// Wait before the `consecutive`-th relaunch in a row, ms: none before the first, then doubling up to the longest.
+#[must_use]
+pub fn backoff_ms(consecutive: u32, policy: &Policy) -> i64 {
+    match consecutive {
+        0 | 1 => 0,
+        n => policy.backoff_first_ms.saturating_mul(1_i64 << (n - 2).min(32)).clamp(0, policy.backoff_most_ms),
+    }
+}
+
+/// Whether this generation's worker ran long enough to be called healthy.
+fn was_healthy(row: &WorkerRow, policy: &Policy) -> bool {
+    let Some(worker) = &row.worker else { return false };
+    let began = worker.start_up.process_at.or(row.intent.as_ref().map(|intent| intent.decided_at));
+    began.is_some_and(|began| worker.heartbeat_at.since(began) >= policy.healthy_after_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{NOW, World};
+    use proptest::prelude::*;
+
+    fn crash() -> Why {
+        Why::new(Cause::WorkerCrashed, "exit code 101", NOW)
+    }
+
+    #[test]
+    fn the_first_failure_is_replaced_at_once_and_the_budget_is_spent_in_the_end() {
+        let policy = Policy::default();
+        let mut row = World::active().live().row();
+        for n in 1..=policy.restart_budget {
+            let Verdict::Again(restarts) = after_failure(&row, &crash(), &policy, NOW) else {
+                panic!("gave up at {n}")
+            };
+            assert_eq!(restarts.consecutive, n);
+            assert_eq!(restarts.not_before == Some(NOW), n == 1);
+            row.restarts = restarts;
+        }
+        let Verdict::GiveUp(why) = after_failure(&row, &crash(), &policy, NOW) else { panic!("went on for ever") };
+        assert_eq!(why.cause, Cause::RestartBudgetSpent);
+        assert!(why.text.contains("exit code 101"), "{}", why.text);
+    }
+
+    #[test]
+    fn healthy_run_resets_budget() {
+        let policy = Policy::default();
+        let mut row = World::active().live().row();
+        row.restarts.consecutive = policy.restart_budget;
+        let worker = row.worker.as_mut().unwrap();
+        worker.start_up.process_at = Some(NOW.plus_ms(-policy.healthy_after_ms));
+        worker.heartbeat_at = NOW;
+        assert!(matches!(after_failure(&row, &crash(), &policy, NOW), Verdict::Again(r) if r.consecutive == 1));
+    }
+
+    #[test]
+    fn an_unknown_cause_is_not_retried() {
+        let row = World::active().live().row();
+        let why = Why::new(Cause::Unknown, "what is this?", NOW);
+        assert_eq!(after_failure(&row, &why, &Policy::default(), NOW), Verdict::GiveUp(why));
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_is_monotone_and_bounded(n in 0_u32..u32::MAX) {
+            let policy = Policy::default();
+            let (this, next) = (backoff_ms(n, &policy), backoff_ms(n + 1, &policy));
+            prop_assert!(0 <= this && this <= next && next <= policy.backoff_most_ms);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A task that has ended: what it means for the row.
+
+use crate::action::{Plan, RowWrite};
+use crate::model::{Policy, Task, View, status_is_stopped};
+use crate::run_rule::Wish;
+use crate::{finished, launch};
+use schemas::ids::Timestamp;
+use schemas::reason::{Blame, Cause, Why};
+use schemas::worker::{Desired, Phase, Restarts, TaskFacts, WorkerRow};
+
+/// The facts of this generation's task once it has ended: from ECS, or from the row when ECS has forgotten it. A task that
+/// was STOPPED once is never anything else, whatever a late answer says.
+#[must_use]
+pub fn ended_task(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
+    let recorded = row.task.as_ref().filter(|task| status_is_stopped(&task.last_status));
+    let launched_at = row.task.as_ref().map_or(row.phase_since, |task| task.launched_at);
+    let is_ours = |task: &&Task| row.task.as_ref().is_none_or(|known| known.arn == task.arn);
+    let seen: Vec<&Task> = view.tasks_of(row.generation).filter(is_ours).collect();
+    if recorded.is_none() && seen.iter().any(|task| !task.is_stopped()) {
+        return None;
+    }
+    let told = seen.iter().find(|task| task.is_stopped()).map(|task| task.facts(launched_at));
+    told.or_else(|| recorded.cloned())
+}
+
+/// The newer facts of a task that still runs, when they differ from what the row says.
+#[must_use]
+pub fn newer_facts(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
+    let known = row.task.as_ref().filter(|task| !status_is_stopped(&task.last_status))?;
+    let task = view.tasks_of(row.generation).find(|task| task.arn == known.arn)?;
+    let facts = task.facts(known.launched_at);
+    (facts != *known).then_some(facts)
+}
+
+/// The task of a row that is not final has ended: as asked, or by a fault that is retried if it may be.
+#[must_use]
+pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+    let why = cause_of(row, &facts, now);
+    let known = WorkerRow { task: Some(facts), ..row.clone() };
+    if row.phase == Phase::Draining {
+        return drained(view, &known, wish, policy, now);
+    }
+    match wish {
+        Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
+            launch::after_failure(view, &known, run, why, policy, now)
+        }
+        Wish::Serve(run) => launch::begin(view, Some(&known), run, Restarts::default(), policy, now),
+        Wish::Stop(why) | Wish::Refuse { why, .. } => close(&known, why.clone()),
+    }
+}
+
+/// A worker that was asked to end has ended. The first cause stands; a run that is wanted by now follows at once.
+#[must_use]
+pub fn drained(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+    match wish {
+        Wish::Serve(run) if run.desired == Desired::Run && finished::reopens(row, run) => {
+            let closed = WorkerRow { phase: final_phase(&row.why), next_look_at: None, ..row.clone() };
+            launch::begin(view, Some(&closed), run, Restarts::default(), policy, now)
+        }
+        Wish::Serve(_) | Wish::Stop(_) | Wish::Refuse { .. } => close(row, row.why.clone()),
+    }
+}
+
+/// The final row: Failed when the session row was at fault, Stopped otherwise.
+fn close(row: &WorkerRow, why: Why) -> Plan {
+    Plan::write(RowWrite::keep(row).to(final_phase(&why), why))
+}
+
+/// The phase that a run ends in for this reason.
+#[must_use]
+pub fn final_phase(why: &Why) -> Phase {
+    match why.blame {
+        Blame::Row => Phase::Failed,
+        Blame::Operator | Blame::Speaker | Blame::Us | Blame::Aws => Phase::Stopped,
+    }
+}
+
+/// Why a task ended that nobody had asked to end, from ECS's `stopCode` (an open list) and the container's exit code.
+fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
+    let reason = facts.stopped_reason.as_deref().unwrap_or("no reason given");
+    let (cause, text) = match (facts.stop_code.as_deref(), facts.exit_code) {
+        (Some("TaskFailedToStart"), _) => (Cause::TaskFailedToStart, format!("the task did not start: {reason}")),
+        (Some("SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" | "ServiceSchedulerInitiated"), _) => {
+            (Cause::TaskInterrupted, format!("AWS took the task away: {reason}"))
+        }
+        (Some("UserInitiated"), _) => (Cause::TaskInterrupted, format!("the task was stopped by hand: {reason}")),
+        (_, Some(0)) => (Cause::WorkerCrashed, "the worker exited 0 although the session still wants it".to_owned()),
+        (_, Some(code)) => (Cause::WorkerCrashed, format!("the worker exited with code {code}: {reason}")),
+        (_, None) if row.worker.is_none() => {
+            (Cause::TaskFailedToStart, format!("the task ended before its worker spoke: {reason}"))
+        }
+        (_, None) => (Cause::WorkerCrashed, format!("the task ended: {reason}")),
+    };
+    Why::new(cause, text, now)
+}

@@ -1,0 +1,176 @@
+//! Any event that Lambda hands us → the sessions to look at. A trigger carries no meaning: it is only a reason to look.
+//!
+//! | event | becomes |
+//! |---|---|
+//! | DynamoDB stream batch (`Records`) | one [`Look`] per record, with its sequence number |
+//! | EventBridge `ECS Task State Change` | the session of `detail.startedBy` |
+//! | EventBridge schedule (`Scheduled Event`), or `{"sweep": true}` | [`Trigger::Sweep`] |
+//! | operator: `{"sessionIds": ["…"]}` | those sessions |
+//!
+//! A MODIFY that changes nothing that the run rule reads (counters, `broadcastState`) is no reason to look.
+
+use schemas::ids::{SessionId, parse_started_by};
+use serde_json::Value;
+
+/// A reason to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// These sessions, in this order.
+    Sessions(Vec<Look>),
+    /// Every session that is due, and every one that was missed.
+    Sweep,
+}
+
+/// One entry of a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The session; `Err` says why the entry names none of ours.
+    pub session: Result<SessionId, String>,
+    /// The record's place in its stream, which a failure is reported by.
+    pub sequence: Option<String>,
+}
+
+/// An event of another form than any that is wired to the controller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no trigger is known for this event ({0}); expected a DynamoDB stream batch, an ECS task state change, a schedule or {{\"sessionIds\": […]}}"
+)]
+pub struct UnknownEvent(String);
+
+/// The attributes of a session row that the run rule reads.
+const READ_BY_THE_RUN_RULE: [&str; 7] =
+    ["kvsChannelArn", "kvsStreamArn", "status", "isActive", "expiresAt", "sourceLanguage", "createdAt"];
+
+/// Reads an event.
+///
+/// # Errors
+/// [`UnknownEvent`] when nothing of ours sends such an event.
+pub fn read(event: &Value) -> Result<Trigger, UnknownEvent> {
+    if let Some(records) = event.get("Records").and_then(Value::as_array) {
+        let looks = records.iter().filter(|record| concerns_us(record));
+        return Ok(Trigger::Sessions(looks.map(read_record).collect()));
+    }
+    if let Some(ids) = event.get("sessionIds").and_then(Value::as_array) {
+        return Ok(Trigger::Sessions(ids.iter().map(read_id).collect()));
+    }
+    if event.get("sweep") == Some(&Value::Bool(true)) {
+        return Ok(Trigger::Sweep);
+    }
+    match event.get("detail-type").and_then(Value::as_str) {
+        Some("Scheduled Event") => Ok(Trigger::Sweep),
+        Some("ECS Task State Change") => Ok(Trigger::Sessions(vec![read_task_event(event)])),
+        Some(other) => Err(UnknownEvent(format!("detail-type {other:?}"))),
+        None => Err(UnknownEvent(format!("keys {:?}", event.as_object().map(|o| o.keys().collect::<Vec<_>>())))),
+    }
+}
+
+fn read_record(record: &Value) -> Look {
+    let sequence = text(record, "/dynamodb/SequenceNumber").map(str::to_owned);
+    let session = match text(record, "/dynamodb/Keys/sessionId/S") {
+        Some(id) => SessionId::try_new(id).map_err(|e| e.to_string()),
+        None => Err("the stream record has no key sessionId".to_owned()),
+    };
+    Look { session, sequence }
+}
+
+fn read_id(id: &Value) -> Look {
+    let session = SessionId::try_new(id.as_str().unwrap_or_default()).map_err(|e| e.to_string());
+    Look { session, sequence: None }
+}
+
+fn read_task_event(event: &Value) -> Look {
+    let session = match text(event, "/detail/startedBy") {
+        Some(started_by) => {
+            parse_started_by(started_by).map(|(session, _)| session).ok_or_else(|| format!("started by {started_by:?}"))
+        }
+        None => Err("the task event has no startedBy".to_owned()),
+    };
+    Look { session, sequence: None }
+}
+
+fn concerns_us(record: &Value) -> bool {
+    let image = |name: &str| record.pointer("/dynamodb").and_then(|d| d.get(name)).and_then(Value::as_object);
+    match (text(record, "/eventName"), image("OldImage"), image("NewImage")) {
+        (Some("MODIFY"), Some(old), Some(new)) => READ_BY_THE_RUN_RULE.iter().any(|key| old.get(*key) != new.get(*key)),
+        _ => true,
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn record(name: &str, sequence: &str, old: Value, new: Value) -> Value {
+        json!({"eventName": name, "dynamodb": {
+            "Keys": {"sessionId": {"S": "calm-river-123"}}, "SequenceNumber": sequence, "OldImage": old, "NewImage": new}})
+    }
+    fn sessions(event: &Value) -> Vec<Look> {
+        match read(event) {
+            Ok(Trigger::Sessions(looks)) => looks,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stream_batch_names_its_sessions_with_their_sequence_numbers() {
+        let active = json!({"status": {"S": "active"}});
+        let ended = json!({"status": {"S": "ended"}});
+        let event = json!({"Records": [
+            record("INSERT", "1", Value::Null, active.clone()),
+            record("MODIFY", "2", active, ended.clone()),
+            record("REMOVE", "3", ended, Value::Null),
+        ]});
+        let looks = sessions(&event);
+        assert_eq!(looks.iter().filter_map(|l| l.sequence.as_deref()).collect::<Vec<_>>(), ["1", "2", "3"]);
+        assert!(looks.iter().all(|l| l.session.as_ref().is_ok_and(|id| id.as_str() == "calm-river-123")));
+    }
+
+    #[test]
+    fn a_modify_that_only_counts_listeners_is_no_reason_to_look() {
+        let old = json!({"status": {"S": "active"}, "listenerCount": {"N": "1"}});
+        let new = json!({"status": {"S": "active"}, "listenerCount": {"N": "2"}});
+        assert_eq!(sessions(&json!({"Records": [record("MODIFY", "1", old, new)]})), []);
+    }
+
+    #[test]
+    fn a_record_that_names_no_session_of_ours_keeps_its_place_and_says_why() {
+        let mut odd = record("INSERT", "7", Value::Null, json!({}));
+        odd["dynamodb"]["Keys"] = json!({"sessionId": {"S": "no spaces allowed"}});
+        let looks = sessions(&json!({"Records": [odd]}));
+        assert!(looks[0].session.is_err());
+        assert_eq!(looks[0].sequence.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn a_task_event_finds_its_session_by_started_by() {
+        let event = json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {"startedBy": "calm-river-123/4"}});
+        assert_eq!(sessions(&event)[0].session.as_ref().unwrap().as_str(), "calm-river-123");
+        let foreign = json!({"detail-type": "ECS Task State Change", "detail": {"startedBy": "ecs-svc/1"}});
+        assert!(sessions(&foreign)[0].session.is_ok(), "another service's task is looked up and found to be nothing");
+        let nobody = json!({"detail-type": "ECS Task State Change", "detail": {}});
+        assert!(sessions(&nobody)[0].session.is_err());
+    }
+
+    #[test]
+    fn the_schedule_and_the_operator_are_triggers_like_any_other() {
+        assert_eq!(read(&json!({"source": "aws.events", "detail-type": "Scheduled Event"})), Ok(Trigger::Sweep));
+        assert_eq!(read(&json!({"sweep": true})), Ok(Trigger::Sweep));
+        assert_eq!(sessions(&json!({"sessionIds": ["a-b-1", ""]})).len(), 2);
+        assert!(read(&json!({"hello": 1})).is_err());
+        assert!(read(&json!([])).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_read_without_a_panic(name in ".*", key in ".*", n in any::<i64>()) {
+            let event = json!({"Records": [{"eventName": name, "dynamodb": {"Keys": {"sessionId": {"S": key}}, "SequenceNumber": n}}, n, null]});
+            prop_assert!(read(&event).is_ok());
+        }
+    }
+}
