@@ -1,0 +1,254 @@
+//! What the jitter buffer promises.
+
+use super::*;
+use proptest::prelude::*;
+
+const TICKS: i64 = 960;
+
+/// A 20 ms packet (SILK, no FEC) that names itself; `n` counts from the begin of the stream.
+fn packet(n: u32) -> RtpAudio {
+    let payload = Bytes::from(vec![1 << 3, 0, (n >> 8) as u8, n as u8]);
+    RtpAudio {
+        ssrc: 7,
+        sequence: 65_500_u16.wrapping_add(n as u16),
+        timestamp: (u32::MAX - 20_000).wrapping_add(n * 960),
+        red: false,
+        payload,
+    }
+}
+
+/// The same with a copy of the frame before it.
+fn packet_with_fec(n: u32) -> RtpAudio {
+    let mut packet = packet(n);
+    packet.payload = Bytes::from(vec![1 << 3, 0x40, (n >> 8) as u8, n as u8]);
+    packet
+}
+
+/// A RED packet with a copy of packet `n - 1`.
+fn red(n: u32) -> RtpAudio {
+    let before = packet(n - 1).payload;
+    let mut packet = packet(n);
+    let mut bytes = vec![0x80 | 111, (960 >> 6) as u8, ((960 & 0x3f) << 2) as u8, before.len() as u8, 111];
+    bytes.extend_from_slice(&before);
+    bytes.extend_from_slice(&packet.payload);
+    packet.red = true;
+    packet.payload = Bytes::from(bytes);
+    packet
+}
+
+fn names(playouts: &[Playout]) -> Vec<String> {
+    playouts
+        .iter()
+        .map(|p| match p {
+            Playout::Packet(b) => format!("{}", u32::from(b[2]) << 8 | u32::from(b[3])),
+            Playout::Fec { carrier, .. } => format!("fec({})", carrier[3]),
+            Playout::Conceal(t) => format!("conceal {}", t / TICKS_PER_MS),
+            Playout::Silence(t) => format!("silence {}", t / TICKS_PER_MS),
+            Playout::NewStream { elapsed_ms } => format!("new {elapsed_ms}"),
+        })
+        .collect()
+}
+
+fn play(buffer: &mut JitterBuffer, now: u64) -> Vec<String> {
+    let playouts: Vec<_> = std::iter::from_fn(|| buffer.next(MediaInstant(now))).collect();
+    names(&playouts)
+}
+
+fn buffer_with(packets: impl IntoIterator<Item = (RtpAudio, u64)>) -> JitterBuffer {
+    let mut buffer = JitterBuffer::new(HOLD_MS);
+    for (n, (packet, now)) in packets.into_iter().enumerate() {
+        buffer.push(&packet, MediaInstant(now));
+        if n == 0 {
+            // The first packet is played as it comes.
+            let first = buffer.next(MediaInstant(now));
+            assert_eq!(names(first.as_slice()), ["0"]);
+        }
+    }
+    buffer
+}
+
+#[test]
+fn packets_in_order_do_not_wait() {
+    let mut buffer = JitterBuffer::new(HOLD_MS);
+    for n in 0..200 {
+        buffer.push(&packet(n), MediaInstant(u64::from(n) * 20));
+        assert_eq!(play(&mut buffer, u64::from(n) * 20), [n.to_string()], "through both wraps");
+    }
+    assert_eq!(buffer.counts().lost, 0);
+}
+
+#[test]
+fn packets_that_overtake_each_other_are_put_in_order() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40)]);
+    assert!(play(&mut buffer, 40).is_empty(), "1 may still come");
+    assert_eq!(buffer.deadline(), Some(MediaInstant(100)));
+    buffer.push(&packet(1), MediaInstant(45));
+    assert_eq!(play(&mut buffer, 45), ["1", "2"]);
+    assert_eq!(buffer.counts().lost, 0);
+}
+
+#[test]
+fn a_packet_that_does_not_come_is_concealed_after_the_hold() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40)]);
+    assert!(play(&mut buffer, 99).is_empty());
+    assert_eq!(play(&mut buffer, 100), ["conceal 20", "2"]);
+    buffer.push(&packet(1), MediaInstant(110));
+    assert!(play(&mut buffer, 110).is_empty(), "its time is over");
+    assert_eq!((buffer.counts().lost, buffer.counts().late), (1, 1));
+}
+
+#[test]
+fn the_last_of_several_lost_packets_is_taken_from_the_copy_in_the_next() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet_with_fec(3), 60)]);
+    assert_eq!(play(&mut buffer, 120), ["conceal 20", "fec(3)", "3"]);
+    assert_eq!(buffer.counts().lost, 2);
+}
+
+#[test]
+fn a_red_copy_takes_the_place_of_a_lost_packet_without_waiting() {
+    let mut buffer = buffer_with([(packet(0), 0), (red(2), 40)]);
+    assert_eq!(play(&mut buffer, 40), ["1", "2"]);
+    assert_eq!((buffer.counts().lost, buffer.counts().recovered), (1, 1));
+    buffer.push(&red(3), MediaInstant(60));
+    assert_eq!(play(&mut buffer, 60), ["3"], "a copy of what was played is not played again");
+    assert_eq!(buffer.counts().late, 0);
+}
+
+#[test]
+fn a_packet_that_comes_twice_is_played_once() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40), (packet(2), 41), (packet(1), 42)]);
+    assert_eq!(play(&mut buffer, 42), ["1", "2"]);
+    assert_eq!(buffer.counts().duplicates, 1);
+}
+
+#[test]
+fn a_packet_without_payload_is_neither_waited_for_nor_concealed() {
+    let mut padding = packet(1);
+    padding.payload = Bytes::new();
+    let mut after = packet(2);
+    after.timestamp = packet(1).timestamp;
+    let mut buffer = buffer_with([(packet(0), 0), (padding, 20), (after, 20)]);
+    assert_eq!(play(&mut buffer, 20), ["2"]);
+    assert_eq!((buffer.counts().lost, buffer.counts().padding), (0, 1));
+}
+
+#[test]
+fn a_sender_that_was_silent_has_lost_nothing() {
+    let mut after = packet(1);
+    after.timestamp = packet(0).timestamp.wrapping_add(960 * 50);
+    let mut buffer = buffer_with([(packet(0), 0), (after, 1_000)]);
+    assert_eq!(play(&mut buffer, 1_000), ["silence 980", "1"], "at once, without the hold");
+    assert_eq!(buffer.counts().lost, 0);
+}
+
+#[test]
+fn a_long_outage_is_silence() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet(500), 10_000)]);
+    assert_eq!(play(&mut buffer, 10_060), ["silence 9980", "500"]);
+    assert_eq!(buffer.counts().lost, 499);
+}
+
+#[test]
+fn another_stream_begins_after_the_wall_time_that_has_passed() {
+    let mut other = packet(3);
+    other.ssrc = 8;
+    other.timestamp = 12;
+    let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40), (other, 4_040)]);
+    assert_eq!(play(&mut buffer, 4_040), ["conceal 20", "2", "new 3980", "3"]);
+    buffer.push(&packet(4), MediaInstant(4_050));
+    assert!(play(&mut buffer, 4_050).is_empty(), "a straggler of the old stream");
+}
+
+#[test]
+fn a_clock_that_jumps_without_time_passing_is_another_stream() {
+    let mut jumped = packet(1);
+    jumped.timestamp = packet(0).timestamp.wrapping_add(48_000 * 3_600);
+    let mut buffer = buffer_with([(packet(0), 0), (jumped, 20)]);
+    assert_eq!(play(&mut buffer, 20), ["new 0", "1"]);
+}
+
+#[test]
+fn nonsense_is_counted() {
+    let mut malformed = packet(1);
+    malformed.red = true;
+    malformed.payload = Bytes::from_static(&[0x80]);
+    let buffer = buffer_with([(packet(0), 0), (malformed, 20)]);
+    assert_eq!(buffer.counts().malformed, 1);
+}
+
+/// How one packet fares on its way.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Arrives,
+    Late(u64),
+    Twice,
+    Lost,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![6 => Just(Fate::Arrives), 2 => (1_u64..150).prop_map(Fate::Late), 1 => Just(Fate::Twice), 1 => Just(Fate::Lost)]
+}
+
+/// Arrivals in order of time: (when, which).
+fn arrivals(fates: &[Fate]) -> Vec<(u64, u32)> {
+    let mut arrivals = Vec::new();
+    for (n, fate) in (1_u32..).zip(fates) {
+        let sent = u64::from(n) * 20;
+        match fate {
+            Fate::Arrives => arrivals.push((sent, n)),
+            Fate::Late(by) => arrivals.push((sent + by, n)),
+            Fate::Twice => arrivals.extend([(sent, n), (sent + 7, n)]),
+            Fate::Lost => {}
+        }
+    }
+    arrivals.sort_unstable();
+    arrivals
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_network_does_time_has_no_gap_and_no_packet_plays_twice(
+        fates in proptest::collection::vec(fate(), 1..120), with_red: bool, with_fec: bool,
+    ) {
+        let mut buffer = buffer_with([(packet(0), 0)]);
+        let (mut out, mut newest) = (Vec::new(), 0);
+        for (at, n) in arrivals(&fates) {
+            let rtp = if with_red { red(n) } else if with_fec { packet_with_fec(n) } else { packet(n) };
+            // The timer fires between arrivals, as in the loop.
+            if let Some(deadline) = buffer.deadline().filter(|d| d.0 <= at) {
+                out.extend(std::iter::from_fn(|| buffer.next(deadline)));
+            }
+            buffer.push(&rtp, MediaInstant(at));
+            out.extend(std::iter::from_fn(|| buffer.next(MediaInstant(at))));
+            newest = newest.max(n);
+        }
+        out.extend(std::iter::from_fn(|| buffer.next(MediaInstant(1_000_000))));
+        let (mut at, mut last) = (1_i64, 0);
+        for playout in &out {
+            match playout {
+                Playout::Packet(b) => {
+                    let n = i64::from(b[2]) << 8 | i64::from(b[3]);
+                    prop_assert!(n > last, "in order and once");
+                    prop_assert_eq!(at, n, "at its own time");
+                    last = n;
+                    at += 1;
+                }
+                Playout::Fec { ticks, .. } | Playout::Conceal(ticks) | Playout::Silence(ticks) => at += ticks / TICKS,
+                Playout::NewStream { .. } => prop_assert!(false, "there is one stream"),
+            }
+        }
+        prop_assert_eq!(at, i64::from(newest) + 1, "to the newest packet and no further");
+        prop_assert!(buffer.deadline().is_none(), "nothing is left waiting");
+    }
+
+    #[test]
+    fn no_packets_whatsoever_break_it(
+        packets in proptest::collection::vec((0_u32..3, any::<u16>(), any::<u32>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20)), 0..60),
+    ) {
+        let mut buffer = JitterBuffer::new(HOLD_MS);
+        for (at, (ssrc, sequence, timestamp, red, payload)) in (0..).step_by(10).zip(packets) {
+            buffer.push(&RtpAudio { ssrc, sequence, timestamp, red, payload: Bytes::from(payload) }, MediaInstant(at));
+            let _ = std::iter::from_fn(|| buffer.next(MediaInstant(at))).count();
+        }
+    }
+}
