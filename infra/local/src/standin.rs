@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
@@ -12,6 +13,9 @@ use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long a stand-in may take to let its clients go.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A stand-in that is listening. Dropping it stops it too, only without waiting.
 #[derive(Debug)]
@@ -38,13 +42,8 @@ impl Running {
         let stopped = self.stopped();
         let app = router.layer(middleware::from_fn(loopback_only)).into_make_service_with_connect_info::<SocketAddr>();
         self.tasks.push(tokio::spawn(async move {
-            tokio::select! {
-                served = axum::serve(listener, app) => {
-                    if let Err(error) = served {
-                        tracing::error!(%error, "a stand-in stopped listening");
-                    }
-                }
-                () = stopped => {}
+            if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "a stand-in stopped listening");
             }
         }));
     }
@@ -60,9 +59,10 @@ impl Running {
     /// Stops listening, cuts what is open and waits for it.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        for task in self.tasks.drain(..) {
-            if let Err(error) = task.await {
-                tracing::warn!(%error, "a stand-in did not stop in order");
+        for mut task in self.tasks.drain(..) {
+            if tokio::time::timeout(PATIENCE, &mut task).await.is_err() {
+                tracing::warn!(address = %self.address, "a stand-in is left behind with open connections");
+                task.abort();
             }
         }
     }

@@ -1,5 +1,17 @@
 //! Transcribe streaming: `StartStreamTranscription` over HTTP/1.1, with real recognition behind it.
 
+mod engine;
+mod faults;
+mod frames;
+mod pocketsphinx;
+mod request;
+mod result;
+mod script;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,13 +79,20 @@ pub enum Error {
     /// The listener has no address.
     #[error("the listener for Transcribe is unusable: {0}")]
     Listen(#[from] std::io::Error),
+    /// No recogniser.
+    #[error(transparent)]
+    Recogniser(#[from] engine::Error),
 }
 
-/// Serves `POST /stream-transcription`, and `POST /_local/faults` to break it.
+/// Serves `POST /stream-transcription`, and `/_local/faults` to break it (see `faults.rs`).
 ///
 /// # Errors
 /// When the recogniser can't be started, so that it is known before the first word is lost.
 pub async fn serve(listener: TcpListener, config: TranscribeConfig) -> Result<Running, Error> {
-    let _ = config;
-    Ok(Running::new(listener.local_addr()?))
+    let engine = engine::Engine::start(&config.recogniser).await?;
+    let mut running = Running::new(listener.local_addr()?);
+    tracing::info!(engine = engine.name(), url = running.url(), "Transcribe stands in");
+    let router = server::router(engine, config, &running);
+    running.serve(listener, router);
+    Ok(running)
 }

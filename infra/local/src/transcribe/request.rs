@@ -1,0 +1,140 @@
+//! What a client asks for, in the headers of `StartStreamTranscription`.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Streaming languages (the `LanguageCode` enum of the SDK, 1.126).
+const LANGUAGES: &str = "af-ZA am-ET ar-AE ar-SA be-BY bg-BG bn-IN bs-BA ca-ES ckb-IQ ckb-IR cs-CZ cy-WL da-DK de-CH \
+    de-DE el-GR en-AB en-AU en-GB en-IE en-IN en-NZ en-US en-WL en-ZA es-ES es-MX es-US et-ET eu-ES fa-AF fa-IR fi-FI \
+    fr-CA fr-FR gl-ES gu-IN he-IL hi-IN hr-HR ht-HT hu-HU hy-AM id-ID is-IS it-IT ja-JP jv-ID ka-GE kab-DZ kk-KZ \
+    km-KH kn-IN ko-KR lg-IN lt-LT lv-LV mk-MK ml-IN mr-IN ms-MY my-MM ne-NP nl-NL no-NO or-IN pa-IN pl-PL ps-AF \
+    pt-BR pt-PT ro-RO ru-RU si-LK sk-SK sl-SI so-SO sq-AL su-ID sv-SE sw-BI sw-KE sw-RW sw-TZ sw-UG ta-IN te-IN \
+    th-TH tl-PH tr-TR uk-UA uz-UZ vi-VN zh-CN zh-HK zh-TW zu-ZA";
+
+/// Headers that the service echoes.
+const ECHOED: [&str; 9] = [
+    "x-amzn-transcribe-language-code",
+    "x-amzn-transcribe-sample-rate",
+    "x-amzn-transcribe-media-encoding",
+    "x-amzn-transcribe-enable-partial-results-stabilization",
+    "x-amzn-transcribe-partial-results-stability",
+    "x-amzn-transcribe-vocabulary-name",
+    "x-amzn-transcribe-session-resume-window",
+    "x-amzn-transcribe-transcript-format",
+    "x-amzn-transcribe-show-speaker-label",
+];
+
+/// A request that is in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// For example `en-US`.
+    pub language: String,
+    /// Samples per second.
+    pub rate: u32,
+    /// Whether items carry `Stable`.
+    pub stabilise: bool,
+    /// The session id that the client chose.
+    pub session: Option<String>,
+}
+
+impl Request {
+    /// Reads the headers, or says what is wrong with them as the service would.
+    pub fn read(headers: &HeaderMap) -> Result<Self, String> {
+        let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let yes = |name: &str| get(name) == Some("true");
+        let identify =
+            yes("x-amzn-transcribe-identify-language") || yes("x-amzn-transcribe-identify-multiple-languages");
+        let language = match get("x-amzn-transcribe-language-code") {
+            Some(_) if identify => {
+                return Err("LanguageCode and IdentifyLanguage exclude each other: set exactly one".to_owned());
+            }
+            Some(code) if LANGUAGES.split_whitespace().any(|known| known == code) => code.to_owned(),
+            Some(code) => return Err(format!("{code} is not a supported language code for streaming transcription")),
+            None if identify => {
+                return Err("the local recogniser cannot identify languages: set LanguageCode to en-US".to_owned());
+            }
+            None => return Err("LanguageCode, IdentifyLanguage or IdentifyMultipleLanguages must be set".to_owned()),
+        };
+        match get("x-amzn-transcribe-media-encoding") {
+            Some("pcm") => {}
+            Some(encoding @ ("flac" | "ogg-opus")) => {
+                return Err(format!("the local recogniser reads pcm only, not {encoding}: send MediaEncoding pcm"));
+            }
+            other => return Err(format!("MediaEncoding {} is not supported", other.unwrap_or("(absent)"))),
+        }
+        let rate = get("x-amzn-transcribe-sample-rate").and_then(|rate| rate.parse().ok());
+        let Some(rate) = rate.filter(|rate| (8_000..=48_000).contains(rate)) else {
+            return Err("MediaSampleRateHertz must be between 8000 and 48000".to_owned());
+        };
+        if yes("x-amzn-transcribe-enable-channel-identification") {
+            return Err("the local recogniser hears one channel: leave EnableChannelIdentification out".to_owned());
+        }
+        let stability = get("x-amzn-transcribe-partial-results-stability");
+        if let Some(level) = stability.filter(|level| !["low", "medium", "high"].contains(level)) {
+            return Err(format!("PartialResultsStability {level} is not one of low, medium, high"));
+        }
+        Ok(Self {
+            language,
+            rate,
+            stabilise: yes("x-amzn-transcribe-enable-partial-results-stabilization"),
+            session: get("x-amzn-transcribe-session-id").map(str::to_owned),
+        })
+    }
+}
+
+/// The headers of the response: what was asked for, and the ids.
+pub fn response_headers(asked: &HeaderMap, session: &str, request: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in ECHOED {
+        if let Some(value) = asked.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    for (name, value) in [("x-amzn-transcribe-session-id", session), ("x-amzn-request-id", request)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut all = HeaderMap::new();
+        let usual = [
+            ("x-amzn-transcribe-language-code", "en-US"),
+            ("x-amzn-transcribe-media-encoding", "pcm"),
+            ("x-amzn-transcribe-sample-rate", "16000"),
+        ];
+        for (name, value) in usual.iter().chain(pairs) {
+            all.insert(*name, HeaderValue::from_static(value));
+        }
+        all
+    }
+
+    #[test]
+    fn the_usual_request_is_taken() {
+        let request = Request::read(&headers(&[])).unwrap();
+        assert_eq!(request, Request { language: "en-US".into(), rate: 16_000, stabilise: false, session: None });
+    }
+
+    #[test]
+    fn a_language_code_of_two_letters_is_refused_as_aws_does() {
+        assert!(
+            Request::read(&headers(&[("x-amzn-transcribe-language-code", "en")])).unwrap_err().contains("en is not")
+        );
+    }
+
+    #[test]
+    fn a_language_and_its_identification_exclude_each_other() {
+        assert!(Request::read(&headers(&[("x-amzn-transcribe-identify-language", "true")])).is_err());
+    }
+
+    #[test]
+    fn a_rate_outside_of_the_range_is_refused() {
+        assert!(Request::read(&headers(&[("x-amzn-transcribe-sample-rate", "96000")])).is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! The Transcribe stand-in as the AWS SDK sees it: full duplex, signed chunks, every way to end.
+
+use std::time::Duration;
+
+use aws_sdk_transcribestreaming::Client;
+use aws_sdk_transcribestreaming::config::retry::RetryConfig;
+use aws_sdk_transcribestreaming::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_transcribestreaming::error::DisplayErrorContext;
+use aws_sdk_transcribestreaming::operation::start_stream_transcription::StartStreamTranscriptionOutput;
+use aws_sdk_transcribestreaming::primitives::Blob;
+use aws_sdk_transcribestreaming::types::error::AudioStreamError;
+use aws_sdk_transcribestreaming::types::error::TranscriptResultStreamError;
+use aws_sdk_transcribestreaming::types::{
+    AudioEvent, AudioStream, LanguageCode, MediaEncoding, PartialResultsStability, Result as Transcribed,
+    TranscriptResultStream,
+};
+use futures_util::{StreamExt, stream};
+use local_stack::transcribe::{Limits, Recogniser, Running, TranscribeConfig, serve};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const SCRIPT: &str = r#"{"streams": [[
+    {"at": 0.1, "utterance": 1, "final": false, "text": "good"},
+    {"at": 0.2, "utterance": 1, "final": true, "text": "good morning"},
+    {"utterance": 2, "final": true, "text": "the last words"}]]}"#;
+
+struct Rig {
+    running: Running,
+    client: Client,
+}
+
+async fn rig(limits: Limits) -> Rig {
+    let script = std::env::temp_dir().join(format!("{}.json", uuid::Uuid::new_v4()));
+    std::fs::write(&script, SCRIPT).unwrap();
+    let config = TranscribeConfig {
+        recogniser: Recogniser::Scripted { file: script.clone() },
+        region: "us-east-1".into(),
+        access_key_id: "111122223333".into(),
+        secret_access_key: "secret".into(),
+        limits,
+    };
+    let running = serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), config).await.unwrap();
+    std::fs::remove_file(script).unwrap();
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_sdk_transcribestreaming::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("111122223333", "secret", None, None, "test"))
+        .region(Region::new("us-east-1"))
+        .endpoint_url(running.url())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(RetryConfig::disabled())
+        .http_client(http)
+        .build();
+    Rig { running, client: Client::from_conf(config) }
+}
+
+type Mouth = mpsc::UnboundedSender<Vec<u8>>;
+
+async fn open(client: &Client) -> (Mouth, StartStreamTranscriptionOutput) {
+    let (mouth, audio) = mpsc::unbounded_channel::<Vec<u8>>();
+    let audio = stream::unfold(audio, async |mut audio| {
+        let chunk = audio.recv().await?;
+        let event = AudioEvent::builder().audio_chunk(Blob::new(chunk)).build();
+        Some((Ok::<_, AudioStreamError>(AudioStream::AudioEvent(event)), audio))
+    });
+    let output = client
+        .start_stream_transcription()
+        .language_code(LanguageCode::EnUs)
+        .media_encoding(MediaEncoding::Pcm)
+        .media_sample_rate_hertz(16_000)
+        .enable_partial_results_stabilization(true)
+        .partial_results_stability(PartialResultsStability::High)
+        // Fused: the SDK polls once more after the end.
+        .audio_stream(audio.fuse().into())
+        .send()
+        .await
+        .unwrap_or_else(|error| panic!("{}", DisplayErrorContext(error)));
+    (mouth, output)
+}
+
+type Next = Result<Option<Transcribed>, TranscriptResultStreamError>;
+
+async fn next(output: &mut StartStreamTranscriptionOutput) -> Next {
+    match output.transcript_result_stream.recv().await {
+        Ok(Some(TranscriptResultStream::TranscriptEvent(event))) => {
+            Ok(event.transcript.unwrap().results.unwrap().into_iter().next())
+        }
+        Ok(Some(other)) => panic!("{other:?}"),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error.into_service_error()),
+    }
+}
+
+fn text(result: &Transcribed) -> &str {
+    result.alternatives()[0].transcript().unwrap()
+}
+
+#[tokio::test]
+async fn results_come_while_audio_is_still_being_sent_and_the_last_ones_after_its_end() {
+    let rig = rig(Limits::default()).await;
+    let (mouth, mut output) = open(&rig.client).await;
+    assert!(output.session_id().is_some() && output.request_id.is_some());
+    mouth.send(vec![0; 3_200]).unwrap();
+    let partial = next(&mut output).await.unwrap().unwrap();
+    assert_eq!((text(&partial), partial.is_partial), ("Good", true));
+    mouth.send(vec![0; 3_200]).unwrap();
+    let full = next(&mut output).await.unwrap().unwrap();
+    assert_eq!((text(&full), full.is_partial), ("Good morning.", false));
+    assert_eq!(full.result_id, partial.result_id);
+    assert_eq!(full.alternatives()[0].items().last().unwrap().content(), Some("."));
+    drop(mouth);
+    assert_eq!(text(&next(&mut output).await.unwrap().unwrap()), "The last words.");
+    assert!(next(&mut output).await.unwrap().is_none(), "and then the stream ends clean");
+    rig.running.stop().await;
+}
+
+#[tokio::test]
+async fn silence_on_the_wire_ends_the_stream_as_a_bad_request() {
+    let rig = rig(Limits { idle: Duration::from_millis(50), ..Limits::default() }).await;
+    let (_mouth, mut output) = open(&rig.client).await;
+    match next(&mut output).await {
+        Err(TranscriptResultStreamError::BadRequestException(error)) => {
+            assert!(error.message.unwrap().contains("no new audio was received"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_longest_stream_ends_with_limit_exceeded() {
+    let rig = rig(Limits { stream: Duration::from_millis(50), ..Limits::default() }).await;
+    let (_mouth, mut output) = open(&rig.client).await;
+    assert!(matches!(next(&mut output).await, Err(TranscriptResultStreamError::LimitExceededException(_))));
+}
+
+async fn cut(rig: &Rig, how: serde_json::Value) {
+    let url = format!("{}/_local/faults", rig.running.url());
+    reqwest::Client::new().post(url).json(&serde_json::json!({ "cut": how })).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clean_cut_looks_like_an_end_and_a_new_stream_can_be_opened() {
+    let rig = rig(Limits { streams: 1, ..Limits::default() }).await;
+    let (mouth, mut output) = open(&rig.client).await;
+    mouth.send(vec![0; 3_200]).unwrap();
+    assert!(next(&mut output).await.unwrap().is_some());
+    cut(&rig, "clean".into()).await;
+    assert!(next(&mut output).await.unwrap().is_none());
+    let (mouth, mut again) = open(&rig.client).await;
+    mouth.send(vec![0; 3_200]).unwrap();
+    assert!(next(&mut again).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_unclean_cut_is_an_error() {
+    let rig = rig(Limits::default()).await;
+    let (mouth, mut output) = open(&rig.client).await;
+    mouth.send(vec![0; 3_200]).unwrap();
+    assert!(next(&mut output).await.unwrap().is_some());
+    cut(&rig, "unclean".into()).await;
+    assert!(output.transcript_result_stream.recv().await.is_err());
+}
+
+#[tokio::test]
+async fn a_fault_ends_the_stream_with_the_exception_it_names() {
+    let rig = rig(Limits::default()).await;
+    let (mouth, mut output) = open(&rig.client).await;
+    mouth.send(vec![0; 3_200]).unwrap();
+    assert!(next(&mut output).await.unwrap().is_some());
+    cut(&rig, serde_json::json!({ "exception": "InternalFailureException" })).await;
+    assert!(matches!(next(&mut output).await, Err(TranscriptResultStreamError::InternalFailureException(_))));
+}
