@@ -1,6 +1,16 @@
 //! Translate: `TranslateText`, with real translation by Apertium behind it.
 
+mod apertium;
+mod faults;
+mod languages;
+mod server;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -37,13 +47,37 @@ pub enum Error {
     /// The listener has no address.
     #[error("the listener for Translate is unusable: {0}")]
     Listen(#[from] std::io::Error),
+    /// A pair to warm has an engine that does not start.
+    #[error(transparent)]
+    Engine(#[from] apertium::Error),
 }
 
-/// Serves `TranslateText` at `POST /`, and `POST /_local/faults` to break it.
+/// Serves `TranslateText` at `POST /`, and `/_local/faults` to break it (see `faults.rs`).
+///
+/// A pair that no installed engine has is not an error: its text comes back marked, `⟦de⟧ …`.
 ///
 /// # Errors
 /// When a pair to warm can't be started.
 pub async fn serve(listener: TcpListener, config: TranslateConfig) -> Result<Running, Error> {
-    let _ = config;
-    Ok(Running::new(listener.local_addr()?))
+    let modes = installed(&config);
+    let warm = config.warm.clone();
+    let names: Vec<String> = modes.iter().map(|(from, to)| format!("{from}-{to}")).collect();
+    let engine = apertium::name().await;
+    let service = Arc::new(server::Service::new(engine.clone(), config, modes));
+    for (source, target) in warm {
+        service.warm(&source, &target).await?;
+    }
+    let mut running = Running::new(listener.local_addr()?);
+    tracing::info!(engine, modes = names.join(" "), url = running.url(), "Translate stands in");
+    running.serve(listener, server::router(service));
+    Ok(running)
+}
+
+/// The engines that are there; without Apertium, none.
+fn installed(config: &TranslateConfig) -> BTreeSet<languages::Mode> {
+    let Ok(files) = std::fs::read_dir(&config.modes) else {
+        tracing::warn!(modes = %config.modes.display(), "no Apertium: all translations will be marked as untranslated");
+        return BTreeSet::new();
+    };
+    files.flatten().filter_map(|file| languages::mode(&file.file_name().to_string_lossy())).collect()
 }
