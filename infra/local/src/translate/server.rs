@@ -93,8 +93,8 @@ impl From<Exception> for Failure {
 impl Service {
     /// Knows the engines, but starts none.
     pub fn new(engine: String, config: TranslateConfig, modes: BTreeSet<Mode>) -> Self {
-        let engine = |mode: &Mode| (mode.clone(), Engine::new(&config.modes, mode, config.patience));
-        let engines = modes.iter().map(engine).collect();
+        let start = |mode: &Mode| (mode.clone(), Engine::new(&config.modes, mode, config.patience));
+        let engines = modes.iter().map(start).collect();
         Self { engine, config, modes, engines, faults: Mutex::new(Faults::default()) }
     }
 
