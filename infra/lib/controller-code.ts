@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AssetHashType, DockerImage } from 'aws-cdk-lib';
+import { AssetHashType, DockerImage, Validations } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
@@ -17,6 +17,10 @@ const CARGO_LAMBDA: Readonly<Record<Architecture, string>> = { arm64: '--arm64',
  */
 export function controllerCode(scope: Construct, config: Config, workspace: string): Code {
   if (config.controllerCode !== undefined) {
+    Validations.of(scope).acknowledge({
+      id: 'Annotation::@aws-cdk/aws-lambda:codeFromBucketObjectVersionNotSpecified',
+      reason: 'Each build has a key of its own, so a new build is a new key in the template.',
+    });
     return Code.fromBucketV2(Bucket.fromBucketName(scope, 'Code', config.controllerCode.bucket), config.controllerCode.key);
   }
   const directory = process.env['CONTROLLER_DIR'];

@@ -132,6 +132,7 @@ export class WorkerFleet extends Construct {
     }
     const [, account, region, repository] = ECR.exec(config.workerImage) ?? [];
     if (repository !== undefined) {
+      Validations.of(this).acknowledge({ id: 'Annotation::@aws-cdk/aws-ecs:ecrImageRequiresPolicy', reason: 'PullWorkerImage is that policy.' });
       this.allowPull(Stack.of(this).formatArn({ service: 'ecr', account, region, resource: 'repository', resourceName: repository }));
     }
     return ContainerImage.fromRegistry(config.workerImage);
