@@ -25,6 +25,15 @@ pub enum Message {
     SessionEnded(SessionEnded),
 }
 
+impl Message {
+    /// The JSON text that is posted.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Maps have text keys only and no serializer here is fallible, so the default is never taken.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// A caption in the listener's language.
 ///
 /// A segment is shown first as partials, whose `revision` rises, and at last by exactly one final with the same

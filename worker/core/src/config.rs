@@ -169,7 +169,7 @@ impl Default for Timing {
             post_patience_ms: 30 * SECOND,
             flush_ms: 6 * SECOND,
             farewell_ms: 2 * SECOND,
-            last_write_ms: 3 * SECOND,
+            last_write_ms: 6 * SECOND,
         }
     }
 }

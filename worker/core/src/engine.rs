@@ -1,37 +1,280 @@
 //! The façade: one input in, decisions out.
+//!
+//! *Flow*: [`Engine::handle`] hands the input to the part that it concerns, then every part does what is due at that
+//! moment; [`Engine::poll`] gives what they want, and at last when to come back.
+//! *Guarantees*: the same inputs at the same moments give the same outputs; after [`Output::Exit`] nothing follows.
+//! *Assumption*: the shell hands in [`Input::Tick`] when a wait is over, and polls until [`Output::Wait`] after each input.
 
-use crate::config::EngineConfig;
-use crate::input::Input;
+use crate::audio::Audio;
+use crate::captions::{Segments, Shown};
+use crate::config::{EngineConfig, ListenPolicy};
+use crate::degrade::Ladder;
+use crate::deliver::{Delivery, Track};
+use crate::heartbeat::Heartbeat;
+use crate::input::{AudioFrame, Control, Input, PeerEvent, SignalingEvent};
+use crate::join::Join;
+use crate::lifecycle::{Farewell, Lifecycle};
+use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
-use schemas::ids::Timestamp;
-use std::collections::VecDeque;
+use crate::transcribe::{Demand, Idle, Transcriber};
+use crate::translate::Translator;
+use schemas::ids::{Language, Timestamp};
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Media};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A read of the listeners that is not answered for so long is not waited for, ms.
+const AUDIENCE_ANSWER_MS: u64 = 10_000;
 
 /// One session's worker. After every input, poll until [`Output::Wait`].
 #[derive(Debug)]
 pub struct Engine {
-    config: EngineConfig,
+    pub(crate) config: EngineConfig,
     wall_at_zero: Timestamp,
-    now: MediaInstant,
-    out: VecDeque<Output>,
+    pub(crate) now: MediaInstant,
+    pub(crate) out: Outbox,
+    pub(crate) life: Lifecycle,
+    pub(crate) join: Join,
+    pub(crate) audio: Audio,
+    pub(crate) transcriber: Transcriber,
+    pub(crate) segments: Segments,
+    pub(crate) finals: VecDeque<Shown>,
+    pub(crate) tracks: BTreeMap<Language, Track>,
+    pub(crate) translator: Translator,
+    pub(crate) delivery: Delivery,
+    pub(crate) ladder: Ladder,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) media: Media,
+    pub(crate) transcript_at: Option<MediaInstant>,
+    pub(crate) resources: (u64, u64),
+    audience_at: MediaInstant,
+    audience_asked: Option<MediaInstant>,
 }
 
 impl Engine {
     /// A worker that has just begun; `wall_at_zero` is the wall time of [`MediaInstant`] 0.
     #[must_use]
     pub fn new(config: EngineConfig, wall_at_zero: Timestamp) -> Self {
-        Self { config, wall_at_zero, now: MediaInstant(0), out: VecDeque::from([Output::ReadAudience]) }
+        let mut engine = Self {
+            audio: Audio::new(config.timing.ring_ms),
+            life: Lifecycle::new(wall_at_zero),
+            config,
+            wall_at_zero,
+            now: MediaInstant(0),
+            out: Outbox::default(),
+            join: Join::new(),
+            transcriber: Transcriber::new(),
+            segments: Segments::default(),
+            finals: VecDeque::new(),
+            tracks: BTreeMap::new(),
+            translator: Translator::default(),
+            delivery: Delivery::default(),
+            ladder: Ladder::default(),
+            heartbeat: Heartbeat::new(),
+            media: Media::default(),
+            transcript_at: None,
+            resources: (0, 0),
+            audience_at: MediaInstant(0),
+            audience_asked: None,
+        };
+        engine.advance();
+        engine
     }
 
     /// Takes in what happened.
-    pub fn handle(&mut self, _input: Input, now: MediaInstant) {
+    pub fn handle(&mut self, input: Input, now: MediaInstant) {
         self.now = self.now.max(now);
-        let _ = self.wall_at_zero;
+        if self.has_exited() {
+            return;
+        }
+        self.take(input);
+        self.advance();
     }
 
     /// The next thing to do; [`Output::Wait`] when there is nothing more for now.
     pub fn poll(&mut self) -> Output {
-        let until = self.now.plus_ms(self.config.timing.heartbeat_ms);
-        self.out.pop_front().unwrap_or(Output::Wait(until))
+        self.out.pop().unwrap_or_else(|| Output::Wait(self.deadline()))
+    }
+
+    /// Wall time of a moment.
+    pub(crate) fn wall_of(&self, at: MediaInstant) -> Timestamp {
+        self.wall_at_zero.plus_ms(i64::try_from(at.0).unwrap_or(i64::MAX))
+    }
+    /// Wall time now.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.wall_of(self.now)
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.now;
+        match input {
+            Input::Tick => {}
+            Input::Terminate => self.on_terminate(),
+            Input::Control(control) => self.on_control(&control),
+            Input::ControlFailed(detail) => {
+                self.heartbeat.failed(now);
+                self.out.warn("row_not_written", detail);
+            }
+            Input::LeaseLost => self.on_lease_lost("the row belongs to another generation"),
+            Input::Audience(rows) => {
+                self.audience_asked = None;
+                let joined = self.delivery.update(rows, now);
+                joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+            }
+            Input::AudienceFailed(detail) => {
+                self.audience_asked = None;
+                self.out.warn("listeners_not_read", detail);
+            }
+            Input::Signaling(event) => self.on_signaling(event),
+            Input::Peer(event) => self.on_peer(event),
+            Input::Audio(frame) => self.on_audio(&frame),
+            Input::Media(media) => self.media = media,
+            Input::Transcribe(id, event) => {
+                if let Some(heard) = self.transcriber.on_event(id, event, now, &mut self.out) {
+                    self.on_heard(heard);
+                }
+            }
+            Input::Translated(id, answer) => {
+                let done = self.translator.on_answer(id, answer, now, &mut self.out);
+                done.into_iter().for_each(|done| self.on_translated(done));
+            }
+            Input::Posted(id, outcome) => {
+                let wall = self.wall();
+                self.delivery.on_outcome(id, &outcome, now, wall, &self.config, &mut self.out);
+            }
+            Input::Resources { cpu_ms, peak_memory_bytes } => self.resources = (cpu_ms, peak_memory_bytes),
+        }
+    }
+
+    fn on_control(&mut self, control: &Control) {
+        if control.generation != self.config.generation {
+            self.on_lease_lost("the row names another generation");
+            return;
+        }
+        let issued_at = self.heartbeat.answered(self.now);
+        let before = (self.life.desired, self.life.language.clone());
+        self.life.on_control(control, issued_at, self.now);
+        if before != (self.life.desired, self.life.language.clone()) {
+            self.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
+        }
+        match control.desired {
+            Desired::Stop => self.drain(control.why.clone(), Farewell::SessionEnded),
+            Desired::Run | Desired::Pause if self.life.is_serving() => self.join.start(self.now, &mut self.out),
+            Desired::Run | Desired::Pause => {}
+        }
+    }
+
+    fn on_signaling(&mut self, event: SignalingEvent) {
+        match &event {
+            SignalingEvent::Connected => self.life.on_joined(self.now, self.wall()),
+            SignalingEvent::Closed { gone: true, .. } => {
+                let why =
+                    Why::new(Cause::SessionDeleted, "The signaling channel does not exist any more.", self.wall());
+                self.drain(why, Farewell::SessionEnded);
+            }
+            SignalingEvent::ReconnectIceServer if self.media.candidate_type.as_deref() == Some("relay") => {
+                self.join.leave_relay();
+            }
+            SignalingEvent::Closed { gone: false, .. }
+            | SignalingEvent::Answer(_)
+            | SignalingEvent::Candidate(_)
+            | SignalingEvent::GoAway
+            | SignalingEvent::ReconnectIceServer
+            | SignalingEvent::Refused(_) => {}
+        }
+        self.join.on_signaling(event, self.now, &mut self.out);
+    }
+
+    fn on_peer(&mut self, event: PeerEvent) {
+        self.join.on_peer(event, self.now, &mut self.out);
+    }
+
+    fn on_audio(&mut self, frame: &AudioFrame) {
+        if self.life.on_audio(self.now, self.wall()) {
+            self.out.fact("first_audio", "");
+        }
+        self.join.on_rtp();
+        if self.life.is_paused() {
+            self.audio.ring.clear();
+            self.audio.notice(frame, self.now);
+        } else {
+            self.audio.take(frame, self.now);
+            self.transcriber.notice(frame);
+        }
+    }
+
+    /// Whether and in which language a stream is wanted.
+    pub(crate) fn demand(&self) -> Demand {
+        let quiet = self.audio.quiet_for(self.now);
+        match &self.life.language {
+            _ if !self.life.is_serving() => Demand::None(Idle::Ending),
+            None => Demand::None(Idle::NotReady),
+            Some(_) if self.life.is_paused() => Demand::None(Idle::Paused),
+            Some(_) if quiet.is_none_or(|ms| ms >= self.config.timing.idle_close_ms) => Demand::None(Idle::NoAudio),
+            Some(_) if self.config.listen == ListenPolicy::WhenHeard && self.delivery.nobody() => {
+                Demand::None(Idle::NobodyListens)
+            }
+            Some(language) => Demand::Stream(language.clone()),
+        }
+    }
+
+    /// Lets every part do what is due.
+    fn advance(&mut self) {
+        let now = self.now;
+        if self.life.lease_is_over(now, &self.config.timing) {
+            self.on_lease_lost("it could not be confirmed in time");
+            return;
+        }
+        if let Some(why) = self.life.reason_to_end(now, self.wall(), self.audio.heard_at, &self.config.timing) {
+            self.drain(why, Farewell::SessionEnded);
+        }
+        if self.life.is_serving() {
+            let quiet = self.audio.quiet_for(now);
+            self.join.advance(now, quiet, &self.config.timing, &mut self.out);
+        }
+        let demand = self.demand();
+        self.transcriber.advance(now, &demand, &self.audio, &self.config.timing, &mut self.out);
+        self.advance_text();
+        self.advance_ending();
+        self.advance_ladder();
+        self.advance_audience();
+        self.advance_heartbeat();
+        self.post();
+    }
+
+    fn advance_ladder(&mut self) {
+        let outage = self.transcriber.outage_since;
+        if let Some((rung, sentence)) = self.ladder.judge(outage, self.translator.is_degraded(self.now), self.now) {
+            self.out.warn("rung", format!("{rung:?}: {sentence}"));
+            self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
+        }
+    }
+
+    fn advance_audience(&mut self) {
+        let waits = self.audience_asked.is_some_and(|at| self.now.since(at) < AUDIENCE_ANSWER_MS);
+        if self.life.is_serving() && !waits && self.now >= self.audience_at {
+            self.audience_asked = Some(self.now);
+            self.audience_at = self.now.plus_ms(self.config.timing.audience_ms);
+            self.out.push(Output::ReadAudience);
+        }
+    }
+
+    fn deadline(&self) -> MediaInstant {
+        let (now, timing) = (self.now, &self.config.timing);
+        let audience =
+            self.audience_asked.map_or(self.audience_at, |at| self.audience_at.max(at.plus_ms(AUDIENCE_ANSWER_MS)));
+        let serving = self.life.is_serving();
+        let due = earliest([
+            self.life.deadline(self.audio.heard_at, self.wall_at_zero, timing),
+            serving.then(|| self.join.deadline(self.audio.heard_at, timing)).flatten(),
+            self.transcriber.deadline(now, &self.demand(), &self.audio, timing),
+            self.text_deadline(),
+            self.ladder.deadline(self.transcriber.outage_since),
+            serving.then_some(audience),
+            Some(self.heartbeat.deadline()),
+            self.delivery.deadline(now, &self.config),
+        ]);
+        due.unwrap_or(now).max(now.plus_ms(1))
     }
 }

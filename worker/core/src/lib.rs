@@ -7,12 +7,39 @@
 //! | [`input`] | everything that can happen |
 //! | [`output`] | everything that can be wanted |
 //! | [`time`] | the clock, which is an input |
+//! | `lifecycle` `ending` | where the worker is in its life, and how it ends |
+//! | `join` | signaling and the peer connection |
+//! | `audio/` | the last half minute of audio, when it was spoken, loudness and speech |
+//! | `transcribe/` | the one stream, replay, media time, backoff |
+//! | `captions/` | segments, stable words, finals |
+//! | `translate/` | requests in flight, retries, policies for partials |
+//! | `deliver/` | a track with cursors per language, a queue per listener |
+//! | `flow` | what each part hands to the next |
+//! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
+//! | `heartbeat` `status` | when and what is written to our row |
 
 pub mod config;
 pub mod engine;
 pub mod input;
 pub mod output;
 pub mod time;
+
+mod audio;
+mod captions;
+mod degrade;
+mod deliver;
+mod emotion;
+mod ending;
+mod flow;
+mod heartbeat;
+mod join;
+mod lifecycle;
+mod message;
+mod outbox;
+mod quality;
+mod status;
+mod transcribe;
+mod translate;
 
 pub use config::EngineConfig;
 pub use engine::Engine;

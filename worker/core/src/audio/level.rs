@@ -1,0 +1,130 @@
+//! How loud the audio is, and a simple judgement whether it is speech.
+
+use super::SAMPLES_PER_MS;
+use std::collections::VecDeque;
+
+/// Levels are kept for so long: longer than any segment.
+const KEPT_MS: u64 = 120_000;
+/// Quieter than this is never speech, dBFS.
+const SPEECH_LEAST_DBFS: f64 = -55.0;
+/// Speech stands out of the noise by so much, dB.
+const SPEECH_ABOVE_NOISE_DB: f64 = 9.0;
+/// The noise floor is followed upwards so slowly, dB per second.
+const NOISE_RISE_DB_PER_S: f64 = 3.0;
+/// Below this the level of digital silence is not told apart, dBFS.
+const FLOOR_DBFS: f64 = -96.0;
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    start_ms: u64,
+    end_ms: u64,
+    mean_square: f64,
+    speech: bool,
+}
+
+/// Levels of the last two minutes, frame by frame.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    frames: VecDeque<Level>,
+    noise_dbfs: f64,
+    speech_end_ms: u64,
+    end_ms: u64,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self { frames: VecDeque::new(), noise_dbfs: SPEECH_LEAST_DBFS, speech_end_ms: 0, end_ms: 0 }
+    }
+}
+
+impl Levels {
+    /// Measures a frame; true when it is speech.
+    pub(crate) fn take(&mut self, start_ms: u64, pcm: &[i16]) -> bool {
+        if pcm.is_empty() {
+            return false;
+        }
+        let length_ms = pcm.len() as u64 / SAMPLES_PER_MS;
+        let mean_square = mean_square(pcm);
+        let dbfs = to_dbfs(mean_square);
+        #[expect(clippy::cast_precision_loss, reason = "a frame's length is small")]
+        let rise = NOISE_RISE_DB_PER_S * length_ms as f64 / 1_000.0;
+        let least = SPEECH_LEAST_DBFS - SPEECH_ABOVE_NOISE_DB;
+        self.noise_dbfs = if dbfs < self.noise_dbfs { dbfs.max(least) } else { (self.noise_dbfs + rise).min(dbfs) };
+        let speech = dbfs > SPEECH_LEAST_DBFS.max(self.noise_dbfs + SPEECH_ABOVE_NOISE_DB);
+        self.end_ms = start_ms + length_ms;
+        if speech {
+            self.speech_end_ms = self.end_ms;
+        }
+        self.frames.push_back(Level { start_ms, end_ms: self.end_ms, mean_square, speech });
+        while self.frames.front().is_some_and(|f| f.end_ms + KEPT_MS < self.end_ms) {
+            self.frames.pop_front();
+        }
+        speech
+    }
+
+    /// Milliseconds of media time since the last speech.
+    pub(crate) fn silent_for_ms(&self) -> u64 {
+        self.end_ms.saturating_sub(self.speech_end_ms)
+    }
+
+    /// Root mean square of the speech between two moments, dB re full scale; `None` when there is none.
+    pub(crate) fn speech_dbfs(&self, start_ms: u64, end_ms: u64) -> Option<f64> {
+        let within = self.frames.iter().filter(|f| f.speech && f.end_ms > start_ms && f.start_ms < end_ms);
+        let (sum, count) = within.fold((0.0, 0.0), |(sum, count), f| (sum + f.mean_square, count + 1.0));
+        (count > 0.0).then(|| to_dbfs(sum / count))
+    }
+}
+
+/// Mean square with full scale 1.
+fn mean_square(pcm: &[i16]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a frame's length is small")]
+    let count = pcm.len() as f64;
+    pcm.iter().map(|s| (f64::from(*s) / 32_768.0).powi(2)).sum::<f64>() / count
+}
+
+fn to_dbfs(mean_square: f64) -> f64 {
+    if mean_square <= 0.0 { FLOOR_DBFS } else { (10.0 * mean_square.log10()).max(FLOOR_DBFS) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A tone at 440 Hz whose peak is this share of full scale.
+    pub(crate) fn tone(ms: u64, peak: f64) -> Vec<i16> {
+        (0..ms * SAMPLES_PER_MS)
+            .map(|n| {
+                let phase = n as f64 * 440.0 * std::f64::consts::TAU / 16_000.0;
+                (phase.sin() * peak * 32_767.0) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_full_scale_sine_is_minus_three_dbfs() {
+        let mut levels = Levels::default();
+        levels.take(0, &tone(100, 1.0));
+        let dbfs = levels.speech_dbfs(0, 100).unwrap();
+        assert!((dbfs + 3.01).abs() < 0.05, "{dbfs}");
+    }
+
+    #[test]
+    fn silence_and_steady_noise_are_not_speech() {
+        let mut levels = Levels::default();
+        assert!(!levels.take(0, &[0; 320]));
+        let speech = (1..1_000).filter(|n| levels.take(n * 20, &tone(20, 0.01))).count();
+        assert!(speech < 250, "the noise floor is learnt: {speech}");
+        assert!(levels.take(20_000, &tone(20, 0.3)));
+        assert_eq!(levels.silent_for_ms(), 0);
+    }
+
+    #[test]
+    fn loudness_is_that_of_the_speech_not_of_the_pauses_in_it() {
+        let mut levels = Levels::default();
+        for n in 0..50 {
+            levels.take(n * 20, &if n % 2 == 0 { vec![0; 320] } else { tone(20, 0.5) });
+        }
+        let dbfs = levels.speech_dbfs(0, 1_000).unwrap();
+        assert!((dbfs + 9.03).abs() < 0.2, "{dbfs}");
+    }
+}

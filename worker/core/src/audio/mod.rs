@@ -1,0 +1,70 @@
+//! Audio as it comes: when it was spoken, how loud it is, whether it is speech, and the last half minute of it.
+
+mod clock;
+mod level;
+mod ring;
+
+pub(crate) use clock::SpokenClock;
+pub(crate) use level::Levels;
+#[cfg(test)]
+pub(crate) use level::tests::tone;
+pub(crate) use ring::Ring;
+
+use crate::input::{AudioFrame, AudioKind};
+use crate::time::MediaInstant;
+
+/// Samples per millisecond at 16 kHz.
+pub(crate) const SAMPLES_PER_MS: u64 = 16;
+
+/// Everything that is known of the audio so far.
+#[derive(Debug)]
+pub(crate) struct Audio {
+    /// The last stretch, to be sent and replayed.
+    pub(crate) ring: Ring,
+    /// When each millisecond was spoken.
+    pub(crate) clock: SpokenClock,
+    /// Loudness and speech.
+    pub(crate) levels: Levels,
+    /// When the last packet's audio came.
+    pub(crate) heard_at: Option<MediaInstant>,
+    /// When the last speech came.
+    pub(crate) speech_at: Option<MediaInstant>,
+}
+
+impl Audio {
+    pub(crate) fn new(ring_ms: u64) -> Self {
+        Self {
+            ring: Ring::new(ring_ms),
+            clock: SpokenClock::default(),
+            levels: Levels::default(),
+            heard_at: None,
+            speech_at: None,
+        }
+    }
+
+    /// Takes in a frame that is to be transcribed.
+    pub(crate) fn take(&mut self, frame: &AudioFrame, now: MediaInstant) {
+        self.notice(frame, now);
+        self.ring.push(frame.start_ms * SAMPLES_PER_MS, &frame.pcm);
+        if self.levels.take(frame.start_ms, &frame.pcm) {
+            self.speech_at = Some(now);
+        }
+    }
+
+    /// Takes in that audio flows, without keeping any of it.
+    pub(crate) fn notice(&mut self, frame: &AudioFrame, now: MediaInstant) {
+        match frame.kind {
+            AudioKind::Decoded | AudioKind::Concealed => {
+                self.heard_at = Some(now);
+                let end_ms = frame.start_ms + frame.pcm.len() as u64 / SAMPLES_PER_MS;
+                self.clock.observe(end_ms, now);
+            }
+            AudioKind::Filled => {}
+        }
+    }
+
+    /// Milliseconds without a packet; `None` before the first.
+    pub(crate) fn quiet_for(&self, now: MediaInstant) -> Option<u64> {
+        self.heard_at.map(|at| now.since(at))
+    }
+}

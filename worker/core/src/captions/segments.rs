@@ -1,0 +1,211 @@
+//! From results to segments.
+//!
+//! *Guarantees*: a stable word never changes; each segment that was shown gets exactly one final; finals are in the order
+//! of media time; a word that a final covers is never heard again, by its time and not by its text ("Amen. Amen." stays
+//! two); a partial is shown at most every 200 ms, the newest one; no segment hangs.
+//! *Assumption*: results of one segment share their result id within a stream.
+
+use super::merge::merge;
+use super::{Shown, Snapshot};
+use crate::config::Timing;
+use crate::input::StreamId;
+use crate::outbox::earliest;
+use crate::time::MediaInstant;
+use crate::transcribe::{Heard, Word};
+use schemas::ids::Language;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
+const SPLIT_AFTER_MS: u64 = 12_000;
+
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    stream: StreamId,
+    result_id: String,
+    source: Language,
+    words: Vec<Word>,
+    stable: usize,
+    moved_at: MediaInstant,
+    shown_at: Option<MediaInstant>,
+    fresh: bool,
+}
+
+/// The segments that are not final yet, and what the finals cover.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    open: Vec<Open>,
+    /// Results whose final has come, of the newest stream.
+    done: BTreeSet<(StreamId, String)>,
+    last_number: u64,
+    /// Finals cover the media up to here, ms.
+    pub(crate) watermark_ms: u64,
+}
+
+impl Segments {
+    /// Takes in a result; gives what is to be shown at once.
+    pub(crate) fn hear(&mut self, heard: Heard, source: &Language, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
+        let key = (heard.stream, heard.result_id.clone());
+        if self.done.contains(&key) {
+            return Vec::new();
+        }
+        let mut shown = Vec::new();
+        let words = self.uncovered(heard.words);
+        let Some(index) = self.find(&key, &words, source, now, &mut shown) else { return shown };
+        let segment = &mut self.open[index];
+        let (merged, stable) = merge(&segment.words[..segment.stable], words);
+        segment.fresh |= merged != segment.words || stable != segment.stable;
+        (segment.words, segment.stable) = (merged, stable);
+        segment.moved_at = now;
+        if heard.is_final {
+            self.done.retain(|(stream, _)| *stream == key.0);
+            self.done.insert(key);
+            self.finish(index, &mut shown);
+        } else {
+            self.split(index, now, &mut shown);
+            self.show_due(now, timing, &mut shown);
+        }
+        shown
+    }
+
+    /// Shows partials that waited, and ends segments that hang.
+    pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        while let Some(index) = self.open.iter().position(|s| now.since(s.moved_at) >= timing.segment_stale_ms) {
+            self.finish(index, &mut shown);
+        }
+        self.show_due(now, timing, &mut shown);
+        shown
+    }
+
+    /// Ends everything that is open: nothing more will come.
+    pub(crate) fn flush(&mut self) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        while !self.open.is_empty() {
+            self.finish(0, &mut shown);
+        }
+        shown
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self, timing: &Timing) -> Option<MediaInstant> {
+        earliest(self.open.iter().map(|s| {
+            let partial = s.shown_at.filter(|_| s.fresh).map(|at| at.plus_ms(timing.partial_gap_ms));
+            earliest([partial, Some(s.moved_at.plus_ms(timing.segment_stale_ms))])
+        }))
+    }
+
+    /// The words after the watermark, with their marks.
+    fn uncovered(&self, words: Vec<Word>) -> Vec<Word> {
+        words.into_iter().filter(|w| w.middle_ms() >= self.watermark_ms).collect()
+    }
+
+    /// The segment that this result speaks of: its own, one that another stream left behind, or a new one.
+    fn find(
+        &mut self,
+        key: &(StreamId, String),
+        words: &[Word],
+        source: &Language,
+        now: MediaInstant,
+        shown: &mut Vec<Shown>,
+    ) -> Option<usize> {
+        let own = |s: &Open| s.stream == key.0 && s.result_id == key.1;
+        if let Some(index) = self.open.iter().position(own) {
+            return Some(index);
+        }
+        let first = words.first()?;
+        while let Some(index) = self.open.iter().position(|s| s.stream != key.0) {
+            let left = &mut self.open[index];
+            let overlaps = left.words.last().is_some_and(|last| first.start_ms < last.end_ms);
+            if overlaps && left.source == *source {
+                (left.stream, left.result_id) = key.clone();
+                return Some(index);
+            }
+            self.finish(index, shown);
+        }
+        self.last_number += 1;
+        self.open.push(Open {
+            number: self.last_number,
+            stream: key.0,
+            result_id: key.1.clone(),
+            source: source.clone(),
+            words: Vec::new(),
+            stable: 0,
+            moved_at: now,
+            shown_at: None,
+            fresh: true,
+        });
+        Some(self.open.len() - 1)
+    }
+
+    /// Makes the segment final, after those that began before it.
+    fn finish(&mut self, index: usize, shown: &mut Vec<Shown>) {
+        let number = self.open[index].number;
+        let (ending, open): (Vec<Open>, Vec<Open>) =
+            std::mem::take(&mut self.open).into_iter().partition(|s| s.number <= number);
+        self.open = open;
+        for segment in ending {
+            let end_ms = segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0);
+            self.watermark_ms = self.watermark_ms.max(end_ms);
+            if !segment.words.is_empty() || segment.shown_at.is_some() {
+                shown.push(snapshot(&segment, segment.words.len(), true));
+            }
+        }
+    }
+
+    /// Ends a long segment at its last stable sentence; the rest becomes the next segment of the same result.
+    fn split(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) {
+        let segment = &self.open[index];
+        let settled = &segment.words[..segment.stable];
+        let Some(end) = settled.iter().rposition(|w| w.mark && ends_sentence(&w.text)).map(|last| last + 1) else {
+            return;
+        };
+        let span = |words: &[Word]| words.last().map_or(0, |w| w.end_ms.saturating_sub(words[0].start_ms));
+        if span(&segment.words) < SPLIT_AFTER_MS {
+            return;
+        }
+        let mut rest = segment.words[end..].to_vec();
+        let (stable, source) = (segment.stable - end, segment.source.clone());
+        let (stream, result_id) = (segment.stream, segment.result_id.clone());
+        self.open[index].words.truncate(end);
+        self.finish(index, shown);
+        let before = rest.len();
+        rest = self.uncovered(rest);
+        if rest.is_empty() {
+            return;
+        }
+        self.last_number += 1;
+        let (number, stable) = (self.last_number, stable.saturating_sub(before - rest.len()));
+        let open =
+            Open { number, stream, result_id, source, words: rest, stable, moved_at: now, shown_at: None, fresh: true };
+        self.open.push(open);
+    }
+
+    fn show_due(&mut self, now: MediaInstant, timing: &Timing, shown: &mut Vec<Shown>) {
+        for segment in &mut self.open {
+            let due = segment.shown_at.is_none_or(|at| now.since(at) >= timing.partial_gap_ms);
+            if segment.fresh && due && !segment.words.is_empty() {
+                segment.fresh = false;
+                segment.shown_at = Some(now);
+                shown.push(snapshot(segment, segment.stable, false));
+            }
+        }
+    }
+}
+
+fn ends_sentence(mark: &str) -> bool {
+    matches!(mark, "." | "?" | "!" | "。" | "？" | "！" | "।" | "؟")
+}
+
+fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Shown {
+    Arc::new(Snapshot {
+        segment: segment.number,
+        source: segment.source.clone(),
+        stable,
+        is_final,
+        start_ms: segment.words.first().map_or(0, |w| w.start_ms),
+        end_ms: segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0),
+        words: segment.words.clone(),
+    })
+}

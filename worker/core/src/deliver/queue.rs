@@ -1,0 +1,50 @@
+//! What one listener has still to get.
+
+use super::post::Body;
+use std::collections::VecDeque;
+
+/// One message on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) body: Body,
+    /// Older, and sent to a listener who has just come.
+    pub(crate) catch_up: bool,
+    /// Attempts that failed.
+    pub(crate) attempts: u32,
+}
+
+/// In order. Of a segment at most the newest partial waits, and none once its final does.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(VecDeque<Item>);
+
+impl Queue {
+    pub(crate) fn push(&mut self, item: Item) {
+        if let Some(segment) = item.body.segment() {
+            self.0.retain(|waiting| waiting.body.partial_of() != Some(segment));
+        }
+        self.0.push_back(item);
+    }
+    /// Puts a message back that must be sent again, unless it is a partial: there will be a newer one.
+    pub(crate) fn put_back(&mut self, item: Item) {
+        if item.body.partial_of().is_none() {
+            self.0.push_front(item);
+        }
+    }
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        self.0.pop_front()
+    }
+    /// Drops the partials: the listener is slow.
+    pub(crate) fn coalesce(&mut self) {
+        self.0.retain(|waiting| waiting.body.partial_of().is_none());
+    }
+    /// Drops the captions: the listener has chosen another language.
+    pub(crate) fn drop_captions(&mut self) {
+        self.0.retain(|waiting| waiting.body.segment().is_none());
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,196 @@
+//! Where the worker is in its life, and what ends it.
+//!
+//! *Guarantees*: the first cause wins; every stage that is not the last has a deadline; a worker that cannot confirm its
+//! lease ends without another word.
+
+use crate::config::Timing;
+use crate::input::Control;
+use crate::outbox::earliest;
+use crate::time::MediaInstant;
+use schemas::ids::{Language, Timestamp};
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Phase, StartUp};
+
+/// Exit code of a worker that lost its lease.
+pub(crate) const EXIT_LEASE_LOST: u8 = 3;
+
+/// How far the ending has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It serves.
+    Serving,
+    /// The last words are awaited.
+    Flushing { until: MediaInstant, why: Why, farewell: Farewell },
+    /// The last posts are on their way.
+    Leaving { until: MediaInstant, why: Why },
+    /// The last write is on its way.
+    Writing { until: MediaInstant, why: Why },
+    /// Nothing follows.
+    Exited,
+}
+
+/// What the listeners are told at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// The session is over.
+    SessionEnded,
+    /// The session goes on with another worker.
+    Interrupted,
+}
+
+/// The life of one worker.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) stage: Stage,
+    pub(crate) desired: Desired,
+    /// The speaker's language; `None` before the row was read.
+    pub(crate) language: Option<Language>,
+    pub(crate) start_up: StartUp,
+    expires_at: Option<Timestamp>,
+    lease_confirmed: MediaInstant,
+    joined_at: Option<MediaInstant>,
+    heard_first: bool,
+    resumed_at: MediaInstant,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(process_at: Timestamp) -> Self {
+        Self {
+            stage: Stage::Serving,
+            desired: Desired::Run,
+            language: None,
+            start_up: StartUp { process_at: Some(process_at), ..StartUp::default() },
+            expires_at: None,
+            lease_confirmed: MediaInstant(0),
+            joined_at: None,
+            heard_first: false,
+            resumed_at: MediaInstant(0),
+        }
+    }
+
+    /// The phase that the row shall show.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.stage {
+            Stage::Writing { .. } | Stage::Exited => return Phase::Stopped,
+            Stage::Serving | Stage::Flushing { .. } | Stage::Leaving { .. } => {}
+        }
+        match (self.joined_at, self.heard_first, self.desired) {
+            (None, _, _) => Phase::Joining,
+            (Some(_), _, Desired::Pause) => Phase::Paused,
+            (Some(_), true, Desired::Run | Desired::Stop) => Phase::Live,
+            (Some(_), false, Desired::Run | Desired::Stop) => Phase::WaitingForSpeaker,
+        }
+    }
+
+    /// Whether it serves, and is not on its way out.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.stage == Stage::Serving
+    }
+    /// Whether anything may still be posted.
+    pub(crate) fn may_speak(&self) -> bool {
+        match self.stage {
+            Stage::Serving | Stage::Flushing { .. } | Stage::Leaving { .. } => true,
+            Stage::Writing { .. } | Stage::Exited => false,
+        }
+    }
+    /// Whether audio is transcribed.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.desired == Desired::Pause
+    }
+
+    /// The row speaks of us, as of a write that was issued then.
+    pub(crate) fn on_control(&mut self, control: &Control, issued_at: MediaInstant, now: MediaInstant) {
+        self.lease_confirmed = self.lease_confirmed.max(issued_at);
+        if self.is_paused() && control.desired != Desired::Pause {
+            self.resumed_at = now;
+        }
+        self.desired = control.desired;
+        self.language = Some(control.source_language.clone());
+        self.expires_at = Some(control.expires_at);
+    }
+
+    /// Signaling is open.
+    pub(crate) fn on_joined(&mut self, now: MediaInstant, wall: Timestamp) {
+        self.joined_at.get_or_insert(now);
+        self.start_up.joined_at.get_or_insert(wall);
+    }
+
+    /// Audio came; true for the first.
+    pub(crate) fn on_audio(&mut self, now: MediaInstant, wall: Timestamp) -> bool {
+        self.on_joined(now, wall);
+        self.start_up.first_audio_at.get_or_insert(wall);
+        !std::mem::replace(&mut self.heard_first, true)
+    }
+
+    /// Begins the end, unless it has begun.
+    pub(crate) fn drain(&mut self, why: Why, farewell: Farewell, now: MediaInstant, timing: &Timing) -> bool {
+        if self.is_serving() {
+            self.stage = Stage::Flushing { until: now.plus_ms(timing.flush_ms), why, farewell };
+            return true;
+        }
+        false
+    }
+
+    /// Whether the lease was confirmed recently enough to go on.
+    pub(crate) fn lease_is_over(&self, now: MediaInstant, timing: &Timing) -> bool {
+        now.since(self.lease_confirmed) >= timing.lease_ms
+    }
+
+    /// Why the session ends by itself now.
+    pub(crate) fn reason_to_end(
+        &self,
+        now: MediaInstant,
+        wall: Timestamp,
+        heard_at: Option<MediaInstant>,
+        timing: &Timing,
+    ) -> Option<Why> {
+        if !self.is_serving() {
+            return None;
+        }
+        if self.expires_at.is_some_and(|at| wall >= at) {
+            return Some(Why::new(Cause::SessionExpired, "The session's expiresAt has passed.", wall));
+        }
+        if self.speaker_deadline(heard_at, timing).is_some_and(|at| now >= at) {
+            return Some(match heard_at {
+                Some(_) => Why::new(Cause::SpeakerGone, "The speaker's audio stopped and did not come back.", wall),
+                None => Why::new(
+                    Cause::SpeakerNeverCame,
+                    "No audio came from the speaker since the session was joined.",
+                    wall,
+                ),
+            });
+        }
+        None
+    }
+
+    fn speaker_deadline(&self, heard_at: Option<MediaInstant>, timing: &Timing) -> Option<MediaInstant> {
+        match (heard_at, self.is_paused()) {
+            (Some(at), false) => Some(at.max(self.resumed_at).plus_ms(timing.speaker_gone_ms)),
+            (Some(at), true) => Some(at.plus_ms(timing.speaker_gone_paused_ms)),
+            (None, false) => {
+                Some(self.joined_at.unwrap_or_default().max(self.resumed_at).plus_ms(timing.speaker_never_ms))
+            }
+            (None, true) => None,
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(
+        &self,
+        heard_at: Option<MediaInstant>,
+        wall_at_zero: Timestamp,
+        timing: &Timing,
+    ) -> Option<MediaInstant> {
+        let lease = Some(self.lease_confirmed.plus_ms(timing.lease_ms));
+        match &self.stage {
+            Stage::Serving => {
+                let expires =
+                    self.expires_at.map(|at| MediaInstant(u64::try_from(at.since(wall_at_zero)).unwrap_or(0)));
+                earliest([lease, expires, self.speaker_deadline(heard_at, timing)])
+            }
+            Stage::Flushing { until, .. } | Stage::Leaving { until, .. } => earliest([lease, Some(*until)]),
+            Stage::Writing { until, .. } => Some(*until),
+            Stage::Exited => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Our section of the row.
+
+use crate::engine::Engine;
+use crate::heartbeat::NewPhase;
+use crate::lifecycle::Stage;
+use crate::output::{Output, StatusWrite};
+use crate::time::MediaInstant;
+use schemas::ids::Language;
+use schemas::reason::{Cause, Why};
+use schemas::worker::{LanguageStatus, Phase, Progress, Usage, WorkerStatus};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// Writes the row when it is due.
+    pub(crate) fn advance_heartbeat(&mut self) {
+        let phase = self.life.phase();
+        if self.has_exited() {
+            return;
+        }
+        let Some(new) = self.heartbeat.due(phase, self.now, &self.config.timing) else { return };
+        let why = match new {
+            NewPhase::No => None,
+            NewPhase::Yes => {
+                self.out.fact("phase", format!("{phase:?}"));
+                Some(self.why(phase))
+            }
+        };
+        self.out.push(Output::MeasureResources);
+        let status = self.status();
+        self.out.push(Output::WriteStatus(Box::new(StatusWrite { phase, why, status })));
+    }
+
+    fn why(&self, phase: Phase) -> Why {
+        if let Stage::Writing { why, .. } = &self.life.stage {
+            return why.clone();
+        }
+        let text = match phase {
+            Phase::Joining => "The worker runs and joins the channel.",
+            Phase::WaitingForSpeaker => "The channel is joined; no audio has come yet.",
+            Phase::Live => "Audio flows.",
+            Phase::Paused => "The session is paused; nothing is transcribed.",
+            Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => "",
+        };
+        let cause = if phase == Phase::Paused { Cause::SessionPaused } else { Cause::SessionActive };
+        Why::new(cause, text, self.wall())
+    }
+
+    fn status(&self) -> WorkerStatus {
+        let at = |moment: Option<MediaInstant>| moment.map(|at| self.wall_of(at));
+        WorkerStatus {
+            version: self.config.version.clone(),
+            task_arn: self.config.task_arn.clone(),
+            heartbeat_at: self.wall(),
+            start_up: self.life.start_up.clone(),
+            progress: Progress {
+                rtp_at: at(self.audio.heard_at),
+                speech_at: at(self.audio.speech_at),
+                transcript_at: at(self.transcript_at),
+                translation_at: at(self.translator.answered_at),
+                delivery_at: at(self.delivery.delivered_at),
+            },
+            media: self.media.clone(),
+            languages: self.languages(),
+            usage: Usage {
+                transcribed_ms: self.transcriber.sent_ms(),
+                transcribe_streams: self.transcriber.streams,
+                translated_characters: self.translator.characters,
+                translations: self.translator.calls,
+                posts: self.delivery.posts,
+                posts_failed: self.delivery.failed,
+            },
+            rung: self.ladder.rung,
+            cpu_ms: self.resources.0,
+            peak_memory_bytes: self.resources.1,
+        }
+    }
+
+    /// Every language that somebody listens to, or has listened to.
+    fn languages(&self) -> BTreeMap<Language, LanguageStatus> {
+        let listeners = self.delivery.languages();
+        let status = |(language, track): (&Language, &crate::deliver::Track)| {
+            let status = LanguageStatus {
+                listeners: listeners.get(language).copied().unwrap_or(0),
+                last_cursor: track.cursor,
+                lag_p50_ms: track.quality.lag_percentile(50),
+                lag_p95_ms: track.quality.lag_percentile(95),
+                erasure: track.quality.erasure(),
+            };
+            (language.clone(), status)
+        };
+        self.tracks.iter().map(status).collect()
+    }
+}

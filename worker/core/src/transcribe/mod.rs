@@ -1,0 +1,44 @@
+//! One transcription stream at a time, and what it costs.
+
+mod backoff;
+mod session;
+mod timeline;
+
+pub(crate) use session::{Demand, Idle, Transcriber};
+
+use crate::input::StreamId;
+
+/// A word or a mark, in media time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// As written.
+    pub(crate) text: String,
+    /// A mark joins the word before it.
+    pub(crate) mark: bool,
+    /// Begin, ms.
+    pub(crate) start_ms: u64,
+    /// End, ms.
+    pub(crate) end_ms: u64,
+    /// The recogniser says that it will not change.
+    pub(crate) stable: bool,
+}
+
+impl Word {
+    /// The middle: on which side of a watermark the word belongs.
+    pub(crate) fn middle_ms(&self) -> u64 {
+        u64::midpoint(self.start_ms, self.end_ms)
+    }
+}
+
+/// A result, in media time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Which stream heard it.
+    pub(crate) stream: StreamId,
+    /// The same through a segment.
+    pub(crate) result_id: String,
+    /// Whether it is the segment's last.
+    pub(crate) is_final: bool,
+    /// What was heard.
+    pub(crate) words: Vec<Word>,
+}
