@@ -27,9 +27,11 @@ const FILLED: Readonly<Record<Environment, Readonly<Record<string, string>>>> = 
   },
 };
 
+/** `context` lies over what is filled in; an empty value takes the key away. */
 export function app(env: Environment, context: Readonly<Record<string, string>> = {}): App {
   const flags = JSON.parse(readFileSync(join(INFRA, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
-  return sessionWorkersApp({ outdir: mkdtempSync(join(scratch, 'out-')), context: { ...flags.context, env, ...FILLED[env], ...context } });
+  const given = Object.entries({ ...FILLED[env], ...context }).filter(([, value]) => value !== '');
+  return sessionWorkersApp({ outdir: mkdtempSync(join(scratch, 'out-')), context: { ...flags.context, env, ...Object.fromEntries(given) } });
 }
 
 export function stackOf(of: App): Stack {

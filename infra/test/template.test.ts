@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
 import { WORKSPACE } from '../lib/app.ts';
 import { ENVIRONMENTS } from '../lib/config.ts';
 import { CONTAINER, LISTENERS_INDEX } from '../lib/names.ts';
-import { controllerEnvironment, only, template, workerEnvironment } from './support.ts';
+import { app, controllerEnvironment, only, template, workerEnvironment } from './support.ts';
 
 /** A constant of the Rust sources: the one truth about names that both sides use. */
 function rust(file: string, module: string, constant: string): string {
@@ -137,4 +137,16 @@ test('nothing_is_exported_and_no_custom_resource_sneaks_in', () => {
     assert.ok(!json.includes('AWS::CloudFormation::CustomResource') && !json.includes('"Custom::'), env);
     assert.ok(!json.includes('ClusterCapacityProviderAssociations'), env);
   }
+});
+
+test('the_image_is_built_from_the_crates_and_nothing_else', () => {
+  const dev = app('dev', { workerImage: '' });
+  const { directory } = dev.synth();
+  const asset = readdirSync(directory).find((name) => name.startsWith('asset.') && existsSync(join(directory, name, 'Cargo.lock')));
+  assert.ok(asset, 'no image asset was staged');
+  const staged = readdirSync(join(directory, asset)).sort();
+  assert.deepEqual(staged, ['.dockerignore', 'Cargo.lock', 'Cargo.toml', 'controller', 'infra', 'rust-toolchain.toml', 'schemas', 'tests', 'worker']);
+  assert.deepEqual(readdirSync(join(directory, asset, 'infra/local')), ['Cargo.toml']);
+  assert.deepEqual(readdirSync(join(directory, asset, 'tests')), ['Cargo.toml']);
+  assert.ok(existsSync(join(directory, asset, 'worker/Dockerfile')));
 });

@@ -186,7 +186,7 @@ export class Controller extends Construct {
     });
     allow(this.role, {
       sid: 'KeepRows',
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [state.table.tableArn],
     });
     allow(this.role, { sid: 'FindDueRows', actions: ['dynamodb:Query'], resources: [state.dueIndexArn] });
