@@ -172,11 +172,11 @@ fn a_crash_is_relaunched_with_backoff_until_the_budget_is_spent() {
     let budget = world.policy.restart_budget as usize;
     for _ in 0..100 {
         world.settle();
-        match world.row().phase {
-            Phase::Failed => break,
-            Phase::Queued => world = world.later(61 * SECOND),
-            _ => world = world.exits(101),
+        let phase = world.row().phase;
+        if phase == Phase::Failed {
+            break;
         }
+        world = if phase == Phase::Queued { world.later(61 * SECOND) } else { world.exits(101) };
     }
     let row = world.row();
     assert_eq!((row.phase, row.why.cause), (Phase::Failed, Cause::RestartBudgetSpent));

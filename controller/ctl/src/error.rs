@@ -1,0 +1,140 @@
+//! What can go wrong, in one line that says what to do, with the exit code that scripts read.
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// Every way in which a command ends without its result.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// The session is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The command line asks for something that cannot be done.
+    #[error("{0}")]
+    Usage(String),
+    /// AWS did not do what was asked.
+    #[error("{0}")]
+    Refused(String),
+    /// The output could not be written.
+    #[error("the output could not be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CtlError {
+    /// 1 not found or unhealthy, 2 usage, 3 AWS refused.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Refused(_) => 3,
+        }
+    }
+}
+
+/// Where a call went, for the sentence about its failure.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// `--env`.
+    pub env: String,
+    /// The region, or `(none)`.
+    pub region: String,
+}
+
+/// Says what AWS refused and what helps.
+pub fn refused<E, R>(doing: &str, place: &Place, error: &SdkError<E, R>) -> CtlError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let chain = DisplayErrorContext(error).to_string();
+    CtlError::Refused(sentence(doing, place, error.code(), error.message(), &chain))
+}
+
+/// The pure part of [`refused`]. `chain` is every cause, outermost first, as the SDK prints it.
+#[must_use]
+pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<&str>, chain: &str) -> String {
+    let Place { env, region } = place;
+    let said = message.unwrap_or("no message");
+    match code {
+        Some("ResourceNotFoundException") => format!(
+            "{doing}: it does not exist in {region}; check --env ({env}) and AWS_REGION, or deploy SessionWorkers-{env} there"
+        ),
+        Some("AccessDeniedException" | "AccessDenied" | "NotAuthorizedException") => {
+            format!("{doing}: access denied ({said}); use a role that may do this")
+        }
+        Some(
+            "ExpiredTokenException"
+            | "ExpiredToken"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "InvalidClientTokenId"
+            | "IncompleteSignature",
+        ) => {
+            format!(
+                "{doing}: AWS does not accept these credentials ({said}); sign in again, check AWS_PROFILE and the clock"
+            )
+        }
+        Some("ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded") => {
+            format!("{doing}: AWS asks to slow down; wait a moment and repeat")
+        }
+        Some(code) => format!("{doing}: {code} ({said})"),
+        None if chain.contains("credential") || chain.contains("CredentialsNotLoaded") => {
+            format!("{doing}: no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
+        None if region == NO_REGION => format!("{doing}: no region; set AWS_REGION or --region"),
+        None if chain.contains("timeout") || chain.contains("timed out") => {
+            format!("{doing}: no answer in {region}; check AWS_REGION, AWS_ENDPOINT_URL and the network")
+        }
+        None if chain.contains("dispatch failure") => {
+            format!("{doing}: AWS cannot be reached in {region}; check AWS_REGION, AWS_ENDPOINT_URL and the network")
+        }
+        None => format!("{doing}: {}", chain.lines().next().unwrap_or("unknown failure")),
+    }
+}
+
+/// Stands for a region that is not set.
+pub const NO_REGION: &str = "(none)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place { env: "dev".into(), region: "eu-west-1".into() }
+    }
+
+    #[test]
+    fn a_missing_table_names_the_region_and_the_switch() {
+        let line = sentence("read SessionWorkers-dev", &place(), Some("ResourceNotFoundException"), None, "");
+        assert!(line.contains("eu-west-1") && line.contains("--env (dev)"), "{line}");
+    }
+
+    #[test]
+    fn missing_credentials_say_what_to_set() {
+        let chain = "dispatch failure: other: the credential provider was not enabled";
+        let line = sentence("read it", &place(), None, None, chain);
+        assert!(line.contains("AWS_PROFILE"), "{line}");
+    }
+
+    #[test]
+    fn an_unreachable_endpoint_is_not_taken_for_missing_credentials() {
+        let chain = "dispatch failure: io error: connection refused";
+        let line = sentence("read it", &place(), None, None, chain);
+        assert!(line.contains("cannot be reached") && line.contains("AWS_ENDPOINT_URL"), "{line}");
+    }
+
+    #[test]
+    fn every_refusal_is_one_line() {
+        for code in [None, Some("AccessDeniedException"), Some("ThrottlingException"), Some("Odd")] {
+            assert!(!sentence("x", &place(), code, Some("m"), "a\nb\nc").contains('\n'));
+        }
+    }
+
+    #[test]
+    fn scripts_can_tell_the_ends_apart() {
+        let codes =
+            [CtlError::NotFound(String::new()), CtlError::Usage(String::new()), CtlError::Refused(String::new())]
+                .map(|e| e.exit_code());
+        assert_eq!(codes, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,351 @@
+//! The report card: what the rehearsal measured, for people and for machines.
+
+use super::record::{ListenerLog, Recording};
+use super::screen::{lag_ms, word};
+use super::stats::percentile;
+use super::verdict::{Check, checks};
+use super::wer::{WordErrors, compare};
+use crate::board;
+use crate::money::{Cost, cost, dollars};
+use crate::store::Record;
+use crate::text::{duration, mebibytes, wrap};
+use schemas::ids::{SessionId, Timestamp};
+use schemas::worker::WorkerRow;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// From the session row put to each step, ms; absent when the step was not reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartUpTimes {
+    /// RunTask answered.
+    pub task_launched_ms: Option<i64>,
+    /// The worker process began.
+    pub worker_began_ms: Option<i64>,
+    /// The worker joined the channel.
+    pub joined_ms: Option<i64>,
+    /// The worker got its first audio.
+    pub first_audio_ms: Option<i64>,
+    /// The speech began.
+    pub speech_began_ms: Option<i64>,
+    /// The first caption was posted.
+    pub first_caption_posted_ms: Option<i64>,
+    /// The first caption reached a listener.
+    pub first_caption_heard_ms: Option<i64>,
+    /// The same, counted from the first word.
+    pub first_caption_after_speech_ms: Option<i64>,
+}
+
+/// What one listener got.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerReport {
+    /// As on the command line.
+    pub listener: String,
+    /// Finals, catch-up included.
+    pub finals: usize,
+    /// Partials.
+    pub partials: usize,
+    /// Captions sent because they came late.
+    pub catch_up: usize,
+    /// Finals in the speaker's language because translation failed.
+    pub degraded: usize,
+    /// Median lag of finals, ms.
+    pub lag_p50_ms: Option<i64>,
+    /// 95th percentile of the same.
+    pub lag_p95_ms: Option<i64>,
+    /// From the end made to `sessionEnded`, ms.
+    pub told_after_ms: Option<i64>,
+}
+
+/// What the worker needed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// Processor time, ms.
+    pub cpu_ms: u64,
+    /// Audio it received, ms.
+    pub audio_ms: u64,
+    /// Processor time per minute of audio, ms.
+    pub cpu_ms_per_audio_minute: u64,
+    /// Peak resident memory, bytes.
+    pub peak_memory_bytes: u64,
+    /// Messages posted.
+    pub posts: u64,
+    /// Posts that failed for good.
+    pub posts_failed: u64,
+}
+
+/// The card.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The session.
+    pub session_id: SessionId,
+    /// Whether every check passed.
+    pub passed: bool,
+    /// Length of the speech, ms.
+    pub speech_ms: u64,
+    /// The start.
+    pub start_up: StartUpTimes,
+    /// How lag was measured.
+    pub lag_measured: &'static str,
+    /// The listeners.
+    pub listeners: Vec<ListenerReport>,
+    /// Words against the script, when there was one.
+    pub words: Option<WordErrors>,
+    /// Errors per word, percent.
+    pub word_error_rate_percent: Option<f64>,
+    /// How the speaker sounded in the last segment, in words.
+    pub voice: Option<String>,
+    /// The worker, when it said anything.
+    pub worker: Option<WorkerReport>,
+    /// What it cost, list prices, USD.
+    pub cost: Option<Cost>,
+    /// What had to be true.
+    pub checks: Vec<Check>,
+    /// The worker's row at the end.
+    pub row: Option<WorkerRow>,
+}
+
+/// Reckons the card.
+#[must_use]
+pub fn report(recording: &Recording, script: Option<&str>, speech_ms: u64, now: Timestamp) -> Report {
+    let checks = checks(recording);
+    let words = script.map(|script| compare(script, &heard(recording)));
+    Report {
+        session_id: recording.session.clone(),
+        passed: checks.iter().all(Check::passed),
+        speech_ms,
+        start_up: start_up(recording),
+        lag_measured: if recording.first_packet.is_some() {
+            "from the moment the words were played to their arrival, by this computer's clock"
+        } else {
+            "as the worker states it in each caption"
+        },
+        listeners: recording.listeners.iter().map(|log| listener(log, recording)).collect(),
+        word_error_rate_percent: words.map(|w| w.percent()),
+        words,
+        voice: voice(recording),
+        worker: recording.row.as_ref().and_then(worker),
+        cost: recording.row.as_ref().map(|row| cost(row, now)),
+        checks,
+        row: recording.row.clone(),
+    }
+}
+
+fn start_up(r: &Recording) -> StartUpTimes {
+    let since_put = |at: Option<Timestamp>| at.map(|at| at.since(r.row_put));
+    let steps = r.row.as_ref().and_then(|row| row.worker.as_ref()).map(|w| w.start_up.clone()).unwrap_or_default();
+    let heard = r.listeners.iter().flat_map(|l| l.captions.iter().map(|(at, _)| *at)).min();
+    StartUpTimes {
+        task_launched_ms: since_put(r.row.as_ref().and_then(|row| row.task.as_ref()).map(|t| t.launched_at)),
+        worker_began_ms: since_put(steps.process_at),
+        joined_ms: since_put(steps.joined_at),
+        first_audio_ms: since_put(steps.first_audio_at),
+        speech_began_ms: since_put(r.speech_began),
+        first_caption_posted_ms: since_put(steps.first_caption_at),
+        first_caption_heard_ms: since_put(heard),
+        first_caption_after_speech_ms: heard.zip(r.speech_began).map(|(at, began)| at.since(began)),
+    }
+}
+
+fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
+    let lags: Vec<i64> =
+        log.finals().filter(|(_, c)| !c.catch_up).map(|(at, c)| lag_ms(*at, c, r.first_packet)).collect();
+    ListenerReport {
+        listener: log.plan.label(),
+        finals: log.finals().count(),
+        partials: log.captions.iter().filter(|(_, c)| !c.is_final).count(),
+        catch_up: log.captions.iter().filter(|(_, c)| c.catch_up).count(),
+        degraded: log.finals().filter(|(_, c)| c.degraded).count(),
+        lag_p50_ms: percentile(&lags, 50),
+        lag_p95_ms: percentile(&lags, 95),
+        told_after_ms: log.ended.zip(r.end_made).map(|((at, _), made)| at.since(made)),
+    }
+}
+
+/// What was understood: the finals of one who listens in the speaker's language, else the originals in another's finals.
+#[must_use]
+pub fn heard(r: &Recording) -> String {
+    let on_time = || r.listeners.iter().filter(|l| l.plan.late_s.is_none());
+    let Some(log) = on_time().find(|l| l.plan.language == r.source).or_else(|| on_time().next()) else {
+        return String::new();
+    };
+    let mut seen = BTreeSet::new();
+    let once = log.finals().filter(|(_, c)| seen.insert(c.segment_id.clone()));
+    once.map(|(_, c)| c.source_text.as_ref().unwrap_or(&c.text).as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn voice(r: &Recording) -> Option<String> {
+    let emotions = || r.listeners.iter().flat_map(|l| l.emotions.iter().rev());
+    let volume = emotions().find_map(|e| e.volume).map(|v| format!("{}, {:.0} dBFS", word(&v.level), v.dbfs));
+    let rate = emotions().find_map(|e| e.rate).map(|x| format!("{}, {:.0} words/min", word(&x.classification), x.wpm));
+    let parts: Vec<_> = [volume, rate].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+fn worker(row: &WorkerRow) -> Option<WorkerReport> {
+    let w = row.worker.as_ref()?;
+    Some(WorkerReport {
+        cpu_ms: w.cpu_ms,
+        audio_ms: w.media.media_ms,
+        cpu_ms_per_audio_minute: (w.cpu_ms * 60_000).checked_div(w.media.media_ms).unwrap_or(0),
+        peak_memory_bytes: w.peak_memory_bytes,
+        posts: w.usage.posts,
+        posts_failed: w.usage.posts_failed,
+    })
+}
+
+impl Report {
+    /// The card for people, at most `width` columns wide.
+    #[must_use]
+    pub fn card(&self, width: u16, now: Timestamp) -> String {
+        let mut lines = vec![String::new(), format!("Report card of {}", self.session_id), String::new()];
+        self.start_lines(&mut lines);
+        self.lag_lines(&mut lines);
+        self.worker_lines(&mut lines);
+        lines.push(String::new());
+        if let Some(row) = &self.row {
+            lines.push(board::table(&[Record::Row(Box::new(row.clone()))], now, width));
+            lines.push(String::new());
+        }
+        self.verdict_lines(&mut lines, usize::from(width));
+        lines.join("\n")
+    }
+
+    fn start_lines(&self, lines: &mut Vec<String>) {
+        let s = &self.start_up;
+        let step =
+            |what: &str, ms: Option<i64>| format!("  {what:<30}{:>8}", ms.map_or_else(|| "never".to_owned(), duration));
+        lines.push("Start, from the session row put".into());
+        lines.push(step("task launched", s.task_launched_ms));
+        lines.push(step("worker process began", s.worker_began_ms));
+        lines.push(step("channel joined", s.joined_ms));
+        lines.push(step("first audio at the worker", s.first_audio_ms));
+        lines.push(step("speech began", s.speech_began_ms));
+        lines.push(format!(
+            "{}  ({} after the first word)",
+            step("first caption at a listener", s.first_caption_heard_ms),
+            s.first_caption_after_speech_ms.map_or_else(|| "never".to_owned(), duration)
+        ));
+    }
+
+    fn lag_lines(&self, lines: &mut Vec<String>) {
+        let shown = |ms: Option<i64>| ms.map_or_else(|| "-".to_owned(), duration);
+        lines.push(String::new());
+        lines.push(format!("Lag of finals, {}", self.lag_measured));
+        lines.push(format!(
+            "  {:<10}{:>8}{:>8}{:>8}{:>10}{:>10}",
+            "listener", "p50", "p95", "finals", "partials", "catch-up"
+        ));
+        for l in &self.listeners {
+            let degraded = if l.degraded > 0 { format!("  {} not translated", l.degraded) } else { String::new() };
+            lines.push(format!(
+                "  {:<10}{:>8}{:>8}{:>8}{:>10}{:>10}{degraded}",
+                l.listener,
+                shown(l.lag_p50_ms),
+                shown(l.lag_p95_ms),
+                l.finals,
+                l.partials,
+                l.catch_up
+            ));
+        }
+    }
+
+    fn worker_lines(&self, lines: &mut Vec<String>) {
+        lines.push(String::new());
+        if let (Some(words), Some(percent)) = (&self.words, self.word_error_rate_percent) {
+            lines.push(format!(
+                "  words      {} heard, {} in the script, {} errors: WER {percent:.1} %",
+                words.heard, words.words, words.errors
+            ));
+        }
+        if let Some(voice) = &self.voice {
+            lines.push(format!("  voice      {voice}"));
+        }
+        if let Some(w) = &self.worker {
+            lines.push(format!("  messages   {} posted, {} failed", w.posts, w.posts_failed));
+            lines.push(format!(
+                "  worker     {} ms of processor time per minute of audio, {} at most",
+                w.cpu_ms_per_audio_minute,
+                mebibytes(w.peak_memory_bytes)
+            ));
+        }
+        if let Some(c) = &self.cost {
+            lines.push(format!("  cost       {} at AWS list prices", dollars(c.total)));
+        }
+    }
+
+    fn verdict_lines(&self, lines: &mut Vec<String>, width: usize) {
+        if self.passed {
+            lines.push(format!("PASSED: all {} checks", self.checks.len()));
+            return;
+        }
+        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed()).collect();
+        lines.push(format!("FAILED: {} of {} checks", failed.len(), self.checks.len()));
+        for check in failed {
+            let text = format!("{}: {}", check.what, check.failure.as_deref().unwrap_or_default());
+            for (n, line) in wrap(&text, width.saturating_sub(4)).into_iter().enumerate() {
+                lines.push(format!("{}{line}", if n == 0 { "  - " } else { "    " }));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::samples::{caption, recording, said};
+    use super::super::record::{Event, SpeakerEvent};
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_a_listener_in_the_speakers_language() {
+        let mut r = recording(&["es", "en"]);
+        r.take(Timestamp(1), said(0, caption("es", 1, 1, true)));
+        r.take(Timestamp(1), said(1, caption("en", 1, 1, true)));
+        r.take(Timestamp(1), said(1, caption("en", 2, 2, false)));
+        assert_eq!(heard(&r), "segment 1");
+    }
+
+    #[test]
+    fn without_one_the_originals_beside_a_translation_are_taken() {
+        let mut r = recording(&["es"]);
+        r.take(Timestamp(1), said(0, caption("es", 1, 1, true)));
+        r.take(Timestamp(1), said(0, caption("es", 2, 2, true)));
+        assert_eq!(heard(&r), "said 1 said 2");
+    }
+
+    #[test]
+    fn lag_counts_from_the_moment_the_words_were_played() {
+        let mut r = recording(&["es"]);
+        r.take(Timestamp(500), Event::Speaker(SpeakerEvent::FirstPacket));
+        r.take(Timestamp(2_700), said(0, caption("es", 1, 1, true)));
+        let mut old = caption("es", 2, 2, true);
+        old.catch_up = true;
+        r.take(Timestamp(90_000), said(0, old));
+        let report = report(&r, None, 1_000, Timestamp(0));
+        assert_eq!(report.listeners[0].lag_p50_ms, Some(1_200), "catch-up has no lag");
+        assert!(report.lag_measured.contains("this computer's clock"));
+    }
+
+    #[test]
+    fn the_card_of_a_failure_has_every_failed_check_on_its_own_line() {
+        let report = report(&recording(&["es"]), Some("one two"), 1_000, Timestamp(0));
+        let card = report.card(100, Timestamp(0));
+        assert!(!report.passed);
+        assert_eq!(card.lines().filter(|l| l.starts_with("  - ")).count(), 6, "{card}");
+        assert!(card.contains("WER 100.0 %"), "{card}");
+    }
+
+    #[test]
+    fn the_card_carries_the_status_table_as_list_prints_it() {
+        let mut r = recording(&["es"]);
+        let row = crate::store::samples::row("a-b-001");
+        r.take(Timestamp(1), Event::Row(Box::new(row.clone())));
+        let now = Timestamp(crate::store::samples::T0 + 10_000);
+        let card = report(&r, None, 1_000, now).card(120, now);
+        assert!(card.contains(&board::table(&[Record::Row(Box::new(row))], now, 120)), "{card}");
+        assert!(card.contains("4000 ms of processor time per minute"), "{card}");
+    }
+}

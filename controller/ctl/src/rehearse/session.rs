@@ -1,0 +1,147 @@
+//! The session row as the session service's HTTP path writes it, and ids as it makes them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use schemas::ids::{ChannelArn, Language, SessionId, Timestamp};
+use std::collections::HashMap;
+
+/// Life of a session in the service, seconds: 24 h.
+pub const LIFE_S: i64 = 24 * 3600;
+
+/// What the service knows when it writes the row.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The id.
+    pub session: SessionId,
+    /// The speaker's Cognito `sub`.
+    pub speaker: String,
+    /// The speaker's language.
+    pub source: Language,
+    /// The channel.
+    pub channel: ChannelArn,
+    /// MASTER endpoint of signaling.
+    pub wss: String,
+    /// MASTER endpoint of the signaling API.
+    pub https: String,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Name of the session's channel.
+#[must_use]
+pub fn channel_name(session: &SessionId) -> String {
+    format!("session-{session}")
+}
+
+/// The row.
+#[must_use]
+pub fn item(new: &NewSession) -> HashMap<String, AttributeValue> {
+    let text = |t: &str| AttributeValue::S(t.to_owned());
+    let number = |n: i64| AttributeValue::N(n.to_string());
+    let endpoints = [("WSS".to_owned(), text(&new.wss)), ("HTTPS".to_owned(), text(&new.https))];
+    [
+        ("sessionId", text(new.session.as_str())),
+        ("speakerId", text(&new.speaker)),
+        ("sourceLanguage", text(new.source.as_str())),
+        ("qualityTier", text("standard")),
+        ("status", text("active")),
+        ("listenerCount", number(0)),
+        ("createdAt", number(new.at.0)),
+        ("updatedAt", number(new.at.0)),
+        ("expiresAt", number(new.at.0 / 1000 + LIFE_S)),
+        ("kvsChannelArn", text(new.channel.as_str())),
+        ("kvsChannelName", text(&channel_name(&new.session))),
+        ("kvsSignalingEndpoints", AttributeValue::M(endpoints.into())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+const QUALITIES: [&str; 12] =
+    ["bright", "calm", "early", "gentle", "golden", "honest", "kind", "patient", "quiet", "ready", "steady", "swift"];
+const NOUNS: [&str; 12] = [
+    "beacon",
+    "cedar",
+    "harbour",
+    "lantern",
+    "meadow",
+    "otter",
+    "piper",
+    "rehearsal",
+    "river",
+    "robin",
+    "sparrow",
+    "willow",
+];
+
+/// An id of the service's form, `^[a-z]+-[a-z]+-\d{3}$`, from any random number.
+#[must_use]
+pub fn make_id(random: u128) -> Option<SessionId> {
+    let pick = |list: &[&'static str; 12], n: u128| list.get(usize::try_from(n % 12).ok()?).copied();
+    let (quality, noun) = (pick(&QUALITIES, random)?, pick(&NOUNS, random / 12)?);
+    SessionId::try_new(format!("{quality}-{noun}-{:03}", random / 144 % 1000)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use schemas::session::{SessionRecord, Status, read_session};
+
+    fn sample() -> NewSession {
+        NewSession {
+            session: make_id(7).unwrap(),
+            speaker: "11111111-2222-3333-4444-555555555555".into(),
+            source: Language::try_new("en").unwrap(),
+            channel: ChannelArn::try_new(
+                "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123",
+            )
+            .unwrap(),
+            wss: "wss://m-1.example".into(),
+            https: "https://r-1.example".into(),
+            at: Timestamp(1_800_000_000_123),
+        }
+    }
+
+    #[test]
+    fn the_row_is_one_that_we_serve() {
+        let row: serde_json::Map<String, serde_json::Value> = serde_dynamo::from_item(item(&sample())).unwrap();
+        let SessionRecord::Session(session) = read_session(&row) else { panic!("not served") };
+        assert_eq!(session.status, Status::Active);
+        assert_eq!(session.is_active, None);
+        assert_eq!(session.expires_at, Timestamp(1_800_086_400_000));
+    }
+
+    #[test]
+    fn the_row_has_exactly_the_attributes_of_the_http_path() {
+        let mut names: Vec<_> = item(&sample()).into_keys().collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "createdAt",
+                "expiresAt",
+                "kvsChannelArn",
+                "kvsChannelName",
+                "kvsSignalingEndpoints",
+                "listenerCount",
+                "qualityTier",
+                "sessionId",
+                "sourceLanguage",
+                "speakerId",
+                "status",
+                "updatedAt",
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_has_the_form_of_the_service(random in any::<u128>()) {
+            let id = make_id(random).unwrap();
+            let parts: Vec<_> = id.as_str().split('-').collect();
+            prop_assert_eq!(parts.len(), 3);
+            prop_assert!(parts[..2].iter().all(|p| p.bytes().all(|b| b.is_ascii_lowercase())));
+            prop_assert!(parts[2].len() == 3 && parts[2].bytes().all(|b| b.is_ascii_digit()));
+        }
+    }
+}

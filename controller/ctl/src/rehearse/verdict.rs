@@ -1,0 +1,271 @@
+//! Whether the rehearsal proves what it must: every final exactly once, a told audience, a clean end.
+
+use super::record::{ListenerLog, Recording};
+use schemas::worker::Phase;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// One thing that had to be true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What had to be true.
+    pub what: String,
+    /// What was seen instead; `None` when it was true.
+    pub failure: Option<String>,
+}
+
+impl Check {
+    fn new(what: impl Into<String>, failure: Option<String>) -> Self {
+        Self { what: what.into(), failure }
+    }
+
+    /// Whether it was true.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// All checks. The rehearsal is good when each of them passed.
+#[must_use]
+pub fn checks(recording: &Recording) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for log in &recording.listeners {
+        let who = log.plan.label();
+        let last = recording.last_cursors.get(&log.plan.language).copied();
+        checks.push(Check::new(format!("{who} joined"), joined(log)));
+        checks.push(Check::new(format!("{who} got every final exactly once"), exactly_once(log, last)));
+        if log.plan.late_s.is_some() {
+            checks.push(Check::new(format!("{who} caught up on joining late"), caught_up(log, recording)));
+        }
+        checks.push(Check::new(format!("{who} got only well-formed messages"), well_formed(log)));
+        checks.push(Check::new(format!("{who} got sessionEnded"), told(log)));
+    }
+    checks.push(Check::new("the speech was played to its end", played(recording)));
+    checks.push(Check::new("the worker row is Stopped", stopped(recording)));
+    checks.push(Check::new("the task is STOPPED with exit code 0", exited(recording)));
+    checks
+}
+
+fn joined(log: &ListenerLog) -> Option<String> {
+    match (&log.joined, &log.closed) {
+        (Some(_), _) => None,
+        (None, Some(why)) => Some(why.clone()),
+        (None, None) => Some("no sessionJoined came".into()),
+    }
+}
+
+/// Cursors from 1 (or the first one, for those who came late) without gap or repetition up to the row's last, each
+/// segment once, and nothing more of a segment after its final.
+#[must_use]
+pub fn exactly_once(log: &ListenerLog, last: Option<u64>) -> Option<String> {
+    let cursors: Vec<u64> = log.finals().map(|(_, c)| c.cursor).collect();
+    let (Some(&first), Some(&end)) = (cursors.first(), cursors.last()) else {
+        return Some("no final came".into());
+    };
+    if log.plan.late_s.is_none() && first != 1 {
+        return Some(format!(
+            "the first final has cursor {first}, so {} are missing before it",
+            first.saturating_sub(1)
+        ));
+    }
+    if let Some((a, b)) = cursors.iter().zip(cursors.iter().skip(1)).find(|(a, b)| **b != **a + 1) {
+        let what = if b <= a { "came twice or out of order" } else { "left a gap" };
+        return Some(format!("cursor {b} after {a}: finals {what}"));
+    }
+    if let Some(segment) = repeated(log) {
+        return Some(format!("segment {segment} has two finals"));
+    }
+    if let Some(segment) = after_final(log) {
+        return Some(format!("segment {segment} got a caption after its final"));
+    }
+    match last {
+        Some(last) if last == end => None,
+        Some(last) => Some(format!("the last final has cursor {end}, the worker's row says {last}")),
+        None => Some(format!("the worker's row never named {}", log.plan.language)),
+    }
+}
+
+fn repeated(log: &ListenerLog) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    log.finals().map(|(_, c)| c.segment_id.as_str()).find(|id| !seen.insert(*id))
+}
+
+fn after_final(log: &ListenerLog) -> Option<&str> {
+    let mut done = BTreeSet::new();
+    for (_, caption) in &log.captions {
+        let id = caption.segment_id.as_str();
+        if !caption.is_final && done.contains(id) {
+            return Some(id);
+        }
+        if caption.is_final {
+            done.insert(id);
+        }
+    }
+    None
+}
+
+fn caught_up(log: &ListenerLog, recording: &Recording) -> Option<String> {
+    if log.captions.iter().any(|(_, c)| c.catch_up) {
+        return None;
+    }
+    let Some(joined) = log.joined else { return Some("never joined".into()) };
+    let said_before = recording.listeners.iter().flat_map(ListenerLog::finals).any(|(at, _)| *at < joined);
+    Some(if said_before {
+        "no catch-up caption came, though finals had been given before".into()
+    } else {
+        "nothing had been said to its end before: nothing was proved; let the listener join later".into()
+    })
+}
+
+fn well_formed(log: &ListenerLog) -> Option<String> {
+    let first = log.unreadable.first()?;
+    Some(format!("{} unreadable, the first: {first}", log.unreadable.len()))
+}
+
+fn told(log: &ListenerLog) -> Option<String> {
+    match (&log.ended, &log.closed) {
+        (Some(_), _) => None,
+        (None, Some(why)) => Some(format!("the connection ended before: {why}")),
+        (None, None) => Some("none came".into()),
+    }
+}
+
+fn played(recording: &Recording) -> Option<String> {
+    match (recording.speech_began, recording.speech_ended) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) => Some("it broke off".into()),
+        (None, _) => Some("it never began".into()),
+    }
+}
+
+fn stopped(recording: &Recording) -> Option<String> {
+    match &recording.row {
+        Some(row) if row.phase == Phase::Stopped => None,
+        Some(row) => Some(format!("it is {:?}: {}", row.phase, row.why.text)),
+        None => Some("there is no row".into()),
+    }
+}
+
+fn exited(recording: &Recording) -> Option<String> {
+    match &recording.task {
+        Some(task) if task.status == "STOPPED" && task.exit_code == Some(0) => None,
+        Some(task) => Some(format!(
+            "it is {}{}{}",
+            task.status,
+            task.exit_code.map_or_else(|| ", no exit code".to_owned(), |c| format!(", exit code {c}")),
+            task.reason.as_ref().map_or_else(String::new, |r| format!(" ({r})"))
+        )),
+        None => Some("ECS named no task".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::samples::{caption, recording, said};
+    use super::super::record::{Event, ListenerEvent, SpeakerEvent, TaskSeen};
+    use super::*;
+    use proptest::prelude::*;
+    use schemas::ids::Timestamp;
+    use schemas::message::{Message, SessionEnded};
+    use schemas::reason::Cause;
+
+    fn finals(who: &str, cursors: &[u64]) -> ListenerLog {
+        let mut recording = recording(&[who]);
+        for (n, cursor) in cursors.iter().enumerate() {
+            recording.take(Timestamp(1), said(0, caption(&who[..2], n as u64 + 1, *cursor, true)));
+        }
+        recording.listeners.remove(0)
+    }
+
+    #[test]
+    fn dense_cursors_up_to_the_rows_last_are_every_final_once() {
+        assert_eq!(exactly_once(&finals("es", &[1, 2, 3]), Some(3)), None);
+    }
+
+    #[test]
+    fn a_lost_first_a_lost_last_and_a_gap_are_each_named() {
+        assert!(exactly_once(&finals("es", &[2, 3]), Some(3)).unwrap().contains("1 are missing"));
+        assert!(exactly_once(&finals("es", &[1, 2]), Some(3)).unwrap().contains("row says 3"));
+        assert!(exactly_once(&finals("es", &[1, 3]), Some(3)).unwrap().contains("left a gap"));
+        assert!(exactly_once(&finals("es", &[]), Some(3)).unwrap().contains("no final"));
+        assert!(exactly_once(&finals("es", &[1]), None).unwrap().contains("never named es"));
+    }
+
+    #[test]
+    fn one_who_comes_late_begins_where_they_came() {
+        assert_eq!(exactly_once(&finals("es@5", &[4, 5]), Some(5)), None);
+    }
+
+    #[test]
+    fn a_final_that_comes_twice_is_found_by_cursor_and_by_segment() {
+        assert!(exactly_once(&finals("es", &[1, 2, 2]), Some(2)).unwrap().contains("twice"));
+        let mut log = finals("es", &[1, 2]);
+        log.captions[1].1.segment_id = "s1".into();
+        assert!(exactly_once(&log, Some(2)).unwrap().contains("two finals"));
+    }
+
+    #[test]
+    fn a_partial_after_its_final_breaks_the_contract() {
+        let mut recording = recording(&["es"]);
+        recording.take(Timestamp(1), said(0, caption("es", 1, 1, true)));
+        recording.take(Timestamp(2), said(0, caption("es", 1, 1, false)));
+        assert!(exactly_once(&recording.listeners[0], Some(1)).unwrap().contains("after its final"));
+    }
+
+    #[test]
+    fn a_late_listener_needs_catch_up_and_a_rehearsal_that_could_show_it() {
+        let mut r = recording(&["en", "es@5"]);
+        r.take(Timestamp(9), Event::Listener { index: 1, what: ListenerEvent::Joined });
+        assert!(caught_up(&r.listeners[1], &r).unwrap().contains("join later"));
+        r.take(Timestamp(5), said(0, caption("en", 1, 1, true)));
+        assert!(caught_up(&r.listeners[1], &r).unwrap().contains("no catch-up"));
+        let mut caption = caption("es", 1, 1, true);
+        caption.catch_up = true;
+        r.take(Timestamp(10), said(1, caption));
+        assert_eq!(caught_up(&r.listeners[1], &r), None);
+    }
+
+    #[test]
+    fn a_whole_good_session_passes_every_check() {
+        let mut r = recording(&["es"]);
+        let ended = Message::SessionEnded(SessionEnded {
+            session_id: r.session.clone(),
+            reason: Cause::SessionEnded,
+            timestamp: Timestamp(9),
+        });
+        let mut row = crate::store::samples::row("a-b-001");
+        row.phase = Phase::Stopped;
+        for event in [
+            Event::Listener { index: 0, what: ListenerEvent::Joined },
+            Event::Speaker(SpeakerEvent::SpeechBegan),
+            said(0, caption("es", 1, 1, false)),
+            said(0, caption("es", 1, 1, true)),
+            said(0, caption("es", 2, 2, true)),
+            said(0, caption("es", 3, 3, true)),
+            Event::Speaker(SpeakerEvent::SpeechEnded),
+            Event::Listener { index: 0, what: ListenerEvent::Message(Box::new(ended)) },
+            Event::Row(Box::new(row)),
+            Event::Task(TaskSeen { status: "STOPPED".into(), exit_code: Some(0), reason: None }),
+        ] {
+            r.take(Timestamp(1), event);
+        }
+        let failed: Vec<_> = checks(&r).into_iter().filter(|c| !c.passed()).collect();
+        assert_eq!(failed, []);
+    }
+
+    #[test]
+    fn an_empty_rehearsal_fails_every_check_that_needs_proof() {
+        let failed = checks(&recording(&["es"])).into_iter().filter(|c| !c.passed()).count();
+        assert_eq!(failed, 6);
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_once_holds_for_the_dense_sequence_and_for_no_other(cursors in proptest::collection::vec(1u64..5, 1..6)) {
+            let dense = cursors.iter().enumerate().all(|(n, c)| *c == n as u64 + 1);
+            let last = cursors.last().copied();
+            prop_assert_eq!(exactly_once(&finals("es", &cursors), last).is_none(), dense);
+        }
+    }
+}

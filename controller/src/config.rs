@@ -1,0 +1,134 @@
+//! The environment, parsed once into a value that is valid.
+
+/// What the function was deployed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `SESSIONS_TABLE`: the session service's table.
+    pub sessions_table: String,
+    /// `WORKERS_TABLE`: our table.
+    pub workers_table: String,
+    /// `CLUSTER`: the ECS cluster, name or ARN.
+    pub cluster: String,
+    /// `TASK_DEFINITION`: ARN with its revision.
+    pub task_definition: String,
+    /// `CONTAINER`: the worker's container in the task definition.
+    pub container: String,
+    /// `SUBNETS`: where tasks run, at least one.
+    pub subnets: Vec<String>,
+    /// `SECURITY_GROUPS`: of the task's network interface, at least one.
+    pub security_groups: Vec<String>,
+    /// `ASSIGN_PUBLIC_IP`: whether a task gets a public address.
+    pub public_address: PublicAddress,
+}
+
+/// Whether a task gets a public IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// `ENABLED`
+    Assigned,
+    /// `DISABLED`
+    None,
+}
+
+/// A variable that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Absent or blank.
+    #[error("environment variable {0} is not set; set it to {1}")]
+    Missing(&'static str, &'static str),
+    /// It holds something else.
+    #[error("environment variable {name} is {value:?}; set it to {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads every variable through `lookup`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first variable that is missing or invalid, and what to set it to.
+    pub fn try_new(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = |name, expected| {
+            let value = lookup(name).map(|value| value.trim().to_owned());
+            value.filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(name, expected))
+        };
+        let list = |name, expected| -> Result<Vec<String>, ConfigError> {
+            let value = text(name, expected)?;
+            let parts: Vec<String> = value.split(',').map(|part| part.trim().to_owned()).collect();
+            if parts.iter().any(String::is_empty) {
+                return Err(ConfigError::Invalid { name, value, expected });
+            }
+            Ok(parts)
+        };
+        Ok(Self {
+            sessions_table: text("SESSIONS_TABLE", "the name of the session service's table, such as Sessions-dev")?,
+            workers_table: text("WORKERS_TABLE", "the name of our table, such as SessionWorkers-dev")?,
+            cluster: text("CLUSTER", "the ECS cluster, such as session-workers-dev")?,
+            task_definition: text("TASK_DEFINITION", "the ARN of the worker's task definition with its revision")?,
+            container: text("CONTAINER", "the name of the worker's container, such as worker")?,
+            subnets: list("SUBNETS", "subnet ids, separated by commas")?,
+            security_groups: list("SECURITY_GROUPS", "security group ids, separated by commas")?,
+            public_address: public_address(text("ASSIGN_PUBLIC_IP", "ENABLED or DISABLED")?)?,
+        })
+    }
+}
+
+fn public_address(value: String) -> Result<PublicAddress, ConfigError> {
+    match value.as_str() {
+        "ENABLED" => Ok(PublicAddress::Assigned),
+        "DISABLED" => Ok(PublicAddress::None),
+        _ => Err(ConfigError::Invalid { name: "ASSIGN_PUBLIC_IP", value, expected: "ENABLED or DISABLED" }),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const GOOD: [(&str, &str); 8] = [
+        ("SESSIONS_TABLE", "Sessions-local"),
+        ("WORKERS_TABLE", "SessionWorkers-local"),
+        ("CLUSTER", "session-workers-local"),
+        ("TASK_DEFINITION", "arn:aws:ecs:us-east-1:123456789012:task-definition/session-worker-local:1"),
+        ("CONTAINER", "worker"),
+        ("SUBNETS", "subnet-a, subnet-b"),
+        ("SECURITY_GROUPS", "sg-a"),
+        ("ASSIGN_PUBLIC_IP", "ENABLED"),
+    ];
+
+    pub(crate) fn with(name: &str, value: Option<&str>) -> Result<Config, ConfigError> {
+        Config::try_new(|asked| {
+            let good = GOOD.iter().find(|(key, _)| *key == asked).map(|(_, value)| (*value).to_owned());
+            if asked == name { value.map(str::to_owned) } else { good }
+        })
+    }
+
+    #[test]
+    fn a_complete_environment_is_a_config() {
+        let config = with("", None).unwrap();
+        assert_eq!(config.subnets, ["subnet-a", "subnet-b"]);
+        assert_eq!(config.public_address, PublicAddress::Assigned);
+    }
+
+    #[test]
+    fn every_missing_or_blank_variable_is_named_with_its_remedy() {
+        for (name, _) in GOOD {
+            for value in [None, Some(" ")] {
+                let error = with(name, value).unwrap_err().to_string();
+                assert!(error.contains(name) && error.contains("set it to"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_with_a_hole_and_an_unknown_switch_are_refused() {
+        assert!(with("SUBNETS", Some("subnet-a,,subnet-b")).is_err());
+        assert!(with("ASSIGN_PUBLIC_IP", Some("yes")).unwrap_err().to_string().contains("\"yes\""));
+    }
+}

@@ -1,0 +1,203 @@
+//! ECS behind [`crate::ports::Orchestrator`].
+
+pub mod classify;
+mod task;
+
+use crate::config::{Config, PublicAddress};
+use crate::ports::{Orchestrator, PortError};
+use aws_sdk_ecs::error::{DisplayErrorContext, SdkError};
+use aws_sdk_ecs::operation::stop_task::StopTaskError;
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, ContainerOverride, DesiredStatus, KeyValuePair, LaunchType,
+    NetworkConfiguration, TaskOverride,
+};
+use controller_core::launch::Answer;
+use controller_core::model::{Task, Tasks};
+use schemas::ids::{Generation, SessionId, TaskArn, client_token, parse_started_by, started_by};
+use schemas::worker::WorkerRow;
+use std::collections::BTreeSet;
+
+/// Tasks of one DescribeTasks call at most (ECS API reference).
+const DESCRIBE_AT_ONCE: usize = 100;
+
+/// The cluster, and how tasks are started in it.
+#[derive(Debug, Clone)]
+pub struct Ecs {
+    client: aws_sdk_ecs::Client,
+    config: Config,
+}
+
+impl Ecs {
+    /// The cluster of this configuration.
+    #[must_use]
+    pub fn new(client: aws_sdk_ecs::Client, config: Config) -> Self {
+        Self { client, config }
+    }
+
+    /// The tasks that ECS wants to run, of one launch or (`None`) of the whole family.
+    async fn list(&self, started_by: Option<String>) -> Result<Vec<TaskArn>, PortError> {
+        let family = started_by.is_none().then(|| family_of(&self.config.task_definition).to_owned());
+        let (mut arns, mut token) = (Vec::new(), None);
+        loop {
+            let request = self.client.list_tasks().cluster(&self.config.cluster).desired_status(DesiredStatus::Running);
+            let request = request.set_started_by(started_by.clone()).set_family(family.clone()).set_next_token(token);
+            let page = request.send().await.map_err(aws("ListTasks"))?;
+            arns.extend(page.task_arns().iter().filter_map(|arn| TaskArn::try_new(arn).ok()));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
+    /// What ECS says of these tasks; one that it does not know (yet, or any more) is left out.
+    async fn describe(&self, arns: &BTreeSet<TaskArn>) -> Result<Vec<aws_sdk_ecs::types::Task>, PortError> {
+        let arns: Vec<String> = arns.iter().map(ToString::to_string).collect();
+        let mut tasks = Vec::new();
+        for chunk in arns.chunks(DESCRIBE_AT_ONCE) {
+            let request = self.client.describe_tasks().cluster(&self.config.cluster);
+            let answer = request.set_tasks(Some(chunk.to_vec())).send().await.map_err(aws("DescribeTasks"))?;
+            if let Some(failure) = answer.failures().iter().find(|f| f.reason() != Some("MISSING")) {
+                let detail = format!("{:?}: {:?}", failure.reason(), failure.detail());
+                return Err(PortError::Aws { operation: "DescribeTasks", detail });
+            }
+            tasks.extend(answer.tasks.unwrap_or_default());
+        }
+        Ok(tasks)
+    }
+
+    async fn tasks_of(
+        &self,
+        id: &SessionId,
+        row: Option<&WorkerRow>,
+        hints: &[TaskArn],
+    ) -> Result<Vec<Task>, PortError> {
+        let mut arns: BTreeSet<TaskArn> = hints.iter().cloned().collect();
+        if let Some(row) = row {
+            match &row.task {
+                Some(task) => arns.extend([task.arn.clone()]),
+                None => arns.extend(self.list(Some(started_by(id, row.generation))).await?),
+            }
+        }
+        let tasks = self.describe(&arns).await?;
+        let recorded = row.and_then(|row| Some((row.task.as_ref()?.arn.as_str(), row.generation)));
+        let ours = tasks.iter().filter_map(|task| {
+            let generation = match (recorded, launch_of(task)) {
+                (Some((arn, generation)), _) if task.task_arn() == Some(arn) => generation,
+                (_, Some((session, generation))) if session == *id => generation,
+                (_, Some(_) | None) => return None,
+            };
+            task::read(task, generation, &self.config.container)
+        });
+        Ok(ours.collect())
+    }
+
+    fn network(&self) -> Result<NetworkConfiguration, String> {
+        let address = match self.config.public_address {
+            PublicAddress::Assigned => AssignPublicIp::Enabled,
+            PublicAddress::None => AssignPublicIp::Disabled,
+        };
+        let vpc = AwsVpcConfiguration::builder()
+            .set_subnets(Some(self.config.subnets.clone()))
+            .set_security_groups(Some(self.config.security_groups.clone()))
+            .assign_public_ip(address);
+        Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc.build().map_err(|e| e.to_string())?).build())
+    }
+
+    /// Session and generation, and nothing else: the same launch always has the same parameters.
+    fn overrides(&self, row: &WorkerRow) -> TaskOverride {
+        let variable = |name: &str, value: String| KeyValuePair::builder().name(name).value(value).build();
+        let container = ContainerOverride::builder()
+            .name(&self.config.container)
+            .environment(variable("SESSION_ID", row.session_id.to_string()))
+            .environment(variable("GENERATION", row.generation.to_string()));
+        TaskOverride::builder().container_overrides(container.build()).build()
+    }
+}
+
+impl Orchestrator for Ecs {
+    async fn tasks(&self, id: &SessionId, row: Option<&WorkerRow>, hints: &[TaskArn]) -> Tasks {
+        match self.tasks_of(id, row, hints).await {
+            Ok(tasks) => Tasks::Known(tasks),
+            Err(error) => {
+                tracing::warn!(session = %id, %error, "ECS could not be asked");
+                Tasks::Unknown(error.to_string())
+            }
+        }
+    }
+
+    async fn run_task(&self, row: &WorkerRow) -> Answer {
+        let network = match self.network() {
+            Ok(network) => network,
+            Err(error) => return Answer::Refused(error),
+        };
+        let request = self.client.run_task().cluster(&self.config.cluster).count(1);
+        let request = request
+            .task_definition(&self.config.task_definition)
+            .launch_type(LaunchType::Fargate)
+            .client_token(client_token(&row.session_id, row.generation))
+            .started_by(started_by(&row.session_id, row.generation))
+            .network_configuration(network)
+            .overrides(self.overrides(row));
+        classify::answer(request.send().await)
+    }
+
+    async fn stop_task(&self, arn: &TaskArn, reason: &str) -> Result<(), PortError> {
+        let reason: String = reason.chars().take(255).collect();
+        let request = self.client.stop_task().cluster(&self.config.cluster).task(arn.as_str()).reason(reason);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(is_gone) => Ok(()),
+            Err(error) => Err(aws("StopTask")(error)),
+        }
+    }
+
+    async fn running(&self) -> Result<Vec<(SessionId, Task)>, PortError> {
+        let arns = self.list(None).await?.into_iter().collect();
+        let tasks = self.describe(&arns).await?;
+        let ours = tasks.iter().filter_map(|task| {
+            let (session, generation) = launch_of(task)?;
+            Some((session, task::read(task, generation, &self.config.container)?))
+        });
+        Ok(ours.collect())
+    }
+}
+
+/// The launch that a task belongs to; `None` for a task that is none of ours.
+fn launch_of(task: &aws_sdk_ecs::types::Task) -> Option<(SessionId, Generation)> {
+    parse_started_by(task.started_by()?)
+}
+
+/// Whether ECS says that it does not know the task (any more).
+fn is_gone(error: &StopTaskError) -> bool {
+    let text = error.meta().message().unwrap_or_default().to_ascii_lowercase();
+    error.is_invalid_parameter_exception() && text.contains("not found")
+}
+
+/// `arn:…:task-definition/family:revision` or `family:revision` → `family`.
+fn family_of(task_definition: &str) -> &str {
+    let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
+    if name.starts_with("arn:") { name } else { name.split(':').next().unwrap_or(name) }
+}
+
+fn aws<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError
+where
+    E: std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    move |error| PortError::Aws { operation, detail: DisplayErrorContext(&error).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family_of;
+
+    #[test]
+    fn the_family_is_read_from_an_arn_and_from_a_short_name() {
+        assert_eq!(
+            family_of("arn:aws:ecs:us-east-1:123456789012:task-definition/session-worker-dev:7"),
+            "session-worker-dev"
+        );
+        assert_eq!(family_of("session-worker-dev:7"), "session-worker-dev");
+    }
+}

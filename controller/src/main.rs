@@ -1,0 +1,36 @@
+//! The Lambda function.
+
+use controller::config::Config;
+use controller::handler::Controller;
+use controller::{clients, ecs, store, telemetry};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::init();
+    let config = match Config::try_new(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the controller cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let clients = clients::build().await;
+    let controller = Controller {
+        sessions: store::SessionsTable::new(clients.dynamodb.clone(), config.sessions_table.clone()),
+        workers: store::WorkersTable::new(clients.dynamodb, config.workers_table.clone()),
+        orchestrator: ecs::Ecs::new(clients.ecs, config),
+        policy: controller_core::model::Policy::default(),
+        clock: telemetry::wall_clock,
+    };
+    let handle = async |event: LambdaEvent<Value>| controller.handle(&event.payload, event.context.deadline).await;
+    match lambda_runtime::run(service_fn(handle)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}

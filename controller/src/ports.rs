@@ -1,0 +1,101 @@
+//! The three capabilities that the handler asks for, each as narrow as it can be, so that tests put fakes in their place.
+
+use controller_core::action::RowWrite;
+use controller_core::launch::Answer;
+use controller_core::model::{Task, Tasks};
+use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::session::SessionRecord;
+use schemas::worker::WorkerRow;
+use std::future::Future;
+
+/// Why an effect or a read did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// AWS did not answer as it should; the same again later may do.
+    #[error("{operation} failed: {detail}")]
+    Aws {
+        /// The API call.
+        operation: &'static str,
+        /// What AWS said.
+        detail: String,
+    },
+    /// The row is there and cannot be read. A retry does not change it.
+    #[error("the row of {session} in the workers table cannot be read ({detail}); remove or repair it")]
+    Unreadable {
+        /// The session.
+        session: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Somebody else wrote the row each time before us.
+    #[error("the row was written by somebody else {0} times in a row")]
+    Contended(usize),
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone)]
+pub struct Page<T, C> {
+    /// What was found.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<C>,
+}
+
+/// The session service's table, read only.
+pub trait Sessions {
+    /// One row, consistently.
+    fn read(&self, id: &SessionId) -> impl Future<Output = Result<Option<SessionRecord>, PortError>> + Send;
+    /// A page of the whole table, after this key; rows whose key is no session id are left out.
+    fn scan(
+        &self,
+        after: Option<String>,
+    ) -> impl Future<Output = Result<Page<(SessionId, SessionRecord), String>, PortError>> + Send;
+}
+
+/// A row that is not final, as the index of due rows knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRow {
+    /// The session.
+    pub session_id: SessionId,
+    /// When somebody must look.
+    pub next_look_at: Timestamp,
+}
+
+/// What a conditional write came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Done; this is the row now.
+    Row(Box<WorkerRow>),
+    /// The row is not the one that was read: read it again.
+    Lost,
+}
+
+/// Our table.
+pub trait Workers {
+    /// The current row, consistently.
+    fn read(&self, id: &SessionId) -> impl Future<Output = Result<Option<WorkerRow>, PortError>> + Send;
+    /// Writes the controller's part, if the row is still the one that was read.
+    fn write(
+        &self,
+        id: &SessionId,
+        read: Option<&WorkerRow>,
+        write: &RowWrite,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Written, PortError>> + Send;
+    /// Moves the next look, if the row is still open and the one that was read.
+    fn look_again(&self, read: &WorkerRow, at: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// A page of the rows that are not final, the most urgent first.
+    fn open(&self, after: Option<OpenRow>) -> impl Future<Output = Result<Page<OpenRow, OpenRow>, PortError>> + Send;
+}
+
+/// ECS.
+pub trait Orchestrator {
+    /// The tasks of the row's generation, and those of `hints`. Not knowing is an answer.
+    fn tasks(&self, id: &SessionId, row: Option<&WorkerRow>, hints: &[TaskArn]) -> impl Future<Output = Tasks> + Send;
+    /// Starts the task that this row's intent asks for.
+    fn run_task(&self, row: &WorkerRow) -> impl Future<Output = Answer> + Send;
+    /// Stops a task; one that ECS does not know any more is stopped.
+    fn stop_task(&self, arn: &TaskArn, reason: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Every task of ours that runs. An error is no verdict on any.
+    fn running(&self) -> impl Future<Output = Result<Vec<(SessionId, Task)>, PortError>> + Send;
+}

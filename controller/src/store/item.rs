@@ -1,0 +1,58 @@
+//! Items of DynamoDB ↔ our types.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use schemas::ids::Timestamp;
+use schemas::table::{sessions, workers};
+use schemas::worker::WorkerRow;
+use serde_json::{Map, Number, Value};
+use std::collections::HashMap;
+
+/// An item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// A final row and a history row are kept for so long, ms.
+const KEEP_MS: i64 = 30 * 24 * 3_600_000;
+
+/// The attributes of a session row that are ours to read, as JSON. Sets, binaries and whatever else stands there are left out.
+pub(super) fn session_attributes(item: &Item) -> Map<String, Value> {
+    let known = sessions::READ.iter().filter_map(|key| Some(((*key).to_owned(), scalar(item.get(*key)?)?)));
+    known.collect()
+}
+
+fn scalar(value: &AttributeValue) -> Option<Value> {
+    if let Ok(text) = value.as_s() {
+        return Some(Value::String(text.clone()));
+    }
+    if let Ok(number) = value.as_n() {
+        let parsed = number.parse::<i64>().map(Number::from).ok();
+        let parsed = parsed.or_else(|| number.parse::<f64>().ok().and_then(Number::from_f64));
+        return Some(parsed.map_or_else(|| Value::String(number.clone()), Value::Number));
+    }
+    value.as_bool().ok().copied().map(Value::Bool)
+}
+
+/// The row of an item.
+pub(super) fn row(item: Item) -> Result<WorkerRow, String> {
+    serde_dynamo::from_item(item).map_err(|e| e.to_string())
+}
+
+/// The item of a row, without attributes that say nothing (an index key must not be NULL).
+pub(super) fn of_row(row: &WorkerRow) -> Result<Item, String> {
+    let mut item: Item = serde_dynamo::to_item(row).map_err(|e| e.to_string())?;
+    item.retain(|_, value| !value.is_null());
+    Ok(item)
+}
+
+/// The item that a generation leaves behind.
+pub(super) fn history(row: &WorkerRow, now: Timestamp) -> Result<Item, String> {
+    let mut item = of_row(row)?;
+    item.remove(workers::NEXT_LOOK_AT);
+    item.insert(workers::RECORD.into(), AttributeValue::S(workers::history(row.generation)));
+    item.insert(workers::TTL.into(), ttl(now));
+    Ok(item)
+}
+
+/// When a row that is written now may be forgotten, epoch seconds.
+pub(super) fn ttl(now: Timestamp) -> AttributeValue {
+    AttributeValue::N((now.plus_ms(KEEP_MS).0 / 1_000).to_string())
+}

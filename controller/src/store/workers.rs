@@ -1,0 +1,138 @@
+//! Our table. Every write is conditional, so that a late writer never undoes a newer word.
+
+use super::aws;
+use super::item::{self, Item};
+use crate::ports::{OpenRow, Page, PortError, Workers, Written};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use controller_core::action::RowWrite;
+use schemas::ids::{SessionId, Timestamp};
+use schemas::table::workers::{BY_DUE, CURRENT, NEXT_LOOK_AT, OPEN, OPEN_VALUE, RECORD, REVISION, SESSION_ID};
+use schemas::worker::WorkerRow;
+use update::Update;
+
+mod update;
+
+/// `SessionWorkers-{env}`.
+#[derive(Debug, Clone)]
+pub struct WorkersTable {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl WorkersTable {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(client: aws_sdk_dynamodb::Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Keeps the row of a generation that ends. Repeating it writes the same.
+    async fn archive(&self, row: &WorkerRow, now: Timestamp) -> Result<(), PortError> {
+        let item = item::history(row, now).map_err(unreadable(&row.session_id))?;
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map_err(aws("PutItem of a history row"))?;
+        Ok(())
+    }
+}
+
+impl Workers for WorkersTable {
+    async fn read(&self, id: &SessionId) -> Result<Option<WorkerRow>, PortError> {
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let request = request.set_key(Some(current_key(id)));
+        let item = request.send().await.map_err(aws("GetItem on the workers table"))?.item;
+        item.map(|item| item::row(item).map_err(unreadable(id))).transpose()
+    }
+
+    async fn write(
+        &self,
+        id: &SessionId,
+        read: Option<&WorkerRow>,
+        write: &RowWrite,
+        now: Timestamp,
+    ) -> Result<Written, PortError> {
+        if let Some(old) = &write.archive {
+            self.archive(old, now).await?;
+        }
+        let update = Update::of(id, read, write, now).map_err(unreadable(id))?;
+        let request = self.client.update_item().table_name(&self.table).set_key(Some(current_key(id)));
+        let request = request
+            .update_expression(update.expression)
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values))
+            .return_values(ReturnValue::AllNew);
+        match request.send().await {
+            Ok(done) => {
+                let row = item::row(done.attributes.unwrap_or_default()).map_err(unreadable(id))?;
+                Ok(Written::Row(Box::new(row)))
+            }
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Written::Lost)
+            }
+            Err(error) => Err(aws("UpdateItem on the workers table")(error)),
+        }
+    }
+
+    async fn look_again(&self, read: &WorkerRow, at: Timestamp) -> Result<(), PortError> {
+        let request = self.client.update_item().table_name(&self.table).set_key(Some(current_key(&read.session_id)));
+        let request = request
+            .update_expression("SET #next = :at")
+            .condition_expression("#revision = :revision AND attribute_exists(#open)")
+            .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_names("#open", OPEN)
+            .expression_attribute_values(":at", AttributeValue::N(at.0.to_string()))
+            .expression_attribute_values(":revision", AttributeValue::N(read.revision.to_string()));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(aws("UpdateItem on the workers table")(error)),
+        }
+    }
+
+    async fn open(&self, after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        let request = self.client.query().table_name(&self.table).index_name(BY_DUE);
+        let request = request
+            .key_condition_expression("#open = :open")
+            .projection_expression("#session, #record, #next")
+            .expression_attribute_names("#open", OPEN)
+            .expression_attribute_names("#session", SESSION_ID)
+            .expression_attribute_names("#record", RECORD)
+            .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_values(":open", AttributeValue::S(OPEN_VALUE.into()))
+            .set_exclusive_start_key(after.as_ref().map(index_key));
+        let page = request.send().await.map_err(aws("Query of the due rows"))?;
+        let items = page.items().iter().filter_map(open_row).collect();
+        Ok(Page { items, next: page.last_evaluated_key().and_then(open_row) })
+    }
+}
+
+fn unreadable(id: &SessionId) -> impl Fn(String) -> PortError {
+    let session = id.to_string();
+    move |detail| PortError::Unreadable { session: session.clone(), detail }
+}
+
+fn current_key(id: &SessionId) -> Item {
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    Item::from([(SESSION_ID.into(), text(id.as_str())), (RECORD.into(), text(CURRENT))])
+}
+
+fn index_key(row: &OpenRow) -> Item {
+    let mut key = current_key(&row.session_id);
+    key.insert(OPEN.into(), AttributeValue::S(OPEN_VALUE.into()));
+    key.insert(NEXT_LOOK_AT.into(), AttributeValue::N(row.next_look_at.0.to_string()));
+    key
+}
+
+fn open_row(item: &Item) -> Option<OpenRow> {
+    let session_id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
+    let next_look_at = Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?);
+    Some(OpenRow { session_id, next_look_at })
+}

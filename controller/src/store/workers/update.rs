@@ -1,0 +1,179 @@
+//! A [`RowWrite`] as an update expression.
+//!
+//! The condition is the row that was read: its revision (which only the controller raises) and its phase (which the worker
+//! changes too, so that a worker's `Stopped` is never undone). The worker's section is left alone while the generation
+//! stands, and removed with it.
+
+use super::super::item;
+use aws_sdk_dynamodb::types::AttributeValue;
+use controller_core::action::RowWrite;
+use schemas::ids::{SessionId, Timestamp};
+use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, REVISION, SESSION_ID, TTL};
+use schemas::worker::WorkerRow;
+use std::collections::{BTreeMap, HashMap};
+
+/// One conditional UpdateItem.
+#[derive(Debug)]
+pub(super) struct Update {
+    pub(super) expression: String,
+    pub(super) condition: String,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+/// Attributes that belong to a phase that this write does not change.
+const OF_A_TRANSITION: [&str; 3] = [PHASE, "phaseSince", "why"];
+/// The attributes that a write sets or removes.
+const OURS: [&str; 11] =
+    ["schema", REVISION, "generation", PHASE, "phaseSince", "why", NEXT_LOOK_AT, "intent", "task", "restarts", OPEN];
+const WORKER: &str = "worker";
+
+impl Update {
+    /// The update that makes the row read as [`RowWrite::applied`] says.
+    pub(super) fn of(
+        id: &SessionId,
+        read: Option<&WorkerRow>,
+        write: &RowWrite,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let after = write.applied(read, id, now);
+        let mut item = item::of_row(&after)?;
+        if after.phase.is_final() {
+            item.insert(TTL.into(), item::ttl(now));
+        } else {
+            item.insert(OPEN.into(), AttributeValue::S(OPEN_VALUE.into()));
+        }
+        let mut touched: Vec<&str> = OURS.into_iter().chain([TTL]).collect();
+        if write.transition.is_none() && read.is_some() {
+            touched.retain(|name| !OF_A_TRANSITION.contains(name));
+        }
+        let mut sets = BTreeMap::new();
+        let mut removes: Vec<&str> = Vec::new();
+        for name in touched {
+            match item.remove(name) {
+                Some(value) => drop(sets.insert(name, value)),
+                None => removes.push(name),
+            }
+        }
+        if read.is_some_and(|row| row.generation != write.generation) {
+            removes.push(WORKER);
+        }
+        Ok(Self::render(read, sets, &removes))
+    }
+
+    fn render(read: Option<&WorkerRow>, sets: BTreeMap<&str, AttributeValue>, removes: &[&str]) -> Self {
+        let mut names = HashMap::new();
+        let mut values = HashMap::new();
+        let mut set_parts = Vec::new();
+        for (name, value) in sets {
+            names.insert(format!("#{name}"), name.to_owned());
+            values.insert(format!(":{name}"), value);
+            set_parts.push(format!("#{name} = :{name}"));
+        }
+        for name in removes {
+            names.insert(format!("#{name}"), (*name).to_owned());
+        }
+        let condition = match read {
+            None => {
+                names.insert("#id".into(), SESSION_ID.to_owned());
+                "attribute_not_exists(#id)".to_owned()
+            }
+            Some(row) => {
+                names.insert("#phase".into(), PHASE.to_owned());
+                values.insert(":readRevision".into(), AttributeValue::N(row.revision.to_string()));
+                values.insert(":readPhase".into(), AttributeValue::S(format!("{:?}", row.phase)));
+                "#revision = :readRevision AND #phase = :readPhase".to_owned()
+            }
+        };
+        let mut expression = format!("SET {}", set_parts.join(", "));
+        if !removes.is_empty() {
+            let parts: Vec<String> = removes.iter().map(|name| format!("#{name}")).collect();
+            expression.push_str(&format!(" REMOVE {}", parts.join(", ")));
+        }
+        Self { expression, condition, names, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::ids::Generation;
+    use schemas::reason::{Cause, Why};
+    use schemas::worker::{Phase, Restarts};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn write(generation: u64, phase: Option<Phase>) -> RowWrite {
+        let write = RowWrite {
+            generation: Generation(generation),
+            transition: None,
+            intent: None,
+            task: None,
+            restarts: Restarts::default(),
+            next_look_at: Some(NOW.plus_ms(1_000)),
+            archive: None,
+        };
+        match phase {
+            Some(phase) => write.to(phase, Why::new(Cause::SessionActive, "because", NOW)),
+            None => write,
+        }
+    }
+    fn update(read: Option<&WorkerRow>, write: &RowWrite) -> Update {
+        Update::of(&SessionId::try_new("a-b-1").unwrap(), read, write, NOW).unwrap()
+    }
+    fn launching() -> WorkerRow {
+        write(1, Some(Phase::Launching)).applied(None, &SessionId::try_new("a-b-1").unwrap(), NOW)
+    }
+
+    #[test]
+    fn a_first_write_demands_that_there_is_no_row() {
+        let update = update(None, &write(1, Some(Phase::Launching)));
+        assert_eq!(update.condition, "attribute_not_exists(#id)");
+        assert_eq!(update.values[":open"], AttributeValue::S("open".into()));
+        assert!(update.expression.contains("REMOVE") && !update.expression.contains("#worker"));
+    }
+
+    #[test]
+    fn a_later_write_demands_the_revision_and_the_phase_that_were_read_and_spares_the_worker() {
+        let update = update(Some(&launching()), &write(1, Some(Phase::Draining)));
+        assert_eq!(update.condition, "#revision = :readRevision AND #phase = :readPhase");
+        assert_eq!(update.values[":readPhase"], AttributeValue::S("Launching".into()));
+        assert_eq!(update.values[":revision"], AttributeValue::N("2".into()));
+        assert!(!update.names.contains_key("#worker"));
+    }
+
+    #[test]
+    fn a_write_without_a_transition_leaves_the_phase_to_the_worker() {
+        let update = update(Some(&launching()), &write(1, None));
+        assert!(!update.expression.contains("#phase") && !update.expression.contains("#why"), "{}", update.expression);
+    }
+
+    #[test]
+    fn a_new_generation_forgets_the_old_worker() {
+        assert!(update(Some(&launching()), &write(2, Some(Phase::Launching))).expression.contains("#worker"));
+    }
+
+    #[test]
+    fn a_final_row_leaves_the_index_and_gets_its_ttl() {
+        let update = update(Some(&launching()), &write(1, Some(Phase::Stopped)));
+        assert!(update.values.contains_key(":ttl"));
+        let removed = update.expression.split("REMOVE").nth(1).unwrap();
+        assert!(removed.contains("#open") && removed.contains("#nextLookAt"), "{removed}");
+    }
+
+    #[test]
+    fn every_name_and_value_is_used_since_dynamodb_refuses_the_rest() {
+        for read in [None, Some(launching())] {
+            for phase in [None, Some(Phase::Stopped), Some(Phase::Launching)]
+                .into_iter()
+                .filter(|p| read.is_some() || p.is_some())
+            {
+                let update = update(read.as_ref(), &write(2, phase));
+                let text = format!("{} {} ", update.expression, update.condition).replace([',', ')'], " ");
+                for name in update.names.keys().chain(update.values.keys()) {
+                    assert!(text.contains(&format!("{name} ")), "{name} is not used in {text}");
+                }
+            }
+        }
+    }
+}

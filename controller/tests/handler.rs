@@ -1,0 +1,179 @@
+//! The handler with its capabilities in memory: what happens on record 7 of 10, and whether the schedule alone suffices.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::{InMemory, NOW, controller, id, session, task};
+use controller::handler::Response;
+use controller_core::launch::Answer;
+use schemas::ids::Generation;
+use schemas::reason::Cause;
+use schemas::worker::{Desired, Phase};
+use serde_json::{Value, json};
+
+const FAR: u64 = u64::MAX;
+
+fn name(n: usize) -> String {
+    format!("calm-river-{n:03}")
+}
+
+fn record(session: &str, sequence: usize) -> Value {
+    json!({"eventName": "INSERT", "dynamodb": {"Keys": {"sessionId": {"S": session}}, "SequenceNumber": sequence.to_string()}})
+}
+
+async fn handle(controller: &InMemory, event: &Value) -> Value {
+    serde_json::to_value(controller.handle(event, FAR).await.unwrap()).unwrap()
+}
+
+fn launched(controller: &InMemory) -> Vec<String> {
+    controller.orchestrator.run_task_calls.lock().unwrap().iter().map(|(id, _)| id.to_string()).collect()
+}
+
+#[tokio::test]
+async fn when_record_7_of_10_fails_1_to_6_are_done_and_7_is_reported() {
+    let controller = controller();
+    for n in 1..=10 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    controller.sessions.broken.lock().unwrap().insert(id(&name(7)));
+    let records: Vec<Value> = (1..=10).map(|n| record(&name(n), 100 + n)).collect();
+    let response = handle(&controller, &json!({"Records": records})).await;
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "107"}]}));
+    assert_eq!(launched(&controller), (1..=6).map(name).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_batch_without_failures_reports_none_and_looks_once_per_session() {
+    let controller = controller();
+    controller.sessions.put("calm-river-001", session("active"));
+    let event =
+        json!({"Records": [record("calm-river-001", 1), record("calm-river-001", 2), record("no such id!", 3)]});
+    assert_eq!(handle(&controller, &event).await, json!({"batchItemFailures": []}));
+    assert_eq!(handle(&controller, &event).await, json!({"batchItemFailures": []}), "delivered twice");
+    assert_eq!(launched(&controller), ["calm-river-001"]);
+    let row = controller.workers.row("calm-river-001");
+    assert_eq!((row.phase, row.generation), (Phase::Launching, Generation(1)));
+    assert!(row.task.is_some(), "RunTask's answer is in the row");
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_can_read_does_not_block_the_shard() {
+    let controller = controller();
+    for n in 1..=2 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    controller.workers.unreadable.lock().unwrap().insert(id(&name(1)));
+    let response = handle(&controller, &json!({"Records": [record(&name(1), 1), record(&name(2), 2)]})).await;
+    assert_eq!(response, json!({"batchItemFailures": []}));
+    assert_eq!(launched(&controller), [name(2)]);
+}
+
+#[tokio::test]
+async fn the_schedule_alone_launches_and_stops() {
+    let controller = controller();
+    for n in 1..=3 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    controller.sessions.put(&name(4), session("ended"));
+    let tick = json!({"detail-type": "Scheduled Event", "source": "aws.events"});
+    handle(&controller, &tick).await;
+    handle(&controller, &tick).await;
+    assert_eq!(launched(&controller), [name(1), name(2), name(3)]);
+    controller.sessions.put(&name(2), session("ended"));
+    controller.workers.rows.lock().unwrap().get_mut(&id(&name(2))).unwrap().next_look_at = Some(NOW);
+    handle(&controller, &tick).await;
+    let row = controller.workers.row(&name(2));
+    assert_eq!((row.phase, row.intent.unwrap().desired), (Phase::Draining, Desired::Stop));
+}
+
+#[tokio::test]
+async fn a_task_without_a_row_is_found_and_stopped_by_the_schedule() {
+    let controller = controller();
+    let stray = task("lost-sheep-001", 3);
+    controller.orchestrator.tasks.lock().unwrap().push((id("lost-sheep-001"), stray.clone()));
+    handle(&controller, &json!({"sweep": true})).await;
+    assert_eq!(*controller.orchestrator.stopped.lock().unwrap(), [stray.arn]);
+}
+
+#[tokio::test]
+async fn one_broken_session_does_not_keep_a_sweep_from_the_others() {
+    let controller = controller();
+    for n in 1..=3 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    controller.sessions.broken.lock().unwrap().insert(id(&name(1)));
+    let response = handle(&controller, &json!({"sweep": true})).await;
+    assert_eq!(response, json!({"looked": 3, "failed": 1, "cutShort": false}));
+    assert_eq!(launched(&controller), [name(2), name(3)]);
+}
+
+#[tokio::test]
+async fn a_sweep_stops_at_the_deadline_and_says_so() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    let deadline = u64::try_from(NOW.0).unwrap() + 1_000;
+    let response = controller.handle(&json!({"sweep": true}), deadline).await.unwrap();
+    assert!(matches!(response, Response::Swept(swept) if swept.cut_short && swept.looked == 0));
+}
+
+#[tokio::test]
+async fn a_lost_write_is_decided_again_from_a_fresh_read() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    *controller.workers.contention.lock().unwrap() = 2;
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    assert_eq!(launched(&controller), [name(1)]);
+    *controller.workers.contention.lock().unwrap() = usize::MAX;
+    controller.sessions.put(&name(2), session("active"));
+    assert!(controller.handle(&json!({"sessionIds": [name(2)]}), FAR).await.is_err(), "but not for ever");
+}
+
+#[tokio::test]
+async fn no_capacity_queues_the_session_and_a_lost_answer_repeats_the_same_launch() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    controller.orchestrator.answers.lock().unwrap().push(Answer::NoCapacity("vCPU quota".into()));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    let row = controller.workers.row(&name(1));
+    assert_eq!((row.phase, row.why.cause), (Phase::Queued, Cause::NoCapacity));
+
+    controller.sessions.put(&name(2), session("active"));
+    controller.orchestrator.answers.lock().unwrap().push(Answer::Retry("connection reset".into()));
+    handle(&controller, &json!({"sessionIds": [name(2)]})).await;
+    handle(&controller, &json!({"sessionIds": [name(2)]})).await;
+    let calls = controller.orchestrator.run_task_calls.lock().unwrap().clone();
+    assert_eq!(calls[1..], [(id(&name(2)), Generation(1)), (id(&name(2)), Generation(1))]);
+}
+
+#[tokio::test]
+async fn an_unservable_row_is_failed_once_and_never_launched() {
+    let controller = controller();
+    let mut row = session("active");
+    row["kvsChannelArn"] = json!("arn:aws:kinesisvideo:nonsense");
+    controller.sessions.put(&name(1), row);
+    for _ in 0..3 {
+        handle(&controller, &json!({"sweep": true})).await;
+    }
+    let row = controller.workers.row(&name(1));
+    assert_eq!((row.phase, row.why.cause, row.revision), (Phase::Failed, Cause::MalformedRow, 1));
+    assert_eq!(launched(&controller), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn an_ecs_event_settles_the_row_of_its_session() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    {
+        let mut tasks = controller.orchestrator.tasks.lock().unwrap();
+        tasks[0].1.last_status = "STOPPED".into();
+        tasks[0].1.exit_code = Some(101);
+    }
+    let event = json!({"source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "detail": {"startedBy": format!("{}/1", name(1)), "lastStatus": "STOPPED"}});
+    handle(&controller, &event).await;
+    let row = controller.workers.row(&name(1));
+    assert_eq!((row.phase, row.generation, row.restarts.consecutive), (Phase::Launching, Generation(2), 1));
+    let history = controller.workers.history.lock().unwrap();
+    assert_eq!(history[0].task.as_ref().unwrap().exit_code, Some(101));
+}
