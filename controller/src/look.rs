@@ -148,7 +148,11 @@ fn describe(action: &Action) -> String {
     match action {
         Action::Write(write) => match &write.transition {
             Some(transition) => format!("write generation {} {:?}", write.generation, transition.phase),
-            None => format!("write generation {}", write.generation),
+            None => {
+                let task = write.task.as_ref().map_or("none", |task| task.last_status.as_str());
+                let desired = write.intent.as_ref().map_or_else(String::new, |intent| format!("{:?}", intent.desired));
+                format!("record generation {}: task {task}, desired {desired}", write.generation)
+            }
         },
         Action::LookAgain { .. } => "look again".to_owned(),
         Action::RunTask { generation } => format!("run task of generation {generation}"),

@@ -10,6 +10,21 @@ use serde_json::{Value, json};
 
 /// Columns of a table that goes to a file or a pipe.
 pub const PIPE_WIDTH: u16 = 120;
+/// From so many columns on all is shown; below, what a person at a small terminal needs first.
+const WIDE: u16 = 114;
+
+/// Columns of numbers.
+const RIGHT: [usize; 6] = [SINCE, GEN, AGE, LAG, RESTARTS, COST];
+const PHASE: usize = 1;
+const SINCE: usize = 2;
+const GEN: usize = 3;
+const TASK: usize = 4;
+const AGE: usize = 5;
+const LISTENERS: usize = 6;
+const LAG: usize = 7;
+const RESTARTS: usize = 8;
+const COST: usize = 9;
+const WHY: usize = 10;
 
 /// The table for people, at most `width` columns wide.
 #[must_use]
@@ -28,10 +43,8 @@ pub fn table(records: &[Record], now: Timestamp, width: u16) -> String {
         "SINCE",
         "GEN",
         "TASK",
-        "AUDIO\nAGE",
-        "TEXT\nAGE",
-        "SENT\nAGE",
-        "LISTENERS",
+        "AUDIO/\nTEXT/\nSENT",
+        "LIS-\nTENERS",
         "LAG\np50/p95",
         "RE-\nSTARTS",
         "COST",
@@ -43,16 +56,19 @@ pub fn table(records: &[Record], now: Timestamp, width: u16) -> String {
             Record::Unreadable { session, problem, .. } => unreadable(session, problem),
         });
     }
-    for index in [2, 3, 5, 6, 7, 9, 10, 11] {
-        if let Some(column) = table.column_mut(index) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if RIGHT.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
-    if let Some(column) = table.column_mut(12) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(16)));
+        // What is broken over two lines cannot be copied or compared; only lists and sentences may be.
+        column.set_constraint(match index {
+            GEN | TASK | RESTARTS | COST if width < WIDE => ColumnConstraint::Hidden,
+            PHASE if width < WIDE => ColumnConstraint::LowerBoundary(Width::Fixed(11)),
+            LISTENERS => ColumnConstraint::LowerBoundary(Width::Fixed(7)),
+            WHY => ColumnConstraint::LowerBoundary(Width::Fixed(11)),
+            _ => ColumnConstraint::ContentWidth,
+        });
     }
     table.trim_fmt()
 }
@@ -65,9 +81,7 @@ fn cells(row: &WorkerRow, now: Timestamp) -> Vec<Cell> {
         age(row.phase_since, now),
         row.generation.to_string(),
         row.task.as_ref().map_or_else(|| "-".to_owned(), |t| short_task(&t.arn)),
-        age_or_dash(progress.rtp_at, now),
-        age_or_dash(progress.transcript_at, now),
-        age_or_dash(progress.delivery_at, now),
+        [progress.rtp_at, progress.transcript_at, progress.delivery_at].map(|at| age_or_dash(at, now)).join("/"),
         listeners(row),
         lag(row),
         row.restarts.consecutive.to_string(),
@@ -81,7 +95,7 @@ fn cells(row: &WorkerRow, now: Timestamp) -> Vec<Cell> {
 
 fn unreadable(session: &str, problem: &str) -> Vec<Cell> {
     let mut cells = vec![Cell::new(session), Cell::new("unreadable")];
-    cells.resize(12, Cell::new("-"));
+    cells.resize(WHY, Cell::new("-"));
     cells.push(Cell::new(format!("this sessionctl cannot read the row: {problem}")));
     cells
 }
@@ -172,7 +186,7 @@ mod tests {
     #[test]
     fn a_row_says_what_moves_and_how_late_it_is() {
         let shown = table(&records(), Timestamp(T0 + 10_000), 120);
-        for word in ["blessed-shepherd-123", "Live", "7s", "01234567", "es×2", "1.1/1.9s", "audio flows"] {
+        for word in ["blessed-shepherd-123", "Live", "7s", "01234567", "1s/2s/2s", "es×2", "1.1/1.9s", "audio flows"] {
             assert!(shown.contains(word), "{word} is missing:\n{shown}");
         }
     }

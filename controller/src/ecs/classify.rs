@@ -15,10 +15,8 @@ pub fn answer<R: std::fmt::Debug + 'static>(result: Result<RunTaskOutput, SdkErr
         Ok(output) => success(&output),
         Err(SdkError::ServiceError(error)) => {
             let error = error.into_err();
-            let existing = match &error {
-                RunTaskError::ConflictException(conflict) => conflict.resource_ids().first().cloned(),
-                _ => None, // the SDK's enum is open; codes are classified below
-            };
+            let existing =
+                if let RunTaskError::ConflictException(c) = &error { c.resource_ids().first().cloned() } else { None };
             let meta = error.meta();
             exception(meta.code().unwrap_or_default(), meta.message().unwrap_or_default(), existing.as_deref())
         }
