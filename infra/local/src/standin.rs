@@ -48,6 +48,11 @@ impl Running {
         }));
     }
 
+    /// Turns true once the stand-in is told to stop.
+    pub(crate) fn stop_signal(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
     /// Resolves once the stand-in is told to stop (or its handle is gone).
     pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut stop = self.stop.subscribe();

@@ -3,8 +3,20 @@
 //! Three ports, as AWS has three hosts: the control plane (the listener given), and one for masters and one for
 //! viewers, which [`serve`] opens on free ports of the same address. `POST /_local/faults` on the first breaks things.
 
+mod channel;
+mod control;
+mod faults;
+mod service;
+mod sigv4;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use tokio::net::TcpListener;
 
 pub use crate::standin::Running;
@@ -106,6 +118,17 @@ pub enum Error {
 /// # Errors
 /// When no port is free for signaling.
 pub async fn serve(listener: TcpListener, config: KvsConfig) -> Result<Running, Error> {
-    let _ = config;
-    Ok(Running::new(listener.local_addr()?))
+    let address = listener.local_addr()?;
+    let masters = TcpListener::bind((address.ip(), 0)).await?;
+    let viewers = TcpListener::bind((address.ip(), 0)).await?;
+    let service = Arc::new(service::Service::new(config, masters.local_addr()?, viewers.local_addr()?));
+    let mut running = Running::new(address);
+    tracing::info!(url = running.url(), masters = %service.masters, viewers = %service.viewers, "KVS stands in");
+    for (listener, for_masters) in [(masters, true), (viewers, false)] {
+        let door = socket::Door { service: service.clone(), masters: for_masters, stop: running.stop_signal() };
+        let signaling = Router::new().route("/", get(socket::connect)).with_state(door);
+        running.serve(listener, signaling.merge(control::ice_router(service.clone())));
+    }
+    running.serve(listener, control::router(service));
+    Ok(running)
 }
