@@ -1,3 +1,17 @@
-//! One session's worker: the shell around [`worker_core::Engine`].
+//! One session's worker: the shell around [`worker_core::Engine`]. It translates and decides nothing.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | the environment, parsed once |
+//! | [`run`] | the start, and the one loop |
+//! | [`shell`] | executes what the engine wants |
+//! | [`media`] | RTP packets to audio, pure |
+//! | [`io`] | signaling, peer, Transcribe, Translate, the gateway, the tables |
+//! | [`telemetry`] | logs |
 
+pub mod config;
+pub mod io;
 pub mod media;
+pub mod run;
+pub mod shell;
+pub mod telemetry;

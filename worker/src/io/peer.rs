@@ -1,0 +1,392 @@
+//! The WebRTC connection that receives the speaker's audio.
+//!
+//! *Flow*: [`Peer::start`] makes a connection, gathers, and reports the whole offer; [`Peer::answer`] and [`Peer::candidate`] take what comes
+//! from the master, in any order. *Guarantees*: a connection is always closed, also when it failed or was never answered, because one that is
+//! only dropped stays alive; the reader of RTP never waits. *Caveats*: relays are used over UDP only; the crate reports a speaker's closed tab
+//! as `Disconnected` after seconds, and as `Failed` after 15 s.
+
+use super::signaling::IceServer;
+use crate::media::RtpAudio;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceCandidateInit, RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription,
+    RTCStatsReportEntry, Registry, SettingEngineBuilder, StatsSelector, configure_rtcp_reports,
+};
+use worker_core::input::PeerEvent;
+
+/// Payload type of RED in our offer.
+const RED: u8 = 63;
+/// Payload type of Opus in our offer.
+const OPUS: u8 = 111;
+/// Longest time for gathering; a STUN server that does not answer must not hold up the offer.
+const GATHERING: Duration = Duration::from_secs(5);
+/// Checks per candidate pair: the crate's default gives a pair up for ever after 1.4 s.
+const CHECKS: u16 = 150;
+
+/// Where and how to connect.
+#[derive(Debug, Clone)]
+pub struct PeerConfig {
+    /// The address to bind; unspecified means every interface but loopback.
+    pub bind: IpAddr,
+    /// UDP ports; the first free one is taken.
+    pub ports: RangeInclusive<u16>,
+    /// STUN and TURN servers.
+    pub servers: Vec<IceServer>,
+}
+
+/// What a peer says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerMessage {
+    /// For the engine.
+    Event(PeerEvent),
+    /// A packet of the speaker.
+    Rtp(RtpAudio),
+    /// The type of our candidate in the pair that carries the audio.
+    CandidateType(String),
+}
+
+/// Why a connection cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// The crate refused.
+    #[error("WebRTC: {0}")]
+    WebRtc(#[from] webrtc::error::Error),
+    /// All ports of the range are in use.
+    #[error("no UDP port of {first} to {last} is free on {bind}: widen ICE_PORTS, or end the process that holds them")]
+    NoPort {
+        /// The address.
+        bind: IpAddr,
+        /// The first port.
+        first: u16,
+        /// The last port.
+        last: u16,
+    },
+}
+
+enum Command {
+    Answer(String),
+    Candidate(String),
+}
+
+type Report = Arc<dyn Fn(PeerMessage) + Send + Sync>;
+
+/// One connection. Dropping it closes it in the background; [`Peer::close`] waits for that.
+#[derive(Debug)]
+pub struct Peer {
+    commands: mpsc::UnboundedSender<Command>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Peer {
+    /// Makes a connection; [`PeerEvent::OfferReady`] or [`PeerEvent::Failed`] follows. `servers` gives the STUN and TURN servers, freshly fetched.
+    pub fn start(
+        bind: IpAddr,
+        ports: RangeInclusive<u16>,
+        servers: impl Future<Output = Vec<IceServer>> + Send + 'static,
+        report: impl Fn(PeerMessage) + Send + Sync + 'static,
+    ) -> Self {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let task = tokio::spawn(async move {
+            let report: Report = Arc::new(report);
+            let config = PeerConfig { bind, ports, servers: servers.await };
+            if let Err(error) = live(&config, receiver, &report).await {
+                report(PeerMessage::Event(PeerEvent::Failed(error.to_string())));
+            }
+        });
+        Self { commands, task }
+    }
+
+    /// Takes the master's answer.
+    pub fn answer(&self, sdp: String) {
+        // A peer that has ended has said so.
+        let _ = self.commands.send(Command::Answer(sdp));
+    }
+
+    /// Takes a candidate of the master, as the JSON that came.
+    pub fn candidate(&self, json: String) {
+        let _ = self.commands.send(Command::Candidate(json));
+    }
+
+    /// Closes the connection and waits until its sockets are free.
+    pub async fn close(self) {
+        drop(self.commands);
+        // A task that panicked has closed nothing, but there is nothing left to wait for either.
+        let _ = self.task.await;
+    }
+}
+
+/// Makes the connection, lives as long as somebody holds the commands, and closes it whatever happened.
+async fn live(
+    config: &PeerConfig,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    report: &Report,
+) -> Result<(), PeerError> {
+    let (gathered, mut complete) = mpsc::unbounded_channel();
+    let handler = Arc::new(Handler { report: Arc::clone(report), gathered });
+    let connection = build(config, handler.clone()).await?;
+    let ended = converse(&connection, &mut commands, &mut complete, report).await;
+    // Not closing it would leak the driver and its sockets.
+    let closed = connection.close().await;
+    ended?;
+    Ok(closed?)
+}
+
+async fn converse(
+    connection: &Arc<dyn PeerConnection>,
+    commands: &mut mpsc::UnboundedReceiver<Command>,
+    signals: &mut mpsc::UnboundedReceiver<Signal>,
+    report: &Report,
+) -> Result<(), PeerError> {
+    let init = RTCRtpTransceiverInit { direction: RTCRtpTransceiverDirection::Recvonly, ..Default::default() };
+    connection.add_transceiver_from_kind(RtpCodecKind::Audio, Some(init)).await?;
+    let offer = connection.create_offer(None).await?;
+    connection.set_local_description(offer).await?;
+    let mut offered = false;
+    let mut early = Vec::new();
+    let mut answered = false;
+    let patience = tokio::time::sleep(GATHERING);
+    tokio::pin!(patience);
+    loop {
+        tokio::select! {
+            () = &mut patience, if !offered => offered = offer_now(connection, report).await,
+            Some(signal) = signals.recv() => match signal {
+                Signal::Gathered if !offered => offered = offer_now(connection, report).await,
+                Signal::Gathered => {}
+                Signal::Connected => report_candidate_type(connection, report).await,
+            },
+            command = commands.recv() => match command {
+                None => return Ok(()),
+                Some(Command::Answer(sdp)) => {
+                    connection.set_remote_description(RTCSessionDescription::answer(sdp)?).await?;
+                    answered = true;
+                    for json in early.drain(..) {
+                        add_candidate(connection, json).await;
+                    }
+                }
+                // A candidate may overtake the answer (KVS WebRTC developer guide).
+                Some(Command::Candidate(json)) if !answered => early.push(json),
+                Some(Command::Candidate(json)) => add_candidate(connection, json).await,
+            },
+        }
+    }
+}
+
+/// Reports the offer with all the candidates that are known.
+async fn offer_now(connection: &Arc<dyn PeerConnection>, report: &Report) -> bool {
+    let Some(description) = connection.local_description().await else { return false };
+    report(PeerMessage::Event(PeerEvent::OfferReady(description.sdp)));
+    true
+}
+
+/// A candidate that cannot be used is one path less, not a failure.
+async fn add_candidate(connection: &Arc<dyn PeerConnection>, json: String) {
+    match serde_json::from_str::<Candidate>(&json) {
+        Ok(candidate) => {
+            if let Err(error) = connection.add_ice_candidate(candidate.into()).await {
+                tracing::debug!(%error, "a candidate of the speaker was refused");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "a candidate of the speaker was malformed"),
+    }
+}
+
+/// What browsers send, with everything but the candidate itself optional.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate {
+    candidate: String,
+    #[serde(default)]
+    username_fragment: Option<String>,
+}
+
+impl From<Candidate> for RTCIceCandidateInit {
+    fn from(candidate: Candidate) -> Self {
+        // There is one m-line, so it is the one that is meant.
+        Self {
+            candidate: candidate.candidate,
+            sdp_mid: Some("0".into()),
+            sdp_mline_index: Some(0),
+            username_fragment: candidate.username_fragment,
+            url: None,
+        }
+    }
+}
+
+async fn report_candidate_type(connection: &Arc<dyn PeerConnection>, report: &Report) {
+    let stats = connection.get_stats(Instant::now(), StatsSelector::None).await;
+    let pair = stats.candidate_pairs().find(|pair| pair.nominated).map(|pair| pair.local_candidate_id.clone());
+    if let Some(RTCStatsReportEntry::LocalCandidate(local)) = pair.and_then(|id| stats.get(&id)) {
+        report(PeerMessage::CandidateType(local.candidate_type.to_string()));
+    }
+}
+
+/// What the conversation needs to hear from the crate's driver.
+enum Signal {
+    Gathered,
+    Connected,
+}
+
+/// Runs on the crate's driver: it only passes things on.
+struct Handler {
+    report: Report,
+    gathered: mpsc::UnboundedSender<Signal>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            let _ = self.gathered.send(Signal::Gathered);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let event = match state {
+            RTCPeerConnectionState::Connected => {
+                let _ = self.gathered.send(Signal::Connected);
+                PeerEvent::Connected
+            }
+            RTCPeerConnectionState::Disconnected => PeerEvent::Disconnected,
+            RTCPeerConnectionState::Failed => PeerEvent::Failed("ICE or DTLS failed".into()),
+            // On the way up, closed by ourselves, or unknown to this version.
+            RTCPeerConnectionState::Unspecified
+            | RTCPeerConnectionState::New
+            | RTCPeerConnectionState::Connecting
+            | RTCPeerConnectionState::Closed
+            | _ => return,
+        };
+        (self.report)(PeerMessage::Event(event));
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let report = Arc::clone(&self.report);
+        tokio::spawn(async move {
+            // The crate keeps 256 events and drops the rest silently, so nothing here may wait.
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event
+                    && let Some(packet) = audio(packet)
+                {
+                    report(PeerMessage::Rtp(packet));
+                }
+            }
+        });
+    }
+}
+
+fn audio(packet: rtc::rtp::Packet) -> Option<RtpAudio> {
+    let header = packet.header;
+    matches!(header.payload_type, RED | OPUS).then_some(RtpAudio {
+        ssrc: header.ssrc,
+        sequence: header.sequence_number,
+        timestamp: header.timestamp,
+        red: header.payload_type == RED,
+        payload: packet.payload,
+    })
+}
+
+/// Builds on the first port that is free. Between looking and binding another process may take it, so the next is tried then.
+async fn build(config: &PeerConfig, handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {
+    let mut last_error = None;
+    for port in config.ports.clone() {
+        let address = SocketAddr::new(config.bind, port);
+        if UdpSocket::bind(address).is_err() {
+            continue;
+        }
+        match build_on(address, config, handler.clone()).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last_error = Some(error),
+        }
+    }
+    let (first, last) = (*config.ports.start(), *config.ports.end());
+    Err(last_error.unwrap_or(PeerError::NoPort { bind: config.bind, first, last }))
+}
+
+async fn build_on(
+    address: SocketAddr,
+    config: &PeerConfig,
+    handler: Arc<Handler>,
+) -> Result<Arc<dyn PeerConnection>, PeerError> {
+    let mut media = MediaEngine::default();
+    // RED first: the browser takes the first codec that it knows, and RED saves nearly all that is lost at 10 % loss. No transport-cc: with it
+    // Chromium sends a third more packets as probes.
+    media.register_codec(codec("audio/red", RED, "111/111"), RtpCodecKind::Audio)?;
+    media.register_codec(codec("audio/opus", OPUS, "minptime=10;useinbandfec=1"), RtpCodecKind::Audio)?;
+    // Receiver reports tell the encoder about loss, which is what turns its FEC on.
+    let reports = configure_rtcp_reports(Registry::new());
+    let seconds = |s| Some(Duration::from_secs(s));
+    let settings = SettingEngineBuilder::new()
+        .with_include_loopback_candidate(config.bind.is_loopback())
+        .with_ice_timeouts(seconds(5), seconds(15), seconds(2))
+        .with_ice_connection_attempts(None, Some(CHECKS))
+        .with_mid_generator(|_| "0".into())
+        .build();
+    let servers = config.servers.iter().filter_map(usable).collect();
+    let connection = PeerConnectionBuilder::new()
+        .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers).build())
+        .with_media_engine(media)
+        .with_interceptor_registry(reports)
+        .with_setting_engine(settings)
+        .with_handler(handler)
+        .with_udp_addrs(vec![address])
+        .build()
+        .await?;
+    Ok(Arc::new(connection))
+}
+
+fn codec(mime_type: &str, payload_type: u8, fmtp: &str) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: mime_type.into(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: fmtp.into(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type,
+    }
+}
+
+/// The crate speaks STUN, and TURN over UDP; it skips other URLs with a warning each.
+fn usable(server: &IceServer) -> Option<RTCIceServer> {
+    let over_udp = |url: &String| {
+        url.starts_with("stun:") || (url.starts_with("turn:") && !url.to_ascii_lowercase().contains("transport=tcp"))
+    };
+    let urls: Vec<String> = server.urls.iter().filter(|url| over_udp(url)).cloned().collect();
+    (!urls.is_empty()).then(|| RTCIceServer {
+        urls,
+        username: server.username.clone(),
+        credential: server.credential.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_three_urls_of_a_relay_the_one_over_udp_is_used() {
+        let urls = ["turn:r:443?transport=udp", "turns:r:443?transport=udp", "turns:r:443?transport=tcp"];
+        let server = IceServer { urls: urls.map(str::to_owned).to_vec(), username: "u".into(), credential: "c".into() };
+        let used = usable(&server).unwrap();
+        assert_eq!(used.urls, ["turn:r:443?transport=udp"]);
+        assert_eq!((used.username.as_str(), used.credential.as_str()), ("u", "c"));
+        let tls_only = IceServer { urls: vec!["turns:r:443?transport=tcp".into()], ..IceServer::default() };
+        assert!(usable(&tls_only).is_none());
+    }
+
+    #[test]
+    fn a_candidate_needs_nothing_but_itself() {
+        let candidate: Candidate =
+            serde_json::from_str(r#"{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host"}"#).unwrap();
+        let init = RTCIceCandidateInit::from(candidate);
+        assert_eq!((init.sdp_mid.as_deref(), init.sdp_mline_index), (Some("0"), Some(0)));
+    }
+}

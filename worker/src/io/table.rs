@@ -1,0 +1,269 @@
+//! Our row, and the listeners.
+//!
+//! *Guarantee*: a write of this worker is conditional on its generation and on the row not being final, so neither an old worker nor a late
+//! write can undo the controller's word.
+
+use super::aws::explain;
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use schemas::ids::{Generation, SessionId, Timestamp};
+use schemas::session::{ListenerRow, read_listener};
+use schemas::table::{connections, workers};
+use schemas::worker::{Phase, WorkerRow};
+use std::collections::HashMap;
+use std::time::Duration;
+use worker_core::output::StatusWrite;
+
+/// Longest time of one call, retries included; a heartbeat that takes longer is better written anew.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A row that has ended is kept for so long, seconds.
+const KEEP_S: i64 = 30 * 86_400;
+/// The controller may write between our read and our write; so often we look again.
+const LOOKS: usize = 4;
+
+/// Why a table cannot be used this time.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The call failed.
+    #[error("DynamoDB: {0}")]
+    Call(String),
+    /// The row cannot be read.
+    #[error("the row of the session cannot be read: {0}; was it written by another version?")]
+    Malformed(String),
+    /// The row changed under every try.
+    #[error("the row changed {LOOKS} times while it was written; the next heartbeat tries again")]
+    Busy,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub enum Written {
+    /// It stands; this is the row now.
+    Row(Box<WorkerRow>),
+    /// Another generation owns the session, or the row is final or gone.
+    LeaseLost,
+}
+
+/// Both tables, for one session.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    workers: String,
+    connections: String,
+    session: SessionId,
+    generation: Generation,
+}
+
+impl Table {
+    /// The tables by name.
+    #[must_use]
+    pub fn new(
+        sdk: &SdkConfig,
+        workers: String,
+        connections: String,
+        session: SessionId,
+        generation: Generation,
+    ) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+            .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
+            .build();
+        Self { client: Client::from_conf(config), workers, connections, session, generation }
+    }
+
+    /// Our row, `None` when there is none.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be read.
+    pub async fn read(&self) -> Result<Option<WorkerRow>, TableError> {
+        let request = self.client.get_item().table_name(&self.workers).consistent_read(true).set_key(Some(self.key()));
+        let item = request.send().await.map_err(|e| TableError::Call(explain(&e)))?.item;
+        item.map(parse).transpose()
+    }
+
+    fn key(&self) -> HashMap<String, AttributeValue> {
+        let text = |t: &str| AttributeValue::S(t.to_owned());
+        HashMap::from([
+            (workers::SESSION_ID.to_owned(), text(self.session.as_str())),
+            (workers::RECORD.to_owned(), text(workers::CURRENT)),
+        ])
+    }
+
+    /// Writes our section, and the phase where it is ours to write. `known` is the row as it was last seen.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be written this time.
+    pub async fn write(&self, write: &StatusWrite, known: Option<WorkerRow>) -> Result<Written, TableError> {
+        let mut row = known;
+        for _ in 0..LOOKS {
+            let Some(current) = row.take().or(self.read().await?) else { return Ok(Written::LeaseLost) };
+            if current.generation != self.generation || current.phase.is_final() {
+                return Ok(Written::LeaseLost);
+            }
+            let answer = self.update(write, current.phase)?.send().await;
+            match answer {
+                Ok(answer) => return Ok(Written::Row(Box::new(parse(answer.attributes.unwrap_or_default())?))),
+                Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                    // The controller wrote in between, or the lease is lost: the row says which.
+                }
+                Err(e) => return Err(TableError::Call(explain(&e))),
+            }
+        }
+        Err(TableError::Busy)
+    }
+
+    fn update(&self, write: &StatusWrite, current: Phase) -> Result<UpdateItemFluentBuilder, TableError> {
+        let update = plan(write, current);
+        let value = |v: serde_dynamo::Result<AttributeValue>| v.map_err(|e| TableError::Malformed(e.to_string()));
+        let mut request = self
+            .client
+            .update_item()
+            .table_name(&self.workers)
+            .set_key(Some(self.key()))
+            .return_values(ReturnValue::AllNew)
+            .update_expression(update.expression)
+            // The phase that was seen must still stand: what may be written depends on it.
+            .condition_expression("generation = :generation AND phase = :seen")
+            .expression_attribute_values(":generation", AttributeValue::N(self.generation.to_string()))
+            .expression_attribute_values(":seen", value(serde_dynamo::to_attribute_value(current))?)
+            .expression_attribute_values(":worker", value(serde_dynamo::to_attribute_value(&write.status))?);
+        if let Some(phase) = update.phase {
+            let since = write.status.heartbeat_at;
+            request = request
+                .expression_attribute_values(":phase", value(serde_dynamo::to_attribute_value(phase))?)
+                .expression_attribute_values(":since", value(serde_dynamo::to_attribute_value(since))?);
+        }
+        if let Some(why) = update.why {
+            request = request.expression_attribute_values(":why", value(serde_dynamo::to_attribute_value(why))?);
+        }
+        if let Some(ttl) = update.ttl {
+            request = request
+                .expression_attribute_names("#open", workers::OPEN)
+                .expression_attribute_names("#ttl", workers::TTL)
+                .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()));
+        }
+        Ok(request)
+    }
+
+    /// All listeners of the session.
+    ///
+    /// # Errors
+    /// [`TableError`] when a page cannot be read: half a list is no list.
+    pub async fn audience(&self) -> Result<Vec<ListenerRow>, TableError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.connections)
+            .index_name(connections::BY_SESSION)
+            .key_condition_expression("sessionId = :session")
+            .expression_attribute_values(":session", AttributeValue::S(self.session.to_string()))
+            .into_paginator()
+            .send();
+        let mut listeners = Vec::new();
+        while let Some(page) = pages.next().await {
+            for item in page.map_err(|e| TableError::Call(explain(&e)))?.items.unwrap_or_default() {
+                // A row that is not a listener's, or not readable as one, is theirs to mind.
+                let row: serde_json::Map<_, _> =
+                    serde_dynamo::from_item(item).map_err(|e| TableError::Malformed(e.to_string()))?;
+                listeners.extend(read_listener(&row));
+            }
+        }
+        Ok(listeners)
+    }
+}
+
+fn parse(item: HashMap<String, AttributeValue>) -> Result<WorkerRow, TableError> {
+    serde_dynamo::from_item(item).map_err(|e| TableError::Malformed(e.to_string()))
+}
+
+/// One update, decided.
+#[derive(Debug, PartialEq)]
+struct Update<'a> {
+    expression: &'static str,
+    phase: Option<Phase>,
+    why: Option<&'a schemas::reason::Why>,
+    ttl: Option<i64>,
+}
+
+/// Which parts of the row this write sets. The phase changes only when it is new, and nothing but `Stopped` follows `Draining`.
+fn plan(write: &StatusWrite, current: Phase) -> Update<'_> {
+    let ours = write.phase != current && (current != Phase::Draining || write.phase == Phase::Stopped);
+    if !ours {
+        return Update { expression: "SET worker = :worker", phase: None, why: None, ttl: None };
+    }
+    let (why, ends) = (write.why.as_ref(), write.phase.is_final());
+    Update {
+        expression: match (why.is_some(), ends) {
+            (true, false) => "SET worker = :worker, phase = :phase, phaseSince = :since, why = :why",
+            (false, false) => "SET worker = :worker, phase = :phase, phaseSince = :since",
+            (true, true) => {
+                "SET worker = :worker, phase = :phase, phaseSince = :since, why = :why, #ttl = :ttl REMOVE #open, nextLookAt"
+            }
+            (false, true) => {
+                "SET worker = :worker, phase = :phase, phaseSince = :since, #ttl = :ttl REMOVE #open, nextLookAt"
+            }
+        },
+        phase: Some(write.phase),
+        why,
+        ttl: ends.then(|| expires(write.status.heartbeat_at)),
+    }
+}
+
+/// When a row that ended now may be forgotten, epoch seconds.
+fn expires(now: Timestamp) -> i64 {
+    now.0 / 1_000 + KEEP_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::reason::{Cause, Why};
+    use schemas::worker::{Media, Progress, Rung, StartUp, Usage, WorkerStatus};
+
+    fn write(phase: Phase) -> StatusWrite {
+        let status = WorkerStatus {
+            version: "1".into(),
+            task_arn: None,
+            heartbeat_at: Timestamp(1_700_000_000_000),
+            start_up: StartUp::default(),
+            progress: Progress::default(),
+            media: Media::default(),
+            languages: std::collections::BTreeMap::new(),
+            usage: Usage::default(),
+            rung: Rung::Full,
+            cpu_ms: 0,
+            peak_memory_bytes: 0,
+        };
+        StatusWrite { phase, why: Some(Why::new(Cause::SessionActive, "w", Timestamp(0))), status }
+    }
+
+    #[test]
+    fn a_new_phase_is_written_with_its_reason() {
+        let joining = write(Phase::Joining);
+        let update = plan(&joining, Phase::Launching);
+        assert_eq!(update.phase, Some(Phase::Joining));
+        assert!(update.why.is_some());
+        assert_eq!(update.ttl, None, "the row stays open");
+    }
+
+    #[test]
+    fn a_phase_that_stands_is_not_written_again() {
+        assert_eq!(plan(&write(Phase::Live), Phase::Live).expression, "SET worker = :worker");
+    }
+
+    #[test]
+    fn a_draining_session_does_not_come_back_to_life() {
+        assert_eq!(plan(&write(Phase::Live), Phase::Draining).phase, None);
+        assert_eq!(plan(&write(Phase::Stopped), Phase::Draining).phase, Some(Phase::Stopped));
+    }
+
+    #[test]
+    fn a_stopped_session_leaves_the_index_and_expires() {
+        let stopped = write(Phase::Stopped);
+        let update = plan(&stopped, Phase::Draining);
+        assert!(update.expression.ends_with("REMOVE #open, nextLookAt"));
+        assert_eq!(update.ttl, Some(1_700_000_000 + 2_592_000));
+    }
+}

@@ -1,0 +1,300 @@
+//! Transcription streams: PCM in, results out, an end that is always reported and never silent.
+//!
+//! *Flow*: [`open`] starts a task; audio goes in through [`Stream::send`]; [`TranscribeEvent`]s come out. Ending the audio
+//! ([`Stream::end`]) keeps the results coming; dropping the [`Stream`] drops everything. *Guarantee*: unless it is dropped, a stream reports
+//! [`TranscribeEvent::Closed`] exactly once, last. *Caveat*: Transcribe takes one stream per HTTP/2 connection, so each has its own client.
+
+use super::aws::{explain, http_client};
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_transcribestreaming::Client;
+use aws_sdk_transcribestreaming::error::ProvideErrorMetadata;
+use aws_sdk_transcribestreaming::operation::start_stream_transcription::StartStreamTranscriptionError;
+use aws_sdk_transcribestreaming::primitives::Blob;
+use aws_sdk_transcribestreaming::types::error::{AudioStreamError, TranscriptResultStreamError};
+use aws_sdk_transcribestreaming::types::{
+    AudioEvent, AudioStream, ItemType, LanguageCode, MediaEncoding, PartialResultsStability, TranscriptResultStream,
+};
+use schemas::ids::Language;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use worker_core::input::{StreamEnd, TranscribeEvent, TranscriptItem, TranscriptResult};
+
+/// Longest time to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Audio events that may wait; at 100 ms each, a minute. A service that is that far behind is broken.
+const BACKLOG: usize = 600;
+
+/// The Transcribe code of a language of the product; `None` for one that Transcribe cannot stream.
+///
+/// Where Transcribe knows several regions, the one with the most features or speakers is taken (Transcribe developer guide, supported
+/// languages).
+#[must_use]
+pub fn language_code(language: &Language) -> Option<LanguageCode> {
+    Some(match language.as_str() {
+        "en" => LanguageCode::EnUs,
+        "es" => LanguageCode::EsUs,
+        "fr" => LanguageCode::FrFr,
+        "de" => LanguageCode::DeDe,
+        "it" => LanguageCode::ItIt,
+        "pt" => LanguageCode::PtBr,
+        "ru" => LanguageCode::RuRu,
+        "ja" => LanguageCode::JaJp,
+        "ko" => LanguageCode::KoKr,
+        "zh" => LanguageCode::ZhCn,
+        "ar" => LanguageCode::ArSa,
+        "hi" => LanguageCode::HiIn,
+        "nl" => LanguageCode::NlNl,
+        "pl" => LanguageCode::PlPl,
+        "tr" => LanguageCode::TrTr,
+        "sv" => LanguageCode::SvSe,
+        "da" => LanguageCode::DaDk,
+        "no" => LanguageCode::NoNo,
+        "fi" => LanguageCode::FiFi,
+        _ => return None,
+    })
+}
+
+/// An open stream. Dropping it forgets whatever it might still say.
+#[derive(Debug)]
+pub struct Stream {
+    audio: Option<mpsc::Sender<Vec<i16>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// More audio waits than can be live.
+#[derive(Debug, thiserror::Error)]
+#[error("{BACKLOG} audio events wait already: the stream does not take them; open another")]
+pub struct Backlog;
+
+impl Stream {
+    /// Hands over audio without waiting; ignored after [`Stream::end`] and after the stream has closed.
+    ///
+    /// # Errors
+    /// [`Backlog`] when the service does not take it.
+    pub fn send(&self, pcm: Vec<i16>) -> Result<(), Backlog> {
+        let Some(audio) = &self.audio else { return Ok(()) };
+        match audio.try_send(pcm) {
+            // A stream that has closed says so itself.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Backlog),
+        }
+    }
+
+    /// Ends the audio; the last results still come.
+    pub fn end(&mut self) {
+        self.audio = None;
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Opens a stream and reports what it says.
+pub fn open(sdk: &SdkConfig, language: &Language, report: impl Fn(TranscribeEvent) + Send + Sync + 'static) -> Stream {
+    let (audio, frames) = mpsc::channel(BACKLOG);
+    let (client, code) = (client(sdk), language_code(language));
+    let language = language.clone();
+    let task = tokio::spawn(async move {
+        let end = match code {
+            None => StreamEnd::Refused(format!("Transcribe has no streaming model for {language}")),
+            Some(code) => converse(&client, code, frames, &report).await,
+        };
+        report(TranscribeEvent::Closed(end));
+    });
+    Stream { audio: Some(audio), task }
+}
+
+fn client(sdk: &SdkConfig) -> Client {
+    let config = aws_sdk_transcribestreaming::config::Builder::from(sdk)
+        .http_client(http_client())
+        // The stream is as slow as the speaker; only the engine knows when it is stuck.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+        .build();
+    Client::from_conf(config)
+}
+
+async fn converse(
+    client: &Client,
+    language: LanguageCode,
+    frames: mpsc::Receiver<Vec<i16>>,
+    report: &(impl Fn(TranscribeEvent) + Send + Sync),
+) -> StreamEnd {
+    let opened = client
+        .start_stream_transcription()
+        .language_code(language)
+        .media_encoding(MediaEncoding::Pcm)
+        .media_sample_rate_hertz(16_000)
+        .enable_partial_results_stabilization(true)
+        // "Medium" waits a little longer for a word and takes fewer back; captions that flicker are not read.
+        .partial_results_stability(PartialResultsStability::Medium)
+        .audio_stream(audio_events(frames).into())
+        .send()
+        .await;
+    let mut results = match opened {
+        Ok(output) => output.transcript_result_stream,
+        Err(error) => {
+            let (code, said) = error.as_service_error().map(start_error).unwrap_or_default();
+            return classify(code, &said, explain(&error));
+        }
+    };
+    report(TranscribeEvent::Opened);
+    loop {
+        match results.recv().await {
+            Ok(Some(TranscriptResultStream::TranscriptEvent(event))) => {
+                let found = event.transcript.and_then(|t| t.results).unwrap_or_default();
+                found.iter().filter_map(result).for_each(|r| report(TranscribeEvent::Result(r)));
+            }
+            Ok(Some(_)) => tracing::debug!("an event of Transcribe that this version does not know"),
+            Ok(None) => return StreamEnd::Clean,
+            Err(error) => {
+                let (code, said) = error.as_service_error().map(stream_error).unwrap_or_default();
+                return classify(code, &said, explain(&error));
+            }
+        }
+    }
+}
+
+/// Audio as the SDK wants it; when the sender is gone the SDK signs and sends the end of the stream.
+fn audio_events(
+    frames: mpsc::Receiver<Vec<i16>>,
+) -> impl futures_util::Stream<Item = Result<AudioStream, AudioStreamError>> + Send + Sync + 'static {
+    futures_util::stream::unfold(frames, |mut frames| async move {
+        let pcm = frames.recv().await?;
+        let bytes: Vec<u8> = pcm.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let event = AudioEvent::builder().audio_chunk(Blob::new(bytes)).build();
+        Some((Ok(AudioStream::AudioEvent(event)), frames))
+    })
+}
+
+fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<TranscriptResult> {
+    let items = result.alternatives().first().map(|a| a.items()).unwrap_or_default();
+    Some(TranscriptResult {
+        result_id: result.result_id()?.to_owned(),
+        start: result.start_time,
+        end: result.end_time,
+        is_partial: result.is_partial,
+        items: items
+            .iter()
+            .map(|item| TranscriptItem {
+                content: item.content().unwrap_or_default().to_owned(),
+                punctuation: item.r#type() == Some(&ItemType::Punctuation),
+                start: item.start_time,
+                end: item.end_time,
+                // A final does not say so of its words, but nothing in it changes any more.
+                stable: item.stable().unwrap_or(!result.is_partial),
+            })
+            .collect(),
+    })
+}
+
+/// A service error's code and message. The SDK knows modelled errors of a stream by type only, so the type gives the code.
+fn stream_error(error: &TranscriptResultStreamError) -> (&'static str, String) {
+    let code = match () {
+        () if error.is_limit_exceeded_exception() => "LimitExceededException",
+        () if error.is_bad_request_exception() => "BadRequestException",
+        () if error.is_conflict_exception() => "ConflictException",
+        () => known(error.code()),
+    };
+    (code, error.message().unwrap_or_default().to_owned())
+}
+
+fn start_error(error: &StartStreamTranscriptionError) -> (&'static str, String) {
+    let code = match () {
+        () if error.is_limit_exceeded_exception() => "LimitExceededException",
+        () if error.is_bad_request_exception() => "BadRequestException",
+        () if error.is_conflict_exception() => "ConflictException",
+        () => known(error.code()),
+    };
+    (code, error.message().unwrap_or_default().to_owned())
+}
+
+/// Codes that the SDK has no type for.
+fn known(code: Option<&str>) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "BadRequestException",
+        "LimitExceededException",
+        "ConflictException",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "ThrottlingException",
+        "ValidationException",
+    ];
+    KNOWN.into_iter().find(|&known| code == Some(known)).unwrap_or_default()
+}
+
+/// How a stream ended, by the code and what the service said.
+fn classify(code: &str, said: &str, detail: String) -> StreamEnd {
+    match code {
+        "LimitExceededException" | "ThrottlingException" => StreamEnd::LimitExceeded(detail),
+        // Seen in production: "Your request timed out because no new audio was received for 15 seconds."
+        "BadRequestException" if said.contains("timed out") || said.contains("no new audio") => StreamEnd::Idle(detail),
+        "BadRequestException"
+        | "ResourceNotFoundException"
+        | "AccessDeniedException"
+        | "UnrecognizedClientException"
+        | "ValidationException" => StreamEnd::Refused(detail),
+        // A conflict is another stream with our session id; InvalidSignature is a clock that is being corrected: both pass.
+        _ => StreamEnd::Fault(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_of_the_product_can_be_streamed() {
+        for code in schemas::session::LANGUAGES {
+            let language = Language::try_new(code).unwrap();
+            let transcribe = language_code(&language).unwrap_or_else(|| panic!("{code}"));
+            assert!(transcribe.as_str().starts_with(code), "{code} → {transcribe:?}");
+            assert!(LanguageCode::values().contains(&transcribe.as_str()));
+        }
+        assert_eq!(language_code(&Language::try_new("xx").unwrap()), None);
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_known_by_what_helps() {
+        let idle = "Your request timed out because no new audio was received for 15 seconds.";
+        let d = String::from("d");
+        let table = [
+            (("LimitExceededException", "too many streams"), StreamEnd::LimitExceeded(d.clone())),
+            (("ThrottlingException", ""), StreamEnd::LimitExceeded(d.clone())),
+            (("BadRequestException", idle), StreamEnd::Idle(d.clone())),
+            (("BadRequestException", "unsupported language"), StreamEnd::Refused(d.clone())),
+            (("AccessDeniedException", ""), StreamEnd::Refused(d.clone())),
+            (("ConflictException", ""), StreamEnd::Fault(d.clone())),
+            (("InternalFailureException", ""), StreamEnd::Fault(d.clone())),
+            (("", ""), StreamEnd::Fault(d.clone())),
+        ];
+        for ((code, said), expected) in table {
+            assert_eq!(classify(code, said, d.clone()), expected, "{code} {said}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_final_are_stable() {
+        use aws_sdk_transcribestreaming::types::{Alternative, Item};
+        let item = Item::builder().content("Amen").start_time(1.0).end_time(1.5).build();
+        let alternative = Alternative::builder().items(item).build();
+        let build = |partial| {
+            aws_sdk_transcribestreaming::types::Result::builder()
+                .result_id("r")
+                .is_partial(partial)
+                .alternatives(alternative.clone())
+                .build()
+        };
+        assert!(result(&build(false)).unwrap().items[0].stable);
+        assert!(!result(&build(true)).unwrap().items[0].stable);
+    }
+}

@@ -1,0 +1,99 @@
+//! TranslateText, one text and one pair per call.
+
+use super::aws::explain;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_translate::Client;
+use aws_sdk_translate::error::ProvideErrorMetadata;
+use schemas::ids::Language;
+use std::time::Duration;
+use worker_core::input::TranslateFailure;
+
+/// Longest time of one call, a retry included; a caption that is older than this is no live caption.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Translates.
+#[derive(Debug, Clone)]
+pub struct Translator(Client);
+
+impl Translator {
+    /// One immediate retry is the SDK's (a broken connection); everything else is the engine's decision.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig) -> Self {
+        let config = aws_sdk_translate::config::Builder::from(sdk)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
+            .build();
+        Self(Client::from_conf(config))
+    }
+
+    /// Translates a text.
+    ///
+    /// # Errors
+    /// [`TranslateFailure`], by what helps.
+    pub async fn translate(&self, text: String, from: &Language, to: &Language) -> Result<String, TranslateFailure> {
+        // The product's two-letter codes are Translate's codes too (Translate developer guide, supported languages).
+        let answer = self
+            .0
+            .translate_text()
+            .text(text)
+            .source_language_code(from.as_str())
+            .target_language_code(to.as_str())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.translated_text),
+            Err(error) => {
+                let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
+                Err(classify(code.as_deref(), explain(&error)))
+            }
+        }
+    }
+}
+
+/// What a failure means, by the service's code; without one the service was not reached.
+fn classify(code: Option<&str>, detail: String) -> TranslateFailure {
+    match code {
+        Some("TooManyRequestsException" | "ThrottlingException" | "Throttling" | "LimitExceededException") => {
+            TranslateFailure::Throttled
+        }
+        Some(
+            "UnsupportedLanguagePairException"
+            | "InvalidRequestException"
+            | "InvalidParameterValueException"
+            | "TextSizeLimitExceededException"
+            | "DetectedLanguageLowConfidenceException"
+            | "ResourceNotFoundException"
+            | "ValidationException"
+            | "AccessDeniedException"
+            | "UnrecognizedClientException",
+        ) => TranslateFailure::Refused(detail),
+        Some(_) | None => TranslateFailure::Unavailable(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_known_by_what_helps() {
+        let refused = || TranslateFailure::Refused("d".into());
+        let unavailable = || TranslateFailure::Unavailable("d".into());
+        let table = [
+            (Some("TooManyRequestsException"), TranslateFailure::Throttled),
+            (Some("ThrottlingException"), TranslateFailure::Throttled),
+            (Some("UnsupportedLanguagePairException"), refused()),
+            (Some("TextSizeLimitExceededException"), refused()),
+            (Some("AccessDeniedException"), refused()),
+            (Some("InternalServerException"), unavailable()),
+            (Some("ServiceUnavailableException"), unavailable()),
+            (Some("NewIn2030Exception"), unavailable()),
+            (None, unavailable()),
+        ];
+        for (code, expected) in table {
+            assert_eq!(classify(code, "d".into()), expected, "{code:?}");
+        }
+    }
+}

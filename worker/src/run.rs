@@ -1,0 +1,291 @@
+//! The one loop: whatever happens goes into the engine, whatever the engine wants goes to the shell.
+
+use crate::config::Config;
+use crate::io::table::{Table, TableError};
+use crate::io::{aws, metadata, signals};
+use crate::media::AudioReceiver;
+use crate::media::opus::OpusError;
+use crate::shell::{Admitted, Event, Flow, Shell, control};
+use schemas::ids::{ChannelArn, Timestamp};
+use schemas::worker::{Desired, WorkerRow};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc;
+use worker_core::input::Input;
+use worker_core::time::MediaInstant;
+use worker_core::{Engine, EngineConfig};
+
+/// Exit code of a process that found that it is not, or no longer, the session's worker.
+pub const NOT_OURS: u8 = 3;
+/// Between two reports of the media path.
+const MEDIA_REPORT: Duration = Duration::from_secs(1);
+/// For closing the peer at the end.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// Why a worker could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The row cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// There is no Opus decoder.
+    #[error(transparent)]
+    Opus(#[from] OpusError),
+}
+
+/// What the row says to a process that has just begun.
+#[derive(Debug, PartialEq)]
+enum Orders {
+    /// Serve this channel.
+    Serve(Box<WorkerRow>, ChannelArn),
+    /// End at once.
+    Leave(u8, String),
+}
+
+/// Runs one session to its end and gives the exit code.
+///
+/// # Errors
+/// [`StartError`] when it cannot even begin; the controller launches another generation then.
+pub async fn run(config: Config) -> Result<u8, StartError> {
+    let clock = Clock::start();
+    let sdk = aws::load().await;
+    let (workers, connections) = (config.workers_table.clone(), config.connections_table.clone());
+    let table = Table::new(&sdk, workers, connections, config.session.clone(), config.generation);
+    let (row, channel) = match orders(table.read().await?, &config) {
+        Orders::Serve(row, channel) => (*row, channel),
+        Orders::Leave(code, why) => {
+            tracing::warn!(event = "not_started", detail = why, code);
+            return Ok(code);
+        }
+    };
+    let mut engine = engine(&config, &clock).await;
+    if let Some(control) = control(&row) {
+        engine.handle(Input::Control(control), clock.now());
+    }
+    let (events, inbox) = mpsc::unbounded_channel();
+    watch_signals(events.clone());
+    let shell = Shell::new(sdk, config, table, channel, row, events);
+    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, clock, candidate_type: None }.live(inbox).await)
+}
+
+/// Whether there is anything to do for this generation.
+fn orders(row: Option<WorkerRow>, config: &Config) -> Orders {
+    let Some(row) = row else {
+        return Orders::Leave(NOT_OURS, format!("{} has no row in {}", config.session, config.workers_table));
+    };
+    if row.generation != config.generation {
+        return Orders::Leave(NOT_OURS, format!("generation {} owns the session now", row.generation));
+    }
+    if row.phase.is_final() {
+        return Orders::Leave(0, format!("the session has ended already: {}", row.why.text));
+    }
+    let channel = match &row.intent {
+        Some(intent) if intent.desired == Desired::Stop => {
+            return Orders::Leave(0, format!("a stop is wanted already: {}", row.why.text));
+        }
+        Some(intent) => intent.channel_arn.clone(),
+        None => None,
+    };
+    match channel {
+        Some(channel) => Orders::Serve(Box::new(row), channel),
+        None => Orders::Leave(1, "the row names no signaling channel; sessions on streams are not served yet".into()),
+    }
+}
+
+async fn engine(config: &Config, clock: &Clock) -> Engine {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut engine = EngineConfig::new(config.session.clone(), config.generation, version);
+    engine.partials = config.partials;
+    engine.emotion = config.emotion;
+    if let Some(uri) = &config.metadata_uri {
+        engine.task_arn = metadata::task_arn(uri).await;
+    }
+    Engine::new(engine, clock.wall_at_zero)
+}
+
+fn watch_signals(events: mpsc::UnboundedSender<Event>) {
+    tokio::spawn(async move {
+        match signals::terminate().await {
+            Ok(()) => drop(events.send(Event::Input(Input::Terminate))),
+            Err(error) => tracing::warn!(%error, "SIGTERM cannot be heard: a stop will be abrupt"),
+        }
+    });
+}
+
+/// Time since the process began.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    zero: Instant,
+    wall_at_zero: Timestamp,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let wall_at_zero = Timestamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));
+        Self { zero: Instant::now(), wall_at_zero }
+    }
+    fn now(&self) -> MediaInstant {
+        MediaInstant(u64::try_from(self.zero.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+    fn at(&self, instant: MediaInstant) -> tokio::time::Instant {
+        (self.zero + Duration::from_millis(instant.0)).into()
+    }
+}
+
+struct Worker {
+    engine: Engine,
+    shell: Shell,
+    receiver: AudioReceiver,
+    clock: Clock,
+    candidate_type: Option<String>,
+}
+
+impl Worker {
+    async fn live(mut self, mut inbox: mpsc::UnboundedReceiver<Event>) -> u8 {
+        let mut report = tokio::time::interval(MEDIA_REPORT);
+        report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut next = self.settle();
+        loop {
+            let until = match next {
+                Next::Exit(code) => {
+                    if tokio::time::timeout(FINISH, self.shell.finish()).await.is_err() {
+                        tracing::warn!(event = "unclean_finish", detail = "the peer connection did not close in time");
+                    }
+                    return code;
+                }
+                Next::Wait(until) => self.receiver.deadline().map_or(until, |deadline| deadline.min(until)),
+            };
+            next = tokio::select! {
+                Some(event) = inbox.recv() => self.take(event),
+                _ = report.tick(), if self.receiver.counts().packets > 0 => self.report_media(),
+                () = tokio::time::sleep_until(self.clock.at(until)) => self.tick(),
+            };
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Next {
+        match self.shell.admit(event) {
+            None => self.settle(),
+            Some(Admitted::Input(input)) => self.feed(input),
+            Some(Admitted::Rtp(packet)) => {
+                self.receiver.push(&packet, self.clock.now());
+                self.hear()
+            }
+            Some(Admitted::CandidateType(kind)) => {
+                self.candidate_type = Some(kind);
+                self.report_media()
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Next {
+        match self.hear() {
+            Next::Wait(_) => self.feed(Input::Tick),
+            exit @ Next::Exit(_) => exit,
+        }
+    }
+
+    /// Hands over the audio that can be played now.
+    fn hear(&mut self) -> Next {
+        while let Some(frame) = self.receiver.poll(self.clock.now()) {
+            if let exit @ Next::Exit(_) = self.feed(Input::Audio(frame)) {
+                return exit;
+            }
+        }
+        self.settle()
+    }
+
+    fn report_media(&mut self) -> Next {
+        let media = schemas::worker::Media { candidate_type: self.candidate_type.clone(), ..self.receiver.media() };
+        self.feed(Input::Media(media))
+    }
+
+    fn feed(&mut self, input: Input) -> Next {
+        self.engine.handle(input, self.clock.now());
+        self.settle()
+    }
+
+    /// Does what the engine wants until it wants nothing more.
+    fn settle(&mut self) -> Next {
+        loop {
+            match self.shell.execute(self.engine.poll()) {
+                Flow::Continue => {}
+                Flow::Wait(until) => return Next::Wait(until),
+                Flow::Exit(code) => return Next::Exit(code),
+            }
+        }
+    }
+}
+
+/// How the loop goes on.
+enum Next {
+    Wait(MediaInstant),
+    Exit(u8),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::ids::{Generation, Language, SessionId};
+    use schemas::reason::{Cause, Why};
+    use schemas::worker::{Intent, Phase, Restarts};
+
+    fn config() -> Config {
+        let variables = [
+            ("SESSION_ID", "a-b-1"),
+            ("GENERATION", "2"),
+            ("WORKERS_TABLE", "W"),
+            ("CONNECTIONS_TABLE", "C"),
+            ("WEBSOCKET_ENDPOINT", "http://127.0.0.1:1/prod"),
+        ];
+        Config::read(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())).unwrap()
+    }
+
+    fn row(change: impl FnOnce(&mut WorkerRow)) -> Option<WorkerRow> {
+        let arn = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-a-b-1/1700000000000";
+        let mut row = WorkerRow {
+            session_id: SessionId::try_new("a-b-1").unwrap(),
+            schema: 1,
+            revision: 1,
+            generation: Generation(2),
+            phase: Phase::Launching,
+            phase_since: Timestamp(0),
+            why: Why::new(Cause::SessionActive, "wanted", Timestamp(0)),
+            next_look_at: Some(Timestamp(1)),
+            intent: Some(Intent {
+                desired: Desired::Run,
+                channel_arn: Some(ChannelArn::try_new(arn).unwrap()),
+                stream_arn: None,
+                source_language: Language::try_new("en").unwrap(),
+                expires_at: Timestamp(9),
+                decided_at: Timestamp(0),
+            }),
+            task: None,
+            restarts: Restarts::default(),
+            worker: None,
+        };
+        change(&mut row);
+        Some(row)
+    }
+
+    fn code(row: Option<WorkerRow>) -> Option<u8> {
+        match orders(row, &config()) {
+            Orders::Serve(..) => None,
+            Orders::Leave(code, _) => Some(code),
+        }
+    }
+
+    #[test]
+    fn a_worker_begins_only_when_the_row_is_its_own() {
+        assert_eq!(code(row(|_| {})), None);
+        assert_eq!(code(None), Some(NOT_OURS));
+        assert_eq!(code(row(|r| r.generation = Generation(3))), Some(NOT_OURS));
+    }
+
+    #[test]
+    fn a_worker_that_is_not_wanted_any_more_ends_well() {
+        assert_eq!(code(row(|r| r.phase = Phase::Stopped)), Some(0));
+        assert_eq!(code(row(|r| r.intent.as_mut().unwrap().desired = Desired::Stop)), Some(0));
+        assert_eq!(code(row(|r| r.intent.as_mut().unwrap().desired = Desired::Pause)), None);
+    }
+}

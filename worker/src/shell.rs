@@ -1,0 +1,308 @@
+//! Executes what the engine wants. Nothing here decides, waits or retries: every effect is a task that reports back as an [`Event`].
+
+use crate::config::Config;
+use crate::io::gateway::Gateway;
+use crate::io::peer::{Peer, PeerMessage};
+use crate::io::signaling::{Channel, Signaling};
+use crate::io::table::{Table, Written};
+use crate::io::transcribe::Stream;
+use crate::io::translate::Translator;
+use crate::io::{resources, signaling, transcribe};
+use aws_config::SdkConfig;
+use kvs_signaling::Outgoing;
+use schemas::ids::{ChannelArn, ConnectionId, Language, viewer_client_id};
+use schemas::worker::WorkerRow;
+use std::collections::HashMap;
+use tokio::sync::mpsc::UnboundedSender;
+use worker_core::input::{Control, Input, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent, TranslationId};
+use worker_core::output::{Fact, Output, StatusWrite};
+use worker_core::time::MediaInstant;
+
+/// Something that happened, before the loop has seen whether it still matters.
+#[derive(Debug)]
+pub enum Event {
+    /// For the engine as it is.
+    Input(Input),
+    /// From the signaling connection with this number.
+    Signaling(u64, SignalingEvent),
+    /// From the peer with this number.
+    Peer(u64, PeerMessage),
+    /// The row, as it was last written.
+    Row(Box<WorkerRow>),
+}
+
+/// How the loop goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// There may be more to do.
+    Continue,
+    /// Nothing more until then, unless something happens.
+    Wait(MediaInstant),
+    /// The process ends with this code.
+    Exit(u8),
+}
+
+/// The handles of everything that runs.
+#[derive(Debug)]
+pub struct Shell {
+    sdk: SdkConfig,
+    config: Config,
+    table: Table,
+    gateway: Gateway,
+    translator: Translator,
+    channel: Channel,
+    events: UnboundedSender<Event>,
+    /// Numbers connections and peers, so that what an old one still says is known as such.
+    number: u64,
+    signaling: Option<(u64, Signaling)>,
+    peer: Option<(u64, Peer)>,
+    streams: HashMap<StreamId, Stream>,
+    row: WorkerRow,
+}
+
+impl Shell {
+    /// Nothing runs yet. `row` is the row as it was read at the start.
+    #[must_use]
+    pub fn new(
+        sdk: SdkConfig,
+        config: Config,
+        table: Table,
+        channel: ChannelArn,
+        row: WorkerRow,
+        events: UnboundedSender<Event>,
+    ) -> Self {
+        Self {
+            gateway: Gateway::new(&sdk, &config.websocket_endpoint),
+            translator: Translator::new(&sdk),
+            channel: Channel::new(&sdk, channel, viewer_client_id(&config.session)),
+            sdk,
+            config,
+            table,
+            events,
+            number: 0,
+            signaling: None,
+            peer: None,
+            streams: HashMap::new(),
+            row,
+        }
+    }
+
+    /// Does one thing and says how the loop goes on.
+    pub fn execute(&mut self, output: Output) -> Flow {
+        match output {
+            Output::Wait(until) => return Flow::Wait(until),
+            Output::Exit { code, why } => {
+                tracing::info!(event = "exit", code, cause = ?why.cause, detail = why.text);
+                return Flow::Exit(code);
+            }
+            Output::OpenSignaling => self.open_signaling(),
+            Output::CloseSignaling => self.signaling = None,
+            Output::NewPeer => self.new_peer(),
+            Output::ClosePeer => self.close_peer(),
+            Output::SendOffer(sdp) => self.send_offer(sdp),
+            Output::ApplyAnswer(sdp) => self.with_peer(|peer| peer.answer(sdp)),
+            Output::AddCandidate(json) => self.with_peer(|peer| peer.candidate(json)),
+            Output::OpenStream { id, language } => self.open_stream(id, &language),
+            Output::SendAudio { id, pcm } => self.send_audio(id, pcm),
+            Output::EndStream(id) => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.end();
+                }
+            }
+            Output::DropStream(id) => {
+                self.streams.remove(&id);
+            }
+            Output::Translate { id, text, from, to } => self.translate(id, text, from, to),
+            Output::Post { id, connection, data } => self.post(id, connection, data),
+            Output::ReadAudience => self.read_audience(),
+            Output::WriteStatus(write) => self.write_status(write),
+            Output::MeasureResources => self.measure(),
+            Output::Log(fact) => log(&fact),
+        }
+        Flow::Continue
+    }
+
+    /// What an event means to the engine; `None` when it comes from something that was replaced, or is the shell's own.
+    pub fn admit(&mut self, event: Event) -> Option<Admitted> {
+        match event {
+            Event::Input(Input::Transcribe(id, event)) => {
+                if matches!(event, TranscribeEvent::Closed(_)) {
+                    self.streams.remove(&id);
+                }
+                Some(Admitted::Input(Input::Transcribe(id, event)))
+            }
+            Event::Input(input) => Some(Admitted::Input(input)),
+            Event::Signaling(number, event) => {
+                let current = self.signaling.as_ref().is_some_and(|(n, _)| *n == number);
+                current.then_some(Admitted::Input(Input::Signaling(event)))
+            }
+            Event::Peer(number, message) => {
+                let current = self.peer.as_ref().is_some_and(|(n, _)| *n == number);
+                current.then(|| match message {
+                    PeerMessage::Event(event) => Admitted::Input(Input::Peer(event)),
+                    PeerMessage::Rtp(packet) => Admitted::Rtp(packet),
+                    PeerMessage::CandidateType(kind) => Admitted::CandidateType(kind),
+                })
+            }
+            Event::Row(row) => {
+                let control = control(&row);
+                self.row = *row;
+                control.map(|control| Admitted::Input(Input::Control(control)))
+            }
+        }
+    }
+
+    /// Closes what must not be dropped.
+    pub async fn finish(mut self) {
+        self.streams.clear();
+        self.signaling = None;
+        if let Some((_, peer)) = self.peer.take() {
+            peer.close().await;
+        }
+    }
+
+    fn report<T>(&self, event: impl Fn(T) -> Event + Send + Sync + 'static) -> impl Fn(T) + Send + Sync + 'static {
+        let events = self.events.clone();
+        // The loop that has ended hears nothing more.
+        move |t| drop(events.send(event(t)))
+    }
+
+    fn open_signaling(&mut self) {
+        self.number += 1;
+        let number = self.number;
+        let report = self.report(move |event| Event::Signaling(number, event));
+        self.signaling = Some((number, signaling::open(self.channel.clone(), report)));
+    }
+
+    fn send_offer(&self, sdp: String) {
+        if let Some((_, signaling)) = &self.signaling {
+            signaling.send(Outgoing::Offer { sdp, to: None });
+        }
+    }
+
+    fn new_peer(&mut self) {
+        self.number += 1;
+        let number = self.number;
+        let (channel, old) = (self.channel.clone(), self.peer.take());
+        let loopback = self.config.ice_bind.is_loopback();
+        let servers = async move {
+            // The old one must give its port back first.
+            if let Some((_, old)) = old {
+                old.close().await;
+            }
+            let mut servers = channel.ice_servers().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "no relay servers: the speaker must be reachable directly");
+                Vec::new()
+            });
+            if !loopback {
+                // From loopback nothing outside can be asked for our address.
+                servers.push(channel.stun_server());
+            }
+            servers
+        };
+        let report = self.report(move |message| Event::Peer(number, message));
+        let peer = Peer::start(self.config.ice_bind, self.config.ice_ports.clone(), servers, report);
+        self.peer = Some((number, peer));
+    }
+
+    fn close_peer(&mut self) {
+        if let Some((_, peer)) = self.peer.take() {
+            tokio::spawn(peer.close());
+        }
+    }
+
+    fn with_peer(&self, act: impl FnOnce(&Peer)) {
+        if let Some((_, peer)) = &self.peer {
+            act(peer);
+        }
+    }
+
+    fn open_stream(&mut self, id: StreamId, language: &Language) {
+        let report = self.report(move |event| Event::Input(Input::Transcribe(id, event)));
+        self.streams.insert(id, transcribe::open(&self.sdk, language, report));
+    }
+
+    fn send_audio(&mut self, id: StreamId, pcm: Vec<i16>) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        if let Err(backlog) = stream.send(pcm) {
+            self.streams.remove(&id);
+            let end = TranscribeEvent::Closed(StreamEnd::Fault(backlog.to_string()));
+            drop(self.events.send(Event::Input(Input::Transcribe(id, end))));
+        }
+    }
+
+    fn translate(&self, id: TranslationId, text: String, from: Language, to: Language) {
+        let (translator, events) = (self.translator.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let answer = translator.translate(text, &from, &to).await;
+            drop(events.send(Event::Input(Input::Translated(id, answer))));
+        });
+    }
+
+    fn post(&self, id: PostId, connection: ConnectionId, data: String) {
+        let (gateway, events) = (self.gateway.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let outcome = gateway.post(&connection, data).await;
+            drop(events.send(Event::Input(Input::Posted(id, outcome))));
+        });
+    }
+
+    fn read_audience(&self) {
+        let (table, events) = (self.table.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let input = match table.audience().await {
+                Ok(listeners) => Input::Audience(listeners),
+                Err(error) => Input::AudienceFailed(error.to_string()),
+            };
+            drop(events.send(Event::Input(input)));
+        });
+    }
+
+    fn write_status(&self, write: Box<StatusWrite>) {
+        let (table, events, row) = (self.table.clone(), self.events.clone(), self.row.clone());
+        tokio::spawn(async move {
+            let event = match table.write(&write, Some(row)).await {
+                Ok(Written::Row(row)) => Event::Row(row),
+                Ok(Written::LeaseLost) => Event::Input(Input::LeaseLost),
+                Err(error) => Event::Input(Input::ControlFailed(error.to_string())),
+            };
+            drop(events.send(event));
+        });
+    }
+
+    fn measure(&self) {
+        let resources::Resources { cpu_ms, peak_memory_bytes } = resources::measure();
+        drop(self.events.send(Event::Input(Input::Resources { cpu_ms, peak_memory_bytes })));
+    }
+}
+
+/// An event that matters.
+#[derive(Debug)]
+pub enum Admitted {
+    /// For the engine.
+    Input(Input),
+    /// For the audio receiver.
+    Rtp(crate::media::RtpAudio),
+    /// For the state of the media path.
+    CandidateType(String),
+}
+
+/// The controller's part of the row; `None` when it holds no intent, which a row with a worker always does.
+#[must_use]
+pub fn control(row: &WorkerRow) -> Option<Control> {
+    row.intent.as_ref().map(|intent| Control {
+        generation: row.generation,
+        desired: intent.desired,
+        why: row.why.clone(),
+        source_language: intent.source_language.clone(),
+        expires_at: intent.expires_at,
+    })
+}
+
+fn log(fact: &Fact) {
+    if fact.warn {
+        tracing::warn!(event = fact.event, detail = fact.detail);
+    } else {
+        tracing::info!(event = fact.event, detail = fact.detail);
+    }
+}
