@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::lifecycle::{EXIT_LEASE_LOST, Farewell, Stage};
 use crate::output::Output;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Phase, Rung};
+use schemas::worker::Rung;
 
 /// What listeners read when the platform takes the machine away while the session goes on.
 const INTERRUPTED: &str = "Captions move to another machine; they come back by themselves.";
@@ -29,10 +29,9 @@ impl Engine {
 
     /// The session is not ours any more: not another word.
     pub(crate) fn on_lease_lost(&mut self, how: &str) {
-        if let Stage::Writing { why, .. } = &self.life.stage {
+        if let Stage::Writing { why, farewell, .. } = self.life.stage.clone() {
             // Our own last write may have succeeded unseen: the row is final then, and refuses us.
-            let why = why.clone();
-            self.exit(0, why);
+            self.exit(farewell.exit_code(), why);
             return;
         }
         if self.has_exited() {
@@ -85,25 +84,28 @@ impl Engine {
             Farewell::SessionEnded => Body::Ended(why.cause),
             Farewell::Interrupted => Body::Status(Rung::Paused, INTERRUPTED),
         });
-        self.life.stage = Stage::Leaving { until: self.now.plus_ms(self.config.timing.farewell_ms), why };
+        let until = self.now.plus_ms(self.config.timing.farewell_ms);
+        self.life.stage = Stage::Leaving { until, why, farewell };
     }
 
     fn leave(&mut self) {
-        let Stage::Leaving { until, why } = self.life.stage.clone() else { return };
+        let Stage::Leaving { until, why, farewell } = self.life.stage.clone() else { return };
         if self.delivery.is_idle() || self.now >= until {
             self.join.stop(&mut self.out);
-            self.life.stage = Stage::Writing { until: self.now.plus_ms(self.config.timing.last_write_ms), why };
+            self.heartbeat.renew();
+            let until = self.now.plus_ms(self.config.timing.last_write_ms);
+            self.life.stage = Stage::Writing { until, why, farewell };
         }
     }
 
     fn write_last(&mut self) {
-        let Stage::Writing { until, why } = self.life.stage.clone() else { return };
-        if self.heartbeat.has_told(Phase::Stopped) {
+        let Stage::Writing { until, why, farewell } = self.life.stage.clone() else { return };
+        if self.heartbeat.has_told(self.life.phase()) {
             self.out.fact("stopped", why.text.clone());
-            self.exit(0, why);
+            self.exit(farewell.exit_code(), why);
         } else if self.now >= until {
             self.out.warn("stopped_unwritten", why.text.clone());
-            self.exit(0, why);
+            self.exit(farewell.exit_code(), why);
         }
     }
 }

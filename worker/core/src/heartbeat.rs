@@ -49,6 +49,11 @@ impl Heartbeat {
         }
     }
 
+    /// The next write is due at once, and tells its phase whatever the row shows.
+    pub(crate) fn renew(&mut self) {
+        self.phase = None;
+    }
+
     /// Whether the row shows this phase for sure.
     pub(crate) fn has_told(&self, phase: Phase) -> bool {
         self.phase == Some(phase) && self.issued_at.is_none()

@@ -13,6 +13,8 @@ use schemas::worker::{Desired, Phase, StartUp};
 
 /// Exit code of a worker that lost its lease.
 pub(crate) const EXIT_LEASE_LOST: u8 = 3;
+/// Exit code of a worker that was interrupted: 128 + SIGTERM, as a shell would say it.
+const EXIT_INTERRUPTED: u8 = 143;
 
 /// How far the ending has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,20 +24,31 @@ pub(crate) enum Stage {
     /// The last words are awaited.
     Flushing { until: MediaInstant, why: Why, farewell: Farewell },
     /// The last posts are on their way.
-    Leaving { until: MediaInstant, why: Why },
+    Leaving { until: MediaInstant, why: Why, farewell: Farewell },
     /// The last write is on its way.
-    Writing { until: MediaInstant, why: Why },
+    Writing { until: MediaInstant, why: Why, farewell: Farewell },
     /// Nothing follows.
     Exited,
 }
 
-/// What the listeners are told at the end.
+/// Whether the session ends with its worker, for the listeners and for the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Farewell {
-    /// The session is over.
+    /// The session is over: the row becomes Stopped.
     SessionEnded,
-    /// The session goes on with another worker.
+    /// The session goes on with another worker: a Stopped row would be final, so the row keeps its phase, and the
+    /// controller starts the next generation when it sees the task stopped.
     Interrupted,
+}
+
+impl Farewell {
+    /// The exit code of the process.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::SessionEnded => 0,
+            Self::Interrupted => EXIT_INTERRUPTED,
+        }
+    }
 }
 
 /// The life of one worker.
@@ -71,8 +84,11 @@ impl Lifecycle {
     /// The phase that the row shall show.
     pub(crate) fn phase(&self) -> Phase {
         match self.stage {
-            Stage::Writing { .. } | Stage::Exited => return Phase::Stopped,
-            Stage::Serving | Stage::Flushing { .. } | Stage::Leaving { .. } => {}
+            Stage::Writing { farewell: Farewell::SessionEnded, .. } | Stage::Exited => return Phase::Stopped,
+            Stage::Writing { farewell: Farewell::Interrupted, .. }
+            | Stage::Serving
+            | Stage::Flushing { .. }
+            | Stage::Leaving { .. } => {}
         }
         match (self.joined_at, self.heard_first, self.desired) {
             (None, _, _) => Phase::Joining,
