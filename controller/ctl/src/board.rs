@@ -2,8 +2,8 @@
 
 use crate::money::{cost, dollars};
 use crate::store::Record;
-use crate::text::{age, age_or_dash, cut};
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use crate::text::{age, age_or_dash, cut, wrap};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use schemas::ids::{TaskArn, Timestamp};
 use schemas::worker::{LanguageStatus, Phase, WorkerRow};
 use serde_json::{Value, json};
@@ -11,66 +11,76 @@ use serde_json::{Value, json};
 /// Columns of a table that goes to a file or a pipe.
 pub const PIPE_WIDTH: u16 = 120;
 /// From so many columns on all is shown; below, what a person at a small terminal needs first.
-const WIDE: u16 = 114;
+const WIDE: u16 = 110;
+/// Longest list of languages in a line.
+const LANGUAGES: usize = 24;
 
-/// Columns of numbers.
-const RIGHT: [usize; 6] = [SINCE, GEN, AGE, LAG, RESTARTS, COST];
-const PHASE: usize = 1;
 const SINCE: usize = 2;
 const GEN: usize = 3;
 const TASK: usize = 4;
-const AGE: usize = 5;
-const LISTENERS: usize = 6;
+const AGES: usize = 5;
 const LAG: usize = 7;
 const RESTARTS: usize = 8;
 const COST: usize = 9;
-const WHY: usize = 10;
+/// Columns of numbers.
+const RIGHT: [usize; 6] = [SINCE, GEN, AGES, LAG, RESTARTS, COST];
 
-/// The table for people, at most `width` columns wide.
+/// The table for people, at most `width` columns wide: one line of facts per session, and below it why it is so.
 #[must_use]
 pub fn table(records: &[Record], now: Timestamp, width: u16) -> String {
     if records.is_empty() {
         return "no sessions".to_owned();
     }
+    let mut facts =
+        facts(records, now, width).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().into_iter();
+    let width = usize::from(width);
+    let mut lines: Vec<String> = facts.next().map(|header| cut(&header, width)).into_iter().collect();
+    for (line, record) in facts.zip(records) {
+        lines.push(cut(&line, width));
+        lines.extend(wrap(&why(record), width.saturating_sub(4)).into_iter().map(|text| format!("    {text}")));
+    }
+    lines.join("\n")
+}
+
+fn facts(records: &[Record], now: Timestamp, width: u16) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
+    // Cells are never broken: what stands on two lines cannot be copied or compared.
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header([
         "SESSION",
         "PHASE",
         "SINCE",
         "GEN",
         "TASK",
-        "AUDIO/\nTEXT/\nSENT",
-        "LIS-\nTENERS",
-        "LAG\np50/p95",
-        "RE-\nSTARTS",
+        "AUDIO/TEXT/SENT",
+        "LISTENERS",
+        "LAG P50/95",
+        "RESTARTS",
         "COST",
-        "WHY",
     ]);
     for record in records {
         table.add_row(match record {
             Record::Row(row) => cells(row, now),
-            Record::Unreadable { session, problem, .. } => unreadable(session, problem),
+            Record::Unreadable { session, .. } => unreadable(session),
         });
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 1));
+        column.set_padding((0, 2));
         if RIGHT.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        // What is broken over two lines cannot be copied or compared; only lists and sentences may be.
-        column.set_constraint(match index {
-            GEN | TASK | RESTARTS | COST if width < WIDE => ColumnConstraint::Hidden,
-            PHASE if width < WIDE => ColumnConstraint::LowerBoundary(Width::Fixed(11)),
-            LISTENERS => ColumnConstraint::LowerBoundary(Width::Fixed(7)),
-            WHY => ColumnConstraint::LowerBoundary(Width::Fixed(11)),
-            _ => ColumnConstraint::ContentWidth,
-        });
+        if width < WIDE && [GEN, TASK, RESTARTS, COST].contains(&index) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
     }
-    table.trim_fmt()
+    table
+}
+
+fn why(record: &Record) -> String {
+    match record {
+        Record::Row(row) => row.why.text.clone(),
+        Record::Unreadable { problem, .. } => format!("this sessionctl cannot read the row: {problem}"),
+    }
 }
 
 fn cells(row: &WorkerRow, now: Timestamp) -> Vec<Cell> {
@@ -82,21 +92,19 @@ fn cells(row: &WorkerRow, now: Timestamp) -> Vec<Cell> {
         row.generation.to_string(),
         row.task.as_ref().map_or_else(|| "-".to_owned(), |t| short_task(&t.arn)),
         [progress.rtp_at, progress.transcript_at, progress.delivery_at].map(|at| age_or_dash(at, now)).join("/"),
-        listeners(row),
+        cut(&listeners(row), LANGUAGES),
         lag(row),
         row.restarts.consecutive.to_string(),
         dollars(cost(row, now).total),
-        row.why.text.clone(),
     ]
     .into_iter()
     .map(Cell::new)
     .collect()
 }
 
-fn unreadable(session: &str, problem: &str) -> Vec<Cell> {
+fn unreadable(session: &str) -> Vec<Cell> {
     let mut cells = vec![Cell::new(session), Cell::new("unreadable")];
-    cells.resize(WHY, Cell::new("-"));
-    cells.push(Cell::new(format!("this sessionctl cannot read the row: {problem}")));
+    cells.resize(COST + 1, Cell::new("-"));
     cells
 }
 
@@ -203,6 +211,14 @@ mod tests {
             let shown = table(&records(), Timestamp(T0 + 10_000), width);
             assert!(shown.lines().all(|line| line.width() <= usize::from(width)), "{width}:\n{shown}");
         }
+    }
+
+    #[test]
+    fn every_session_has_one_line_of_facts_and_its_why_below() {
+        let shown = table(&records(), Timestamp(T0 + 10_000), 120);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines.len(), 5, "{shown}");
+        assert!(lines[1].starts_with("blessed-shepherd-123") && lines[2] == "    audio flows", "{shown}");
     }
 
     #[test]

@@ -78,7 +78,7 @@ async fn show(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
     if args.json {
         writeln!(stdout(), "{}", board::json(&records, now))?;
     } else {
-        writeln!(stdout(), "{}", show::page(&records, now))?;
+        writeln!(stdout(), "{}", show::page(&records, now, width()))?;
     }
     Ok(health(records.first()))
 }

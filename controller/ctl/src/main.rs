@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use sessionctl::cli::Cli;
-use std::io::Write;
+use sessionctl::error::CtlError;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,6 +15,8 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match sessionctl::commands::run(cli).await {
         Ok(code) => ExitCode::from(code),
+        // `sessionctl list | head`: whoever reads has had enough.
+        Err(CtlError::Output(e)) if e.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // A closed stderr leaves nobody to tell.
             let _ = writeln!(std::io::stderr(), "sessionctl: {error}");

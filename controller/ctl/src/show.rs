@@ -3,18 +3,18 @@
 use crate::board::{short_task, tenths};
 use crate::money::{cost, dollars};
 use crate::store::Record;
-use crate::text::{age, duration, mebibytes, utc};
+use crate::text::{age, duration, mebibytes, utc, wrap};
 use crate::why;
 use schemas::ids::Timestamp;
 use schemas::worker::{WorkerRow, WorkerStatus};
 
 /// The current row in full, and one line per earlier generation.
 #[must_use]
-pub fn page(records: &[Record], now: Timestamp) -> String {
+pub fn page(records: &[Record], now: Timestamp, width: u16) -> String {
     let mut lines = Vec::new();
     let mut records = records.iter();
     match records.next() {
-        Some(Record::Row(row)) => current(&mut lines, row, now),
+        Some(Record::Row(row)) => current(&mut lines, row, now, width),
         Some(Record::Unreadable { session, record, problem }) => {
             lines.push(format!("{session}: the row {record:?} cannot be read by this sessionctl: {problem}"));
         }
@@ -33,8 +33,8 @@ fn heading(lines: &mut Vec<String>, title: &str) {
     lines.push(title.to_owned());
 }
 
-fn current(lines: &mut Vec<String>, row: &WorkerRow, now: Timestamp) {
-    lines.push(why::paragraph(row, now));
+fn current(lines: &mut Vec<String>, row: &WorkerRow, now: Timestamp, width: u16) {
+    lines.extend(wrap(&why::paragraph(row, now), usize::from(width)));
     heading(lines, "Timeline");
     timeline(lines, row);
     if let Some(worker) = &row.worker {
@@ -105,7 +105,7 @@ fn media_and_usage(lines: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStat
     ));
     heading(lines, "Usage");
     lines.push(format!(
-        "  {} transcribed in {} streams, {} characters translated in {} calls, {} posts ({} failed)",
+        "  {} transcribed in {} stream(s), {} characters translated in {} calls, {} posts ({} failed)",
         duration(ms(u.transcribed_ms)),
         u.transcribe_streams,
         u.translated_characters,
@@ -171,7 +171,7 @@ mod tests {
         let mut old = row("a-b-001");
         old.why.text = "the host went away".into();
         let records = [row("a-b-001"), old].map(|r| Record::Row(Box::new(r)));
-        let page = page(&records, Timestamp(T0 + 10_000));
+        let page = page(&records, Timestamp(T0 + 10_000), 100);
         assert!(page.contains("Earlier generations") && page.contains("the host went away"), "{page}");
     }
 
@@ -180,6 +180,6 @@ mod tests {
         let mut row = row("a-b-001");
         row.worker = None;
         row.task = None;
-        assert!(page(&[Record::Row(Box::new(row))], Timestamp(T0)).contains("generation 1 decided"));
+        assert!(page(&[Record::Row(Box::new(row))], Timestamp(T0), 100).contains("generation 1 decided"));
     }
 }
