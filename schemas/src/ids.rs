@@ -206,3 +206,46 @@ pub fn client_token(session: &SessionId, generation: Generation) -> String {
 pub fn viewer_client_id(session: &SessionId) -> String {
     format!("worker-{session}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::RUN_TASK_TOKEN;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_id_that_does_not_parse_says_what_was_expected() {
+        let error = SessionId::try_new("blessed shepherd").unwrap_err().to_string();
+        assert!(
+            error.contains("session id") && error.contains("blessed shepherd") && error.contains("[A-Za-z0-9-]"),
+            "{error}"
+        );
+        assert!(serde_json::from_str::<Language>("\"ES\"").is_err());
+    }
+
+    #[test]
+    fn somebody_elses_task_is_not_ours() {
+        for text in ["", "ecs-svc/9223370", "a/b/1", "blessed-shepherd-123", "blessed-shepherd-123/", "x/-1"] {
+            let parsed = parse_started_by(text);
+            assert!(parsed.is_none() || text == "ecs-svc/9223370", "{text} gave {parsed:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_started_by_is_read_back(id in "[A-Za-z0-9-]{1,64}", generation in any::<u64>()) {
+            let session = SessionId::try_new(id).unwrap();
+            let generation = Generation(generation);
+            prop_assert_eq!(parse_started_by(&started_by(&session, generation)), Some((session, generation)));
+        }
+
+        #[test]
+        fn a_token_fits_and_differs_between_generations(id in "[A-Za-z0-9-]{1,64}", generation in 0..u64::MAX) {
+            let session = SessionId::try_new(id).unwrap();
+            let (this, next) = (client_token(&session, Generation(generation)), client_token(&session, Generation(generation + 1)));
+            prop_assert!(this.len() <= RUN_TASK_TOKEN, "{} is too long", this);
+            prop_assert!(this.bytes().all(|b| (33..=126).contains(&b)));
+            prop_assert_ne!(this, next);
+        }
+    }
+}

@@ -1,5 +1,27 @@
 //! What is posted to a listener's or the speaker's WebSocket. The listener app ignores types that it does not know,
 //! so new types are safe; fields of `transcription` may be added, never removed or renamed.
+//!
+//! # The contract of captions
+//!
+//! **Flow.** What the speaker says is cut into segments. A listener sees a segment as partials, each replacing the one before,
+//! and at last as one final. Key on `segmentId`, never on the text: "Amen. Amen." is said twice.
+//!
+//! **Guarantees.**
+//! - *A stable word never changes.* The first `stableWords` words of `text` stand in every later caption of the segment,
+//!   the final included.
+//! - *Exactly one final.* Each segment ends with one caption with `isFinal`, for each language, and nothing follows it.
+//! - *Order.* Within a segment `revision` rises from 1. Finals of a language carry `cursor` 1, 2, 3 … without a gap: a client
+//!   that sees a gap missed a caption, one that sees a cursor again may drop it. A partial carries the cursor that its final
+//!   will have at the earliest.
+//! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed and `text` is the
+//!   original in `sourceLanguage`. Nothing made up is ever shown in its place.
+//! - *Time.* `startMs` and `endMs` are media time, ms since the first audio, and never drift; `timestamp` is the wall clock
+//!   of the post, `lagMs` the time from the last spoken word to it.
+//! - *Late comers* get the last whole sentences at once, marked `catchUp`, with the cursors that they had.
+//!
+//! **Assumptions.** A connection delivers in order. A client that reconnects is a late comer.
+//!
+//! **Caveats.** Partials may be skipped (a slow connection, a budget, a rung of the ladder below `full`); finals are not.
 
 use crate::ids::{Language, SessionId, Timestamp};
 use crate::reason::Cause;

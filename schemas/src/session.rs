@@ -183,3 +183,201 @@ fn read_bool(value: &Value) -> Option<bool> {
 fn to_timestamp(number: f64) -> Timestamp {
     Timestamp(if number.abs() < 1e11 { (number * 1000.0) as i64 } else { number as i64 })
 }
+
+#[cfg(test)]
+#[allow(clippy::wildcard_enum_match_arm, reason = "tests name what they expect, and nothing else passes")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const ARN: &str = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-blessed-shepherd-123/1700000000000";
+
+    fn row(changes: Value) -> Map<String, Value> {
+        let mut row = json!({
+            "sessionId": "blessed-shepherd-123", "speakerId": "5f0c", "sourceLanguage": "en", "qualityTier": "standard",
+            "status": "active", "listenerCount": 0, "createdAt": 1_795_365_000_000_i64, "updatedAt": 1_795_365_000_000_i64,
+            "expiresAt": 1_795_451_400, "kvsChannelArn": ARN, "kvsChannelName": "session-blessed-shepherd-123",
+            "kvsSignalingEndpoints": {"WSS": "wss://m", "HTTPS": "https://m"},
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            if value.is_null() {
+                row.as_object_mut().unwrap().remove(key);
+            } else {
+                row[key] = value.clone();
+            }
+        }
+        row.as_object().unwrap().clone()
+    }
+    fn read(changes: Value) -> SessionRecord {
+        read_session(&row(changes))
+    }
+    fn session(changes: Value) -> SessionRow {
+        match read(changes) {
+            SessionRecord::Session(row) => row,
+            other => panic!("not a session: {other:?}"),
+        }
+    }
+    fn unservable(changes: Value) -> (String, bool) {
+        match read(changes) {
+            SessionRecord::Unservable { why, language, .. } => (why, language),
+            other => panic!("not unservable: {other:?}"),
+        }
+    }
+    fn is_ignored(record: &SessionRecord) -> bool {
+        matches!(record, SessionRecord::Ignored { .. })
+    }
+
+    #[test]
+    fn a_row_of_the_http_path_is_a_session() {
+        let row = session(json!({}));
+        assert_eq!((row.status, row.is_active), (Status::Active, None));
+        assert_eq!(row.created_at, Some(Timestamp(1_795_365_000_000)));
+        assert_eq!(row.expires_at, Timestamp(1_795_451_400_000), "seconds in the table");
+        assert_eq!(row.channel_arn.unwrap().name(), "session-blessed-shepherd-123");
+    }
+
+    #[test]
+    fn seconds_and_milliseconds_and_numbers_in_texts_are_the_same_time() {
+        for expires_at in
+            [json!(1_795_451_400), json!("1795451400"), json!(1_795_451_400_000_i64), json!(" 1795451400.0 ")]
+        {
+            assert_eq!(session(json!({"expiresAt": expires_at})).expires_at, Timestamp(1_795_451_400_000));
+        }
+    }
+
+    #[test]
+    fn a_switch_may_be_a_text() {
+        assert_eq!(session(json!({"isActive": "False"})).is_active, Some(false));
+        assert_eq!(session(json!({"isActive": true})).is_active, Some(true));
+        assert_eq!(session(json!({"isActive": 1})).is_active, None);
+    }
+
+    #[test]
+    fn a_region_variant_of_a_language_is_its_language() {
+        for text in ["en-US", "EN", "en_GB"] {
+            assert_eq!(session(json!({"sourceLanguage": text})).source_language.as_str(), "en");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_unknown_states_are_no_fault() {
+        let row = session(json!({"status": "archived", "somethingNew": {"a": [1, 2, {}]}}));
+        assert_eq!(row.status, Status::Other("archived".into()));
+    }
+
+    #[test]
+    fn a_stream_is_as_good_as_a_channel() {
+        let arn = ARN.replace("channel/", "stream/");
+        assert!(session(json!({"kvsChannelArn": null, "kvsStreamArn": arn})).stream_arn.is_some());
+    }
+
+    #[test]
+    fn legacy_rows_and_ghost_rows_are_ignored() {
+        let legacy = json!({"sessionId": "a-b-123", "isActive": true, "speakerConnectionId": "c=", "broadcastState": {"isActive": true}});
+        let ghosts = [
+            json!({"sessionId": "a-b-123", "isActive": false}),
+            json!({"sessionId": "a-b-123", "listenerCount": 0}),
+            json!({}),
+        ];
+        for row in ghosts.iter().chain([&legacy]) {
+            assert!(is_ignored(&read_session(row.as_object().unwrap())), "{row}");
+        }
+        assert!(is_ignored(&read(json!({"status": null}))));
+    }
+
+    #[test]
+    fn a_fault_is_named_with_what_stands_there() {
+        let (why, language) = unservable(json!({"sourceLanguage": "tlh"}));
+        assert!(language && why.contains("\"tlh\""), "{why}");
+        for arn in [
+            "arn:aws:kinesisvideo:nonsense",
+            "session-x",
+            &ARN.replace("channel/", "stream/"),
+            &ARN.replace("123456789012", "1"),
+        ] {
+            let (why, language) = unservable(json!({"kvsChannelArn": arn}));
+            assert!(!language && why.contains("kvsChannelArn"), "{why}");
+        }
+        for expires_at in [json!(null), json!("soon"), json!("NaN"), json!({})] {
+            assert!(unservable(json!({"expiresAt": expires_at})).0.contains("expiresAt"));
+        }
+        assert!(unservable(json!({"sourceLanguage": null})).1);
+    }
+
+    #[test]
+    fn a_fault_in_a_row_that_wants_nothing_is_nobodys_business() {
+        for over in [json!({"status": "ended"}), json!({"isActive": false}), json!({"status": "archived"})] {
+            let mut changes = over.clone();
+            changes["sourceLanguage"] = json!("tlh");
+            assert!(is_ignored(&read(changes)), "{over}");
+        }
+    }
+
+    #[test]
+    fn only_listeners_with_a_language_are_listeners() {
+        let listener = json!({"connectionId": "LNYBedTnIAMC=", "sessionId": "a-b-1", "role": "listener", "targetLanguage": "es", "connectedAt": "1795365000000"});
+        let read = |changes: &[(&str, Value)]| {
+            let mut row = listener.as_object().unwrap().clone();
+            row.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+            read_listener(&row)
+        };
+        let row = read(&[]).unwrap();
+        assert_eq!((row.connection_id.as_str(), row.language.as_str()), ("LNYBedTnIAMC=", "es"));
+        assert_eq!(row.connected_at, Some(Timestamp(1_795_365_000_000)));
+        assert_eq!(read(&[("role", json!("speaker"))]), None);
+        assert_eq!(read(&[("targetLanguage", Value::Null)]), None);
+        assert_eq!(read(&[("connectionId", json!(""))]), None);
+    }
+
+    /// Any JSON value, a few levels deep.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(|n| json!(n)),
+            any::<f64>().prop_map(|n| json!(n)),
+            ".*".prop_map(Value::String),
+            Just(json!(ARN)),
+            Just(json!("active")),
+            Just(json!("1e999")),
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(".*", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn any_row() -> impl Strategy<Value = Map<String, Value>> {
+        let keys = prop::sample::select(vec![
+            "sessionId",
+            "status",
+            "isActive",
+            "sourceLanguage",
+            "createdAt",
+            "expiresAt",
+            "kvsChannelArn",
+            "kvsStreamArn",
+            "role",
+            "targetLanguage",
+            "connectionId",
+            "connectedAt",
+            "speakerConnectionId",
+            "",
+        ]);
+        prop::collection::vec((keys, any_json()), 0..12)
+            .prop_map(|fields| fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn any_object_is_read_without_a_panic(fields in any_row()) {
+            let _ = (read_session(&fields), read_listener(&fields));
+            let mut near = row(json!({}));
+            near.extend(fields);
+            let _ = (read_session(&near), read_listener(&near));
+        }
+    }
+}

@@ -37,6 +37,18 @@ pub mod workers {
 pub mod sessions {
     /// Partition key.
     pub const SESSION_ID: &str = "sessionId";
+    /// Every attribute that [`crate::session::read_session`] reads. The speaker's id is none of them.
+    pub const READ: [&str; 9] = [
+        SESSION_ID,
+        "kvsChannelArn",
+        "kvsStreamArn",
+        "status",
+        "isActive",
+        "sourceLanguage",
+        "createdAt",
+        "expiresAt",
+        "speakerConnectionId",
+    ];
 }
 
 /// Names in the Connections table.
