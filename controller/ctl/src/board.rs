@@ -55,17 +55,17 @@ fn facts(records: &[Record], now: Timestamp, width: u16) -> Table {
         "AUDIO/TEXT/SENT",
         "LISTENERS",
         "LAG P50/95",
-        "RESTARTS",
+        "RST",
         "COST",
     ]);
     for record in records {
         table.add_row(match record {
-            Record::Row(row) => cells(row, now),
+            Record::Row(row) => cells(row, now, width >= WIDE),
             Record::Unreadable { session, .. } => unreadable(session),
         });
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
+        column.set_padding((0, 1));
         if RIGHT.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -83,16 +83,16 @@ fn why(record: &Record) -> String {
     }
 }
 
-fn cells(row: &WorkerRow, now: Timestamp) -> Vec<Cell> {
+fn cells(row: &WorkerRow, now: Timestamp, wide: bool) -> Vec<Cell> {
     let progress = row.worker.as_ref().map(|w| w.progress.clone()).unwrap_or_default();
     [
         row.session_id.to_string(),
-        format!("{:?}", row.phase),
+        cut(&format!("{:?}", row.phase), if wide { 17 } else { 12 }),
         age(row.phase_since, now),
         row.generation.to_string(),
         row.task.as_ref().map_or_else(|| "-".to_owned(), |t| short_task(&t.arn)),
         [progress.rtp_at, progress.transcript_at, progress.delivery_at].map(|at| age_or_dash(at, now)).join("/"),
-        cut(&listeners(row), LANGUAGES),
+        if wide { cut(&listeners(row), LANGUAGES) } else { headcount(row) },
         lag(row),
         row.restarts.consecutive.to_string(),
         dollars(cost(row, now).total),
@@ -119,6 +119,13 @@ fn listeners(row: &WorkerRow) -> String {
     let languages = row.worker.iter().flat_map(|w| &w.languages);
     let shown: Vec<_> = languages.map(|(language, status)| format!("{language}\u{d7}{}", status.listeners)).collect();
     if shown.is_empty() { "-".to_owned() } else { shown.join(" ") }
+}
+
+/// `16 in 3`: listeners and languages.
+fn headcount(row: &WorkerRow) -> String {
+    let languages = || row.worker.iter().flat_map(|w| w.languages.values());
+    let (heads, count) = (languages().map(|l| l.listeners).sum::<u32>(), languages().count());
+    if count == 0 { "-".to_owned() } else { format!("{heads} in {count}") }
 }
 
 /// The worst language's median and 95th percentile: the table is read to find what is not fine.

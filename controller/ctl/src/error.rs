@@ -88,7 +88,10 @@ pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<
         None if chain.contains("dispatch failure") => {
             format!("{doing}: AWS cannot be reached in {region}; check AWS_REGION, AWS_ENDPOINT_URL and the network")
         }
-        None => format!("{doing}: {}", chain.lines().next().unwrap_or("unknown failure")),
+        None if chain.contains("unhandled error") => {
+            format!("{doing}: the endpoint's answer is not one of AWS; check AWS_ENDPOINT_URL and what listens there")
+        }
+        None => format!("{doing}: {}", crate::text::cut(chain.lines().next().unwrap_or("unknown failure"), 160)),
     }
 }
 
