@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::result::Stability;
+
 /// Streaming languages (the `LanguageCode` enum of the SDK, 1.126).
 const LANGUAGES: &str = "af-ZA am-ET ar-AE ar-SA be-BY bg-BG bn-IN bs-BA ca-ES ckb-IQ ckb-IR cs-CZ cy-WL da-DK de-CH \
     de-DE el-GR en-AB en-AU en-GB en-IE en-IN en-NZ en-US en-WL en-ZA es-ES es-MX es-US et-ET eu-ES fa-AF fa-IR fi-FI \
@@ -30,8 +32,8 @@ pub struct Request {
     pub language: String,
     /// Samples per second.
     pub rate: u32,
-    /// Whether items carry `Stable`.
-    pub stabilise: bool,
+    /// Whether items carry `Stable`, and how soon.
+    pub stability: Option<Stability>,
     /// The session id that the client chose.
     pub session: Option<String>,
 }
@@ -68,14 +70,18 @@ impl Request {
         if yes("x-amzn-transcribe-enable-channel-identification") {
             return Err("the local recogniser hears one channel: leave EnableChannelIdentification out".to_owned());
         }
-        let stability = get("x-amzn-transcribe-partial-results-stability");
-        if let Some(level) = stability.filter(|level| !["low", "medium", "high"].contains(level)) {
-            return Err(format!("PartialResultsStability {level} is not one of low, medium, high"));
-        }
+        let level = match get("x-amzn-transcribe-partial-results-stability") {
+            Some("high") | None => Stability::High,
+            Some("medium") => Stability::Medium,
+            Some("low") => Stability::Low,
+            Some(level) => {
+                return Err(format!("PartialResultsStability {level} is not one of low, medium, high"));
+            }
+        };
         Ok(Self {
             language,
             rate,
-            stabilise: yes("x-amzn-transcribe-enable-partial-results-stabilization"),
+            stability: yes("x-amzn-transcribe-enable-partial-results-stabilization").then_some(level),
             session: get("x-amzn-transcribe-session-id").map(str::to_owned),
         })
     }
@@ -118,7 +124,7 @@ mod tests {
     #[test]
     fn the_usual_request_is_taken() {
         let request = Request::read(&headers(&[])).unwrap();
-        assert_eq!(request, Request { language: "en-US".into(), rate: 16_000, stabilise: false, session: None });
+        assert_eq!(request, Request { language: "en-US".into(), rate: 16_000, stability: None, session: None });
     }
 
     #[test]

@@ -89,7 +89,7 @@ async fn open(State(service): State<Arc<Service>>, http: HttpRequest) -> Respons
         body: body.into_data_stream(),
         frames: Frames::new(&config.access_key_id, &config.secret_access_key, &config.region, &seed),
         ears,
-        teller: Teller::new(request.stabilise),
+        teller: Teller::new(request.stability),
         out,
         limits: config.limits.clone(),
         cuts: service.cuts.subscribe(),
