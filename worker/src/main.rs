@@ -8,27 +8,30 @@ use worker::{run, telemetry};
 const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
-    match start() {
-        Ok(code) => ExitCode::from(code),
-        Err((code, error)) => {
-            tracing::error!(event = "not_started", detail = format!("{error:#}"));
-            ExitCode::from(code)
-        }
-    }
-}
-
-fn start() -> Result<u8, (u8, anyhow::Error)> {
-    let config = Config::read(|name| std::env::var(name).ok()).map_err(|error| {
-        telemetry::start_without_config();
-        (MISCONFIGURED, error.into())
-    })?;
-    let session = telemetry::start(&config).map_err(|error| {
-        telemetry::start_without_config();
-        (MISCONFIGURED, anyhow::Error::from(error))
-    })?;
+    let config = match Config::read(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(error) => return misconfigured(&error),
+    };
+    let session = match telemetry::start(&config) {
+        Ok(session) => session,
+        Err(error) => return misconfigured(&error),
+    };
     // Everything runs on this thread, so every line carries the session.
     let _entered = session.enter();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| (1, error.into()))?;
-    runtime.block_on(run::run(config)).map_err(|error| (1, error.into()))
+    let code = start(config).unwrap_or_else(|error| {
+        tracing::error!(event = "not_started", detail = format!("{error:#}"));
+        1
+    });
+    ExitCode::from(code)
+}
+
+fn start(config: Config) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(run::run(config))?)
+}
+
+fn misconfigured(error: &dyn std::error::Error) -> ExitCode {
+    telemetry::start_without_config();
+    tracing::error!(event = "not_started", detail = %error);
+    ExitCode::from(MISCONFIGURED)
 }

@@ -222,10 +222,13 @@ impl From<Candidate> for RTCIceCandidateInit {
 
 async fn report_candidate_type(connection: &Arc<dyn PeerConnection>, report: &Report) {
     let stats = connection.get_stats(Instant::now(), StatsSelector::None).await;
-    let pair = stats.candidate_pairs().find(|pair| pair.nominated).map(|pair| pair.local_candidate_id.clone());
-    if let Some(RTCStatsReportEntry::LocalCandidate(local)) = pair.and_then(|id| stats.get(&id)) {
-        report(PeerMessage::CandidateType(local.candidate_type.to_string()));
-    }
+    let Some(pair) = stats.candidate_pairs().find(|pair| pair.nominated) else { return };
+    // The crate files a candidate under this name, but names it without the prefix in a pair; one that was learned from a check is not filed.
+    let kind = match stats.get(&format!("RTCLocalIceCandidate_{}", pair.local_candidate_id)) {
+        Some(RTCStatsReportEntry::LocalCandidate(local)) => local.candidate_type.to_string(),
+        Some(_) | None => "prflx".into(),
+    };
+    report(PeerMessage::CandidateType(kind));
 }
 
 /// What the conversation needs to hear from the crate's driver.
