@@ -136,6 +136,11 @@ fn read_language(text: Option<&str>) -> Result<Language, String> {
     }
 }
 
+/// Any two letters: `es`, `ES`, `es-MX`.
+fn read_target(text: &str) -> Option<Language> {
+    Language::try_new(text.split(['-', '_']).next()?.to_ascii_lowercase()).ok()
+}
+
 /// A listener's row of the Connections table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerRow {
@@ -156,7 +161,8 @@ pub fn read_listener(row: &Map<String, Value>) -> Option<ListenerRow> {
     }
     Some(ListenerRow {
         connection_id: ConnectionId::try_new(text("connectionId")?).ok()?,
-        language: read_language(text("targetLanguage")).ok()?,
+        // Listeners choose among what Translate gives, which is more than speakers may speak (Catalan, for one).
+        language: read_target(text("targetLanguage")?)?,
         connected_at: row.get("connectedAt").and_then(read_number).map(to_timestamp),
     })
 }
@@ -328,6 +334,12 @@ mod tests {
         assert_eq!(read(&[("role", json!("speaker"))]), None);
         assert_eq!(read(&[("targetLanguage", Value::Null)]), None);
         assert_eq!(read(&[("connectionId", json!(""))]), None);
+    }
+
+    #[test]
+    fn a_listener_may_choose_a_language_that_no_speaker_can() {
+        let row = json!({"connectionId": "a=", "role": "listener", "targetLanguage": "ca"});
+        assert_eq!(read_listener(row.as_object().unwrap()).unwrap().language.as_str(), "ca");
     }
 
     /// Any JSON value, a few levels deep.
