@@ -77,9 +77,10 @@ impl Levels {
 
 /// Mean square with full scale 1.
 fn mean_square(pcm: &[i16]) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a frame's length is small")]
-    let count = pcm.len() as f64;
-    pcm.iter().map(|s| (f64::from(*s) / 32_768.0).powi(2)).sum::<f64>() / count
+    let sum: i64 = pcm.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a frame is short: its sum of squares is exact in an f64")]
+    let mean = sum as f64 / pcm.len() as f64;
+    mean / (32_768.0 * 32_768.0)
 }
 
 fn to_dbfs(mean_square: f64) -> f64 {

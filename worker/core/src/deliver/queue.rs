@@ -13,7 +13,8 @@ pub(crate) struct Item {
     pub(crate) attempts: u32,
 }
 
-/// In order. Of a segment at most the newest partial waits, and none once its final does.
+/// In order. Of a segment at most the newest partial waits, and none once its final does; of the facts of the voice only the
+/// newest wait, so that they never hold up words.
 #[derive(Debug, Default)]
 pub(crate) struct Queue(VecDeque<Item>);
 
@@ -21,6 +22,8 @@ impl Queue {
     pub(crate) fn push(&mut self, item: Item) {
         if let Some(segment) = item.body.segment() {
             self.0.retain(|waiting| waiting.body.partial_of() != Some(segment));
+        } else if let Body::Emotion(_) = item.body {
+            self.0.retain(|waiting| !matches!(waiting.body, Body::Emotion(_)));
         }
         self.0.push_back(item);
     }

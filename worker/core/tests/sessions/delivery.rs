@@ -1,0 +1,162 @@
+//! Listeners: late, slow, gone, many.
+
+use crate::world::{Talk, World};
+use worker_core::input::PostOutcome;
+
+#[test]
+fn whole_session_delivers_every_final_once() {
+    let mut world = World::new(Talk::long(6));
+    for (name, language) in [("ann", "en"), ("eva", "es"), ("eli", "es"), ("cat", "ca")] {
+        world.listener(name, language);
+    }
+    world.at(28_000, World::end_session);
+    world.run_until(60_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    for name in ["ann", "eva", "eli", "cat"] {
+        let cursors: Vec<u64> = world.seat(name).finals().iter().map(|c| c.cursor).collect();
+        assert_eq!(cursors, [1, 2, 3, 4, 5, 6], "{name}");
+        assert!(world.seat(name).ended());
+    }
+    assert_eq!(world.seat("eva").text(), world.seat("eli").text());
+    let (_, code, _) = world.exit.unwrap();
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_late_joiner_gets_the_last_sentences_at_once_then_the_live_ones() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("eva", "es");
+    world.at(21_000, |w| {
+        w.listener("late", "es");
+    });
+    world.run_until(24_500);
+    let early: Vec<(u64, bool)> = world.seat("late").finals().iter().map(|c| (c.cursor, c.catch_up)).collect();
+    assert_eq!(early[..2], [(4, true), (5, true)]);
+    world.run_until(50_000);
+    world.check_contract();
+    assert_eq!(world.seat("late").finals().last().unwrap().cursor, 8);
+    assert!(!world.seat("late").finals().last().unwrap().catch_up);
+}
+
+#[test]
+fn the_first_listener_of_a_language_has_the_last_sentences_translated_for_them() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(21_000, |w| {
+        w.listener("cat", "ca");
+    });
+    world.run_until(50_000);
+    world.check_contract();
+    let finals = world.seat("cat").finals();
+    assert_eq!((finals[0].cursor, finals[0].catch_up), (1, true));
+    assert!(finals[0].text.starts_with("ca:w3x0"), "{}", finals[0].text);
+    assert_eq!(finals.len(), 5);
+}
+
+#[test]
+fn one_slow_listener_never_delays_another() {
+    let received = |slow_ms: u64| {
+        let mut world = World::new(Talk::long(8));
+        world.listener("ann", "en");
+        world.listener("slow", "en").latency_ms = slow_ms;
+        world.run_until(120_000);
+        world.check_contract();
+        assert_eq!(world.seat("slow").text(), world.speaker.talk.text(), "finals are never dropped");
+        (world.seat("ann").received.clone(), world.seat("slow").captions().len())
+    };
+    let (beside_fast, _) = received(10);
+    let (beside_slow, captions) = received(4_000);
+    assert_eq!(beside_fast, beside_slow);
+    assert!(captions < 20, "superseded partials are dropped: {captions}");
+}
+
+#[test]
+fn a_throttled_listener_gets_every_final_when_it_reads_again() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(6_000, |w| w.seats.get_mut("ann").unwrap().refuses = Some(PostOutcome::Throttled));
+    world.at(20_000, |w| w.seats.get_mut("ann").unwrap().refuses = None);
+    world.run_until(19_000);
+    let posts = world.wanted("Post");
+    world.run_until(60_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert!(posts < 60, "it is not hammered: {posts}");
+}
+
+#[test]
+fn a_failed_post_is_tried_three_times() {
+    let mut world = World::new(Talk::of(&["one two three four", "five", "six"]));
+    world.listener("ann", "en");
+    world.at(3_500, |w| w.seats.get_mut("ann").unwrap().refuses = Some(PostOutcome::Failed("500".into())));
+    world.at(3_900, |w| w.seats.get_mut("ann").unwrap().refuses = None);
+    world.run_until(12_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").finals().len(), 3);
+    assert_eq!(world.writes.last().unwrap().1.status.usage.posts_failed, 0);
+}
+
+#[test]
+fn a_young_connection_that_is_not_ready_is_tried_again_and_an_old_one_is_gone() {
+    let mut world = World::new(Talk::long(6));
+    world.listener("old", "en");
+    world.at(12_000, |w| {
+        w.seats.get_mut("old").unwrap().refuses = Some(PostOutcome::Gone);
+        w.listener("young", "en").refuses = Some(PostOutcome::Gone);
+    });
+    world.at(16_000, |w| {
+        w.seats.get_mut("young").unwrap().refuses = None;
+        w.seats.get_mut("old").unwrap().refuses = None;
+    });
+    world.run_until(40_000);
+    world.check_contract();
+    assert_eq!(world.seat("young").finals().last().unwrap().cursor, 6);
+    assert!(world.seat("old").finals().last().unwrap().cursor < 4, "its row is still listed, and it is left alone");
+}
+
+#[test]
+fn a_listener_who_flickers_in_the_index_gets_nothing_twice() {
+    let mut world = World::new(Talk::long(10));
+    world.listener("ann", "en");
+    for second in [8, 10, 20, 34] {
+        world.at(second * 1_000, |w| w.seats.get_mut("ann").unwrap().listed = false);
+        world.at(second * 1_000 + 1_500, |w| w.seats.get_mut("ann").unwrap().listed = true);
+    }
+    world.run_until(60_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+}
+
+#[test]
+fn a_change_of_language_takes_effect_with_the_last_sentences_in_the_new_one() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(18_000, |w| {
+        let seat = w.seats.get_mut("ann").unwrap();
+        seat.row.language = crate::world::language("es");
+    });
+    world.run_until(50_000);
+    world.check_contract();
+    let finals = world.seat("ann").finals();
+    let spanish: Vec<_> = finals.iter().filter(|c| c.language.as_str() == "es").collect();
+    assert!(spanish[0].catch_up && spanish[0].cursor == 1);
+    assert!(spanish.last().unwrap().text.starts_with("es:w7"));
+}
+
+#[test]
+fn five_hundred_listeners_in_five_languages_never_exceed_a_hundred_posts_in_flight() {
+    let mut world = World::new(Talk::long(3));
+    for n in 0..500 {
+        let language = ["en", "es", "ca", "fr", "de"][n % 5];
+        world.listener(&format!("c{n}"), language).latency_ms = 20;
+    }
+    world.run_until(25_000);
+    world.check_contract();
+    assert!(world.most_in_flight <= 100, "{}", world.most_in_flight);
+    for seat in world.seats.values() {
+        assert_eq!(seat.finals().len(), 3);
+        let final_lag = seat.finals().iter().map(|c| c.lag_ms).max().unwrap();
+        assert!(final_lag < 2_000, "{final_lag}");
+    }
+}

@@ -1,0 +1,158 @@
+//! Endings, announced and not.
+
+use crate::world::{BEGIN, Talk, World};
+use schemas::message::Message;
+use schemas::reason::Cause;
+use schemas::worker::{Desired, Phase};
+use worker_core::input::{Input, SignalingEvent};
+
+fn last_phase(world: &World) -> Phase {
+    world.writes.last().unwrap().1.phase
+}
+
+#[test]
+fn last_words_are_flushed_before_the_end() {
+    let mut world = World::new(Talk::of(&["one two three four five six seven eight nine ten eleven twelve"]));
+    world.listener("ann", "en");
+    world.listener("eva", "es");
+    world.at(4_600, World::end_session);
+    world.run_until(60_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause, last_phase(&world)), (0, Cause::SessionEnded, Phase::Stopped));
+    let said = world.seat("ann").text();
+    assert!(said.starts_with("one two three") && said.split(' ').count() >= 8, "{said}");
+    assert!(world.seat("eva").text().contains("es:eight"));
+    for name in ["ann", "eva"] {
+        assert!(world.seat(name).ended(), "{:?}", world.seat(name).received.last());
+    }
+    assert!(at < 9_000, "{at}");
+    world.check_contract();
+}
+
+#[test]
+fn an_end_with_everything_stuck_still_ends_in_time_and_in_the_original() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("eva", "es");
+    world.listener("stuck", "es").latency_ms = 1_000_000;
+    world.translate = |_, _, _| (1_000_000, Ok("never".into()));
+    world.at(16_000, World::end_session);
+    world.run_until(60_000);
+    let (at, code, _) = world.exit.clone().unwrap();
+    assert!(at < 16_000 + 2_000 + 9_000, "{at}");
+    assert_eq!((code, last_phase(&world)), (0, Phase::Stopped));
+    assert!(world.seat("eva").ended());
+    assert!(world.seat("eva").finals().iter().all(|c| c.degraded));
+    world.check_contract();
+}
+
+#[test]
+fn a_session_that_is_stopped_before_anything_came_ends_at_once() {
+    let mut world = World::new(Talk::long(1));
+    world.end_session();
+    world.run_until(60_000);
+    let (at, code, _) = world.exit.clone().unwrap();
+    assert!(at < 3_000 && code == 0);
+    assert_eq!(world.wanted("OpenSignaling"), 0);
+}
+
+#[test]
+fn the_row_may_be_unreachable_at_the_end() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.at(10_000, |w| w.push(0, Input::Signaling(SignalingEvent::Closed { detail: "404".into(), gone: true })));
+    world.table_down = vec![(10_000, 1_000_000)];
+    world.run_until(60_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::SessionDeleted));
+    assert!(world.seat("ann").ended() && at < 20_000);
+}
+
+#[test]
+fn a_worker_that_cannot_confirm_its_lease_falls_silent() {
+    let mut world = World::new(Talk::long(30));
+    world.listener("ann", "en");
+    world.table_down = vec![(10_000, 1_000_000)];
+    world.run_until(200_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (3, Cause::LeaseLost));
+    assert!((38_000..=40_000).contains(&at), "30 s after the last write: {at}");
+    assert!(!world.seat("ann").ended(), "another worker may serve the session");
+    assert_ne!(last_phase(&world), Phase::Stopped);
+}
+
+#[test]
+fn a_worker_whose_row_belongs_to_another_generation_says_nothing_more() {
+    let mut world = World::new(Talk::long(30));
+    world.listener("ann", "en");
+    world.at(10_000, |w| w.generation = 2);
+    world.run_until(60_000);
+    let (at, code, _) = world.exit.clone().unwrap();
+    assert!(at < 12_100 && code == 3);
+    assert!(world.seat("ann").received.iter().all(|(posted, _)| *posted <= at + 10));
+}
+
+#[test]
+fn an_interrupted_worker_flushes_and_tells_nobody_that_the_session_ended() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(12_000, |w| w.push(0, Input::Terminate));
+    world.run_until(60_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (143, Cause::TaskInterrupted));
+    assert!(at < 16_000);
+    assert!(matches!(world.seat("ann").received.last(), Some((_, Message::CaptionStatus(_)))));
+    assert_eq!(last_phase(&world), Phase::Live, "a Stopped row would end the session");
+    assert!(world.seat("ann").text().starts_with("w0x0"));
+}
+
+#[test]
+fn a_sigterm_after_the_stop_changes_nothing_of_its_cause() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(12_000, World::end_session);
+    world.at(14_100, |w| w.push(0, Input::Terminate));
+    world.run_until(60_000);
+    let (_, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::SessionEnded));
+    assert!(world.seat("ann").ended());
+}
+
+#[test]
+fn a_session_ends_when_it_expires() {
+    let mut world = World::new(Talk::long(30));
+    world.listener("ann", "en");
+    world.expires_at = BEGIN + 20_000;
+    world.run_until(60_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::SessionExpired));
+    assert!((20_000..26_000).contains(&at));
+}
+
+#[test]
+fn a_speaker_who_never_comes_ends_the_session_after_ten_minutes() {
+    let mut world = World::new(Talk::default());
+    world.listener("ann", "en");
+    world.speaker.present_from = u64::MAX;
+    world.run_until(3_600_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::SpeakerNeverCame));
+    assert!(at.abs_diff(600_000) < 5_000, "{at}");
+    assert!(world.seat("ann").ended());
+}
+
+#[test]
+fn a_speaker_who_left_ends_the_session_after_five_minutes_and_in_a_pause_after_thirty() {
+    let gone = |paused: bool| {
+        let mut world = World::new(Talk::long(3));
+        world.speaker.present_until = 20_000;
+        if paused {
+            world.at(15_000, |w| w.desired = (Desired::Pause, Some(Cause::SessionPaused)));
+        }
+        world.run_until(3_600_000);
+        let (at, code, why) = world.exit.clone().unwrap();
+        assert_eq!((code, why.cause), (0, Cause::SpeakerGone));
+        at
+    };
+    assert!(gone(false).abs_diff(320_000) < 3_000);
+    assert!(gone(true).abs_diff(1_820_000) < 3_000);
+}

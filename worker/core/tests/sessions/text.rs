@@ -1,0 +1,135 @@
+//! Captions and translations.
+
+use crate::world::{Talk, World, config, language, prompt_translator};
+use schemas::message::Message;
+use worker_core::EngineConfig;
+use worker_core::config::PartialPolicy;
+use worker_core::input::{StreamEnd, TranslateFailure};
+
+#[test]
+fn language_without_listeners_is_not_translated() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.listener("eva", "es");
+    world.at(10_000, |w| w.seats.get_mut("eva").unwrap().listed = false);
+    world.run_until(30_000);
+    assert!(!world.asked.is_empty());
+    assert!(world.asked.iter().all(|(at, to, _)| to.as_str() == "es" && *at < 18_000));
+}
+
+#[test]
+fn partials_come_at_most_five_times_a_second_and_the_final_at_once() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.run_until(25_000);
+    let captions = world.seat("ann").captions();
+    let partials: Vec<_> = captions.iter().filter(|c| !c.is_final).collect();
+    assert!(partials.len() > 20);
+    for pair in partials.windows(2).filter(|p| p[0].segment_id == p[1].segment_id) {
+        assert!(pair[1].timestamp.since(pair[0].timestamp) >= 200);
+    }
+}
+
+#[test]
+fn a_fickle_recogniser_never_changes_a_stable_word_and_erasure_tells_the_rest() {
+    let mut world = World::new(Talk::long(6));
+    world.recogniser.fickle = true;
+    world.listener("ann", "en");
+    world.at(9_100, |w| w.recogniser.cut(StreamEnd::Clean, w.now));
+    world.run_until(35_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    let erasure = world.writes.last().unwrap().1.status.languages[&language("en")].erasure.unwrap();
+    assert!(erasure > 0.1, "{erasure}");
+}
+
+fn partial_translations(policy: PartialPolicy) -> usize {
+    let mut world = World::with(EngineConfig { partials: policy, ..config() }, Talk::long(4));
+    world.listener("eva", "es");
+    world.run_until(25_000);
+    world.check_contract();
+    assert_eq!(world.seat("eva").finals().len(), 4, "finals always");
+    for (pair, next) in world.asked.iter().zip(&world.asked[1..]) {
+        assert!(next.0 - pair.0 >= 700 || next.2.split(' ').count() == 8, "{pair:?} {next:?}");
+    }
+    world.seat("eva").captions().iter().filter(|c| !c.is_final).count()
+}
+
+#[test]
+fn the_policy_says_which_partials_are_translated() {
+    assert_eq!(partial_translations(PartialPolicy::Finals), 0);
+    assert_eq!(partial_translations(PartialPolicy::Clauses), 0, "this recogniser writes no marks");
+    assert!(partial_translations(PartialPolicy::Live) >= 8);
+}
+
+#[test]
+fn a_failed_translation_is_tried_again_and_a_lost_one_is_the_original_marked_as_such() {
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Finals, ..config() }, Talk::long(6));
+    world.translate = |text, to, now| match now {
+        0..6_000 => (100, Err(TranslateFailure::Throttled)),
+        6_000..12_000 => (100, Err(TranslateFailure::Unavailable("503".into()))),
+        _ => prompt_translator(text, to, now),
+    };
+    world.listener("eva", "es");
+    world.run_until(40_000);
+    world.check_contract();
+    let finals = world.seat("eva").finals();
+    assert_eq!(finals.len(), 6);
+    assert!(finals[0].degraded && finals[0].text.starts_with("w0x0"));
+    assert!(!finals[5].degraded && finals[5].text.starts_with("es:w5x0"));
+    assert_eq!(finals[5].source_text.as_deref(), Some("w5x0 w5x1 w5x2 w5x3 w5x4 w5x5 w5x6 w5x7"));
+}
+
+#[test]
+fn a_translation_that_never_comes_does_not_hold_up_the_finals_for_ever() {
+    let mut world = World::new(Talk::long(5));
+    world.translate = |text, to, now| (if now < 10_000 { 600_000 } else { 150 }, prompt_translator(text, to, now).1);
+    world.listener("eva", "es");
+    world.run_until(50_000);
+    world.check_contract();
+    assert_eq!(world.seat("eva").finals().len(), 5);
+}
+
+#[test]
+fn translations_that_overtake_each_other_do_not_overtake_the_finals() {
+    let mut world = World::with(
+        EngineConfig { partials: PartialPolicy::Finals, ..config() },
+        Talk::of(&["a b c", "d", "e", "f", "g"]),
+    );
+    world.translate =
+        |text, to, now| (if text.starts_with('a') { 2_400 } else { 50 }, prompt_translator(text, to, now).1);
+    world.listener("eva", "es");
+    world.run_until(20_000);
+    world.check_contract();
+    assert_eq!(world.seat("eva").text(), "es:a es:b es:c es:d es:e es:f es:g");
+}
+
+#[test]
+fn every_final_comes_with_its_volume_and_rate_once() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.run_until(30_000);
+    let emotion = |m: &Message| match m {
+        Message::Emotion(e) => Some(e.clone()),
+        Message::Transcription(_) | Message::CaptionStatus(_) | Message::SessionEnded(_) => None,
+    };
+    let emotions: Vec<_> = world.seat("ann").received.iter().filter_map(|(_, m)| emotion(m)).collect();
+    let segments: Vec<&str> = emotions.iter().map(|e| e.segment_id.as_str()).collect();
+    assert_eq!(segments, ["1-1", "1-2", "1-3", "1-4"]);
+    assert!((emotions[0].volume.unwrap().dbfs + 30.0).abs() < 2.0);
+    assert!((emotions[0].rate.unwrap().wpm - 155.0).abs() < 6.0, "{:?}", emotions[0].rate);
+}
+
+#[test]
+fn lag_is_from_the_spoken_word_to_the_post() {
+    let mut world = World::new(Talk::long(6));
+    world.listener("ann", "en");
+    world.run_until(35_000);
+    // 600 ms of silence end a segment, up to 100 ms chunk, 200 ms recogniser; the world's audio arrives as it is spoken.
+    for caption in world.seat("ann").finals() {
+        assert!((800..=960).contains(&caption.lag_ms), "{}", caption.lag_ms);
+    }
+    let status = &world.writes.last().unwrap().1.status.languages[&language("en")];
+    assert!(status.lag_p50_ms.unwrap() < status.lag_p95_ms.unwrap());
+    assert_eq!(status.last_cursor, 6);
+}

@@ -1,0 +1,164 @@
+//! Streams: opened when somebody listens, renewed without losing or doubling a word.
+
+use crate::world::{Talk, World, config, language};
+use schemas::reason::Cause;
+use schemas::worker::{Desired, Rung};
+use worker_core::config::ListenPolicy;
+use worker_core::input::StreamEnd;
+
+/// A session with one listener in the speaker's language, up to so long after the talk.
+fn heard(talk: Talk, prepare: impl FnOnce(&mut World)) -> World {
+    let end = talk.end_ms() + 6_000;
+    let mut world = World::new(talk);
+    world.listener("ann", "en");
+    prepare(&mut world);
+    world.run_until(end);
+    world.check_contract();
+    world
+}
+
+#[test]
+fn clean_close_while_live_reconnects() {
+    let world = heard(Talk::long(6), |w| w.at(9_000, |w| w.recogniser.cut(StreamEnd::Clean, w.now)));
+    assert_eq!(world.recogniser.opened.len(), 2);
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+}
+
+#[test]
+fn no_audio_is_lost_or_duplicated_across_reconnect() {
+    for cut in (3_000..12_000).step_by(170) {
+        let world = heard(Talk::long(4), |w| {
+            w.at(cut, |w| w.recogniser.cut(StreamEnd::Fault("reset".into()), w.now));
+        });
+        assert_eq!(world.seat("ann").text(), world.speaker.talk.text(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_outage_of_seconds_loses_no_word_and_is_told() {
+    let world = heard(Talk::long(8), |w| {
+        w.recogniser.refuses = vec![(9_000, 17_000, StreamEnd::Fault("unavailable".into()))];
+        w.at(9_000, |w| w.recogniser.cut(StreamEnd::Fault("unavailable".into()), w.now));
+    });
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    let opened = world.recogniser.opened.len();
+    assert!((3..=10).contains(&opened), "retries wait: {opened}");
+    let rungs: Vec<Rung> = world.writes.iter().map(|(_, w)| w.status.rung).collect();
+    assert!(rungs.contains(&Rung::Paused) && rungs.last() == Some(&Rung::Full));
+}
+
+#[test]
+fn amen_amen_stays_two() {
+    let world = heard(Talk::of(&["amen", "amen", "amen amen"]), |w| {
+        w.at(3_000, |w| w.recogniser.cut(StreamEnd::Clean, w.now));
+    });
+    assert_eq!(world.seat("ann").text(), "amen amen amen amen");
+}
+
+#[test]
+fn nobody_listens_nobody_pays() {
+    let mut world = World::new(Talk::long(5));
+    world.run_until(20_000);
+    assert_eq!((world.wanted("OpenStream"), world.wanted("SendAudio")), (0, 0));
+}
+
+#[test]
+fn a_config_that_always_listens_pays_always() {
+    let mut world = World::with(worker_core::EngineConfig { listen: ListenPolicy::Always, ..config() }, Talk::long(5));
+    world.run_until(20_000);
+    assert!(world.recogniser.heard_ms > 15_000);
+}
+
+#[test]
+fn the_first_listener_gets_the_sentence_that_is_being_spoken() {
+    let mut world = World::new(Talk::long(4));
+    world.at(6_000, |w| {
+        w.listener("ann", "en");
+    });
+    world.run_until(30_000);
+    world.check_contract();
+    let text = world.seat("ann").text();
+    assert!(text.starts_with("w1x0 ") || text.starts_with("w0x"), "pre-roll of three seconds: {text}");
+    assert!(text.ends_with("w3x7"));
+}
+
+#[test]
+fn the_stream_ends_when_the_last_listener_has_gone() {
+    let mut world = World::new(Talk::long(20));
+    world.listener("ann", "en");
+    world.at(10_000, |w| w.seats.get_mut("ann").unwrap().listed = false);
+    world.run_until(60_000);
+    assert_eq!(world.wanted("EndStream"), 1);
+    assert!(world.recogniser.heard_ms < 20_000, "{}", world.recogniser.heard_ms);
+}
+
+#[test]
+fn pause_transcribes_nothing() {
+    let mut world = World::new(Talk::long(12));
+    world.listener("ann", "en");
+    world.at(10_000, |w| w.desired = (Desired::Pause, Some(Cause::SessionPaused)));
+    world.at(30_000, |w| w.desired = (Desired::Run, None));
+    world.run_until(13_000);
+    let before = world.wanted("SendAudio");
+    world.run_until(30_000);
+    assert_eq!(world.wanted("SendAudio"), before);
+    world.run_until(60_000);
+    world.check_contract();
+    let words_in_pause =
+        world.speaker.talk.words.iter().enumerate().filter(|(_, w)| w.start_ms > 13_000 && w.end_ms < 29_000);
+    for (index, word) in words_in_pause {
+        assert!(!world.recogniser.word_ms.contains_key(&(index as i16)), "{} was said in the pause", word.text);
+    }
+    assert!(world.seat("ann").text().ends_with("w11x7"));
+}
+
+#[test]
+fn a_gap_in_rtp_does_not_kill_the_stream_and_is_not_sent_twice() {
+    let mut world = World::new(Talk::long(1));
+    world.listener("ann", "en");
+    // No packets, and a peer that is not replaced: the world keeps the same connection.
+    world.speaker.silent_line = vec![(6_000, 7_900)];
+    world.run_until(12_000);
+    let spoken_ms = 12_000 - world.begin_of_audio();
+    assert_eq!(world.recogniser.opened.len(), 1);
+    let heard = world.recogniser.heard_ms;
+    assert!(heard.abs_diff(spoken_ms) < 900, "{heard} of {spoken_ms}");
+}
+
+#[test]
+fn the_last_words_before_the_speaker_vanishes_become_final() {
+    let mut world = World::new(Talk::of(&["these are the last words of all"]));
+    world.listener("ann", "en");
+    let spoken = world.speaker.talk.end_ms();
+    world.speaker.present_until = spoken + 350;
+    world.run_until(40_000);
+    assert_eq!(world.seat("ann").text(), "these are the last words of all");
+    assert!(world.recogniser.heard_ms < 40_000, "a speaker who is away is not paid for");
+}
+
+#[test]
+fn words_keep_their_media_time_across_streams_and_gaps() {
+    let world = heard(Talk::long(6), |w| {
+        w.at(7_000, |w| w.recogniser.cut(StreamEnd::Clean, w.now));
+    });
+    let words = &world.speaker.talk.words;
+    for (caption, sentence) in world.seat("ann").finals().iter().zip(words.chunks(8)) {
+        assert!(caption.start_ms.abs_diff(sentence[0].start_ms) <= 20, "{} {}", caption.start_ms, sentence[0].start_ms);
+        assert!(caption.end_ms.abs_diff(sentence[7].end_ms) <= 20);
+    }
+}
+
+#[test]
+fn a_change_of_the_speakers_language_brings_a_stream_in_that_language() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.listener("eva", "es");
+    world.at(10_000, |w| w.source = language("es"));
+    world.run_until(40_000);
+    world.check_contract();
+    let languages: Vec<String> = world.recogniser.opened.iter().map(|(_, l)| l.to_string()).collect();
+    assert_eq!(languages, ["en", "es"]);
+    assert_eq!(world.seat("ann").finals().len(), world.seat("eva").finals().len());
+    let last = world.seat("eva").finals().last().unwrap().text.clone();
+    assert!(last.ends_with(" w7x7") && !last.contains("es:"), "now the original: {last}");
+}

@@ -1,0 +1,167 @@
+//! A recogniser that behaves like Transcribe: result ids and times restart with each stream, partials every 300 ms with
+//! the last two words unstable, a final after 600 ms of silence, ends without warning when a test says so.
+
+use super::talk::{BASE, Talk};
+use schemas::ids::Language;
+use std::collections::BTreeMap;
+use worker_core::input::{StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
+
+const LATENCY_MS: u64 = 200;
+const PARTIAL_MS: u64 = 300;
+const SILENCE_MS: u64 = 600;
+/// A word of which less was heard than this is not recognised.
+const LEAST_WORD_MS: u64 = 150;
+
+#[derive(Debug, Default)]
+pub struct Recogniser {
+    stream: Option<Stream>,
+    due: BTreeMap<(u64, u64), (StreamId, TranscribeEvent)>,
+    sequence: u64,
+    /// Streams opened between these moments end at once.
+    pub refuses: Vec<(u64, u64, StreamEnd)>,
+    /// Milliseconds of audio heard by all streams.
+    pub heard_ms: u64,
+    /// Language and process time of each stream.
+    pub opened: Vec<(u64, Language)>,
+    /// The audio of each word that was heard, in ms, over all streams.
+    pub word_ms: BTreeMap<i16, u64>,
+    /// The last words of partials are guesses that change.
+    pub fickle: bool,
+}
+
+#[derive(Debug)]
+struct Stream {
+    id: StreamId,
+    texts: Vec<String>,
+    heard_ms: u64,
+    last_audio: u64,
+    results: u64,
+    /// Word, begin and end in stream time.
+    words: Vec<(i16, u64, u64)>,
+    silence_ms: u64,
+    partial_at: u64,
+}
+
+impl Recogniser {
+    pub fn open(&mut self, id: StreamId, language: Language, now: u64, talk: &Talk) {
+        assert!(self.stream.is_none(), "one stream at a time");
+        self.opened.push((now, language));
+        if let Some((_, _, end)) = self.refuses.iter().find(|(from, until, _)| (*from..*until).contains(&now)) {
+            let end = end.clone();
+            self.say(now + 100, id, TranscribeEvent::Closed(end));
+            return;
+        }
+        let texts = talk.words.iter().map(|w| w.text.clone()).collect();
+        let (words, silence_ms) = (Vec::new(), 0);
+        self.stream =
+            Some(Stream { id, texts, heard_ms: 0, last_audio: now, results: 0, words, silence_ms, partial_at: 0 });
+        self.say(now + 80, id, TranscribeEvent::Opened);
+    }
+
+    pub fn hear(&mut self, id: StreamId, pcm: &[i16], now: u64) {
+        let Some(mut stream) = self.stream.take_if(|s| s.id == id) else { return };
+        assert_eq!(pcm.len() % 16, 0);
+        stream.last_audio = now;
+        for millisecond in pcm.chunks_exact(16) {
+            self.heard_ms += 1;
+            stream.heard_ms += 1;
+            self.millisecond(&mut stream, millisecond[0], now);
+        }
+        self.stream = Some(stream);
+    }
+
+    fn millisecond(&mut self, stream: &mut Stream, sample: i16, now: u64) {
+        let at = stream.heard_ms;
+        if sample == 0 {
+            stream.silence_ms += 1;
+            if stream.silence_ms == SILENCE_MS && !stream.words.is_empty() {
+                self.result(stream, true, now);
+            }
+            return;
+        }
+        stream.silence_ms = 0;
+        let word = sample - BASE;
+        *self.word_ms.entry(word).or_insert(0) += 1;
+        match stream.words.last_mut() {
+            Some((last, _, end)) if *last == word && *end + 1 == at => *end = at,
+            _ => stream.words.push((word, at - 1, at)),
+        }
+        if at >= stream.partial_at + PARTIAL_MS {
+            stream.partial_at = at;
+            self.result(stream, false, now);
+        }
+    }
+
+    fn result(&mut self, stream: &mut Stream, is_final: bool, now: u64) {
+        let whole: Vec<_> = stream.words.iter().filter(|(_, start, end)| end - start >= LEAST_WORD_MS).collect();
+        let count = whole.len();
+        let item = |(n, (word, start, end)): (usize, &&(i16, u64, u64))| {
+            let stable = is_final || n + 2 < count;
+            let guess = self.fickle && !stable && (stream.heard_ms / PARTIAL_MS).is_multiple_of(2);
+            let text = stream.texts[*word as usize].clone();
+            TranscriptItem {
+                content: if guess { format!("{text}-or-so") } else { text },
+                punctuation: false,
+                start: *start as f64 / 1_000.0,
+                end: *end as f64 / 1_000.0,
+                stable,
+            }
+        };
+        let items: Vec<TranscriptItem> = whole.iter().enumerate().map(item).collect();
+        if !items.is_empty() {
+            let result = TranscriptResult {
+                result_id: format!("r{}", stream.results),
+                start: items[0].start,
+                end: stream.heard_ms as f64 / 1_000.0,
+                is_partial: !is_final,
+                items,
+            };
+            self.say(now + LATENCY_MS, stream.id, TranscribeEvent::Result(result));
+        }
+        if is_final {
+            stream.results += 1;
+            stream.words.clear();
+        }
+    }
+
+    /// The audio ends: the last final comes, then the end.
+    pub fn end(&mut self, id: StreamId, now: u64) {
+        let Some(mut stream) = self.stream.take_if(|s| s.id == id) else { return };
+        if !stream.words.is_empty() {
+            self.result(&mut stream, true, now);
+        }
+        self.say(now + LATENCY_MS + 20, id, TranscribeEvent::Closed(StreamEnd::Clean));
+    }
+
+    /// The service ends the stream by itself; what it heard last is lost.
+    pub fn cut(&mut self, end: StreamEnd, now: u64) {
+        if let Some(stream) = self.stream.take() {
+            self.due.retain(|_, (id, _)| *id != stream.id);
+            self.say(now, stream.id, TranscribeEvent::Closed(end));
+        }
+    }
+
+    pub fn forget(&mut self, id: StreamId) {
+        self.stream.take_if(|s| s.id == id);
+        self.due.retain(|_, (of, _)| *of != id);
+    }
+
+    fn say(&mut self, at: u64, id: StreamId, event: TranscribeEvent) {
+        self.sequence += 1;
+        self.due.insert((at, self.sequence), (id, event));
+    }
+
+    /// When the next result or the idle end is due.
+    pub fn next_event(&self) -> Option<u64> {
+        let idle = self.stream.as_ref().map(|s| s.last_audio + 15_000);
+        [self.due.keys().next().map(|(at, _)| *at), idle].into_iter().flatten().min()
+    }
+
+    pub fn take_due(&mut self, now: u64) -> Option<(StreamId, TranscribeEvent)> {
+        if self.stream.as_ref().is_some_and(|s| now >= s.last_audio + 15_000) {
+            self.cut(StreamEnd::Idle("no new audio was received for 15 seconds".into()), now);
+        }
+        let key = self.due.keys().next().copied().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&key)
+    }
+}

@@ -1,0 +1,60 @@
+//! What the speaker says. Audio spells the words: while word `n` is spoken, every sample is `BASE + n`, so a recogniser
+//! hears exactly the words whose audio it was sent, however often and in whatever order.
+
+pub const BASE: i16 = 1_000;
+
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    pub text: String,
+    pub start_ms: u64,
+    pub end_ms: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Talk {
+    pub words: Vec<Spoken>,
+}
+
+impl Talk {
+    /// Sentences; a word takes 300 ms with 100 ms after it, and every sentence is followed by a second of silence.
+    pub fn of(sentences: &[&str]) -> Self {
+        let mut talk = Self::default();
+        let mut at = 500;
+        for sentence in sentences {
+            for word in sentence.split_whitespace() {
+                talk.words.push(Spoken { text: word.into(), start_ms: at, end_ms: at + 300 });
+                at += 400;
+            }
+            at += 1_000;
+        }
+        talk
+    }
+
+    /// So many sentences of eight different words.
+    pub fn long(sentences: usize) -> Self {
+        let text: Vec<String> =
+            (0..sentences).map(|s| (0..8).map(|w| format!("w{s}x{w}")).collect::<Vec<_>>().join(" ")).collect();
+        Self::of(&text.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    pub fn text(&self) -> String {
+        self.words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn end_ms(&self) -> u64 {
+        self.words.last().map_or(0, |w| w.end_ms)
+    }
+
+    /// The audio of so many milliseconds.
+    pub fn audio(&self, start_ms: u64, len_ms: u64) -> Vec<i16> {
+        (start_ms..start_ms + len_ms).flat_map(|ms| [self.sample(ms); 16]).collect()
+    }
+
+    fn sample(&self, ms: u64) -> i16 {
+        let index = self.words.partition_point(|w| w.end_ms <= ms);
+        match self.words.get(index) {
+            Some(word) if word.start_ms <= ms => BASE + index as i16,
+            _ => 0,
+        }
+    }
+}
