@@ -80,6 +80,11 @@ pub struct Intent {
     pub decided_at: Timestamp,
 }
 
+/// Exit code of a worker that found that it no longer holds the session.
+pub const EXIT_LEASE_LOST: u8 = 3;
+/// Exit code of a worker that the platform interrupted: 128 + SIGTERM, as a shell would say it.
+pub const EXIT_INTERRUPTED: u8 = 143;
+
 /// What ECS last said of the task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

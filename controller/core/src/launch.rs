@@ -82,10 +82,10 @@ pub fn under_way(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: 
         return replace(view, row, run, Why::new(Cause::LaunchTimedOut, text, now), policy, now);
     }
     if row.task.is_some() {
-        return Plan::rest(Some(deadline.min(run.ends_at)));
+        return Plan::rest(Some(watch(deadline, policy, now).min(run.ends_at)));
     }
     match view.tasks_of(row.generation).next() {
-        Some(task) => Plan::write(adopt(row, task, deadline, now)),
+        Some(task) => Plan::write(adopt(row, task, watch(deadline, policy, now), now)),
         None => Plan::rest(Some(now.plus_ms(policy.confirm_ms).min(deadline).min(run.ends_at)))
             .then(Action::RunTask { generation: row.generation }),
     }
@@ -142,8 +142,11 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
         stopped_reason: None,
         exit_code: None,
     };
-    let launched =
-        |arn, status| RowWrite { task: Some(facts(arn, status)), next_look_at: Some(deadline), ..RowWrite::keep(row) };
+    let launched = |arn, status| RowWrite {
+        task: Some(facts(arn, status)),
+        next_look_at: Some(watch(deadline, policy, now)),
+        ..RowWrite::keep(row)
+    };
     let wait = |cause, text: &str| {
         let why = Why::new(cause, text, now);
         let not_before = Some(now.plus_ms(policy.capacity_wait_ms));
@@ -161,8 +164,13 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
 }
 
 /// Takes up a task of this generation that ECS lists and the row does not know: the answer of its RunTask was lost.
-fn adopt(row: &WorkerRow, task: &Task, deadline: Timestamp, now: Timestamp) -> RowWrite {
-    RowWrite { task: Some(task.facts(now)), next_look_at: Some(deadline), ..RowWrite::keep(row) }
+fn adopt(row: &WorkerRow, task: &Task, next_look: Timestamp, now: Timestamp) -> RowWrite {
+    RowWrite { task: Some(task.facts(now)), next_look_at: Some(next_look), ..RowWrite::keep(row) }
+}
+
+/// The next look at a launch: not only at its deadline, since a worker that has begun to speak is watched more closely.
+fn watch(deadline: Timestamp, policy: &Policy, now: Timestamp) -> Timestamp {
+    deadline.min(now.plus_ms(policy.idle_look_ms))
 }
 
 /// What is kept of a generation that had a task, a worker or an end; nothing of one that was only queued.

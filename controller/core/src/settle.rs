@@ -6,7 +6,7 @@ use crate::run_rule::Wish;
 use crate::{finished, launch};
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
-use schemas::worker::{Desired, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Desired, EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// The facts of this generation's task once it has ended: from ECS, or from the row when ECS has forgotten it. A task that
 /// was STOPPED once is never anything else, whatever a late answer says.
@@ -84,6 +84,12 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
             (Cause::TaskInterrupted, format!("AWS took the task away: {reason}"))
         }
         (Some("UserInitiated"), _) => (Cause::TaskInterrupted, format!("the task was stopped by hand: {reason}")),
+        (_, Some(code)) if code == i32::from(EXIT_INTERRUPTED) => {
+            (Cause::TaskInterrupted, format!("the worker was interrupted: {reason}"))
+        }
+        (_, Some(code)) if code == i32::from(EXIT_LEASE_LOST) => {
+            (Cause::LeaseLost, "the worker found that it no longer held the session".to_owned())
+        }
         (_, Some(0)) => (Cause::WorkerCrashed, "the worker exited 0 although the session still wants it".to_owned()),
         (_, Some(code)) => (Cause::WorkerCrashed, format!("the worker exited with code {code}: {reason}")),
         (_, None) if row.worker.is_none() => {
@@ -92,4 +98,47 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
         (_, None) => (Cause::WorkerCrashed, format!("the task ended: {reason}")),
     };
     Why::new(cause, text, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{NOW, World, running_task};
+
+    fn cause(stop_code: Option<&str>, exit_code: Option<i32>) -> Cause {
+        let row = World::active().live().row();
+        let mut facts = running_task(row.generation).facts(NOW);
+        facts.stop_code = stop_code.map(str::to_owned);
+        facts.exit_code = exit_code;
+        cause_of(&row, &facts, NOW).cause
+    }
+
+    #[test]
+    fn the_stop_code_speaks_before_the_exit_code_and_both_name_a_cause_that_is_retried() {
+        for (stop_code, exit_code, expected) in [
+            (Some("TaskFailedToStart"), None, Cause::TaskFailedToStart),
+            (Some("SpotInterruption"), Some(143), Cause::TaskInterrupted),
+            (Some("InfrastructureHealth"), None, Cause::TaskInterrupted),
+            (Some("UserInitiated"), Some(137), Cause::TaskInterrupted),
+            (Some("EssentialContainerExited"), Some(101), Cause::WorkerCrashed),
+            (Some("EssentialContainerExited"), Some(143), Cause::TaskInterrupted),
+            (Some("EssentialContainerExited"), Some(3), Cause::LeaseLost),
+            (Some("EssentialContainerExited"), Some(0), Cause::WorkerCrashed),
+            (Some("SomethingNew"), None, Cause::WorkerCrashed),
+            (None, None, Cause::WorkerCrashed),
+        ] {
+            let cause = cause(stop_code, exit_code);
+            assert_eq!(cause, expected, "{stop_code:?} {exit_code:?}");
+            assert!(cause.retryable());
+        }
+    }
+
+    #[test]
+    fn a_task_that_was_stopped_once_is_never_taken_for_running_again() {
+        let world = World::active().live().exits(101);
+        let mut row = world.row();
+        row.task = ended_task(&world.view(), &row);
+        let stale = World::active().live();
+        assert!(ended_task(&stale.view(), &row).is_some());
+    }
 }

@@ -11,10 +11,8 @@ use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, StartUp};
 
-/// Exit code of a worker that lost its lease.
-pub(crate) const EXIT_LEASE_LOST: u8 = 3;
-/// Exit code of a worker that was interrupted: 128 + SIGTERM, as a shell would say it.
-const EXIT_INTERRUPTED: u8 = 143;
+use schemas::worker::EXIT_INTERRUPTED;
+pub(crate) use schemas::worker::EXIT_LEASE_LOST;
 
 /// How far the ending has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
