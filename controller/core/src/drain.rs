@@ -6,7 +6,6 @@
 
 use crate::action::{Action, Plan, RowWrite};
 use crate::model::{Policy, View};
-use crate::run_rule::Wish;
 use crate::settle::{self, final_phase};
 use schemas::ids::{TaskArn, Timestamp};
 use schemas::reason::Why;
@@ -29,7 +28,7 @@ pub fn begin(view: &View, row: &WorkerRow, why: Why, policy: &Policy, now: Times
 
 /// Waits for the task's end (which [`crate::settle`] handles), and stops the task when it takes too long.
 #[must_use]
-pub fn waiting(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+pub fn waiting(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Plan {
     let deadline = row.phase_since.plus_ms(policy.drain_deadline_ms);
     if deadline > now {
         return Plan::rest(Some(deadline));
@@ -40,7 +39,7 @@ pub fn waiting(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: 
     }
     let live: Vec<_> = view.tasks_of(row.generation).filter(|task| !task.is_stopped()).collect();
     if live.is_empty() {
-        return settle::drained(view, row, wish, policy, now);
+        return settle::close(row, row.why.clone());
     }
     let ask = live.iter().filter(|task| !task.is_stopping()).map(|task| stop(&task.arn, row, policy));
     Plan { actions: ask.collect(), next_look: again, why: None }

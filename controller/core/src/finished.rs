@@ -44,8 +44,7 @@ pub fn refuse(view: &View, why: &Why) -> Plan {
 
 /// Whether the wish is a new run, or the old one wanted again after the session row itself had ended it. A run that the
 /// speaker or a fault ended stays ended.
-#[must_use]
-pub fn reopens(row: &WorkerRow, run: &Run) -> bool {
+fn reopens(row: &WorkerRow, run: &Run) -> bool {
     if !run.is_run_of(row.intent.as_ref()) || row.why.blame == Blame::Row {
         return true;
     }

@@ -57,7 +57,7 @@ fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timesta
         return settle::ended(view, row, facts, wish, policy, now);
     }
     if row.phase == Phase::Draining {
-        return drain::waiting(view, row, wish, policy, now);
+        return drain::waiting(view, row, policy, now);
     }
     match wish {
         Wish::Stop(why) | Wish::Refuse { why, .. } => drain::begin(view, row, why.clone(), policy, now),

@@ -1,12 +1,12 @@
 //! A task that has ended: what it means for the row.
 
 use crate::action::{Plan, RowWrite};
+use crate::launch;
 use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::run_rule::Wish;
-use crate::{finished, launch};
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
-use schemas::worker::{Desired, EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// The facts of this generation's task once it has ended: from ECS, or from the row when ECS has forgotten it. A task that
 /// was STOPPED once is never anything else, whatever a late answer says.
@@ -38,7 +38,7 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
     let why = cause_of(row, &facts, now);
     let known = WorkerRow { task: Some(facts), ..row.clone() };
     if row.phase == Phase::Draining {
-        return drained(view, &known, wish, policy, now);
+        return close(&known, row.why.clone());
     }
     match wish {
         Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
@@ -49,20 +49,10 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
     }
 }
 
-/// A worker that was asked to end has ended. The first cause stands; a run that is wanted by now follows at once.
+/// The final row: Failed when the session row was at fault, Stopped otherwise. The first cause stands; a run that is wanted
+/// by now reopens the row at the next look, which follows at once.
 #[must_use]
-pub fn drained(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
-    match wish {
-        Wish::Serve(run) if run.desired == Desired::Run && finished::reopens(row, run) => {
-            let closed = WorkerRow { phase: final_phase(&row.why), next_look_at: None, ..row.clone() };
-            launch::begin(view, Some(&closed), run, Restarts::default(), policy, now)
-        }
-        Wish::Serve(_) | Wish::Stop(_) | Wish::Refuse { .. } => close(row, row.why.clone()),
-    }
-}
-
-/// The final row: Failed when the session row was at fault, Stopped otherwise.
-fn close(row: &WorkerRow, why: Why) -> Plan {
+pub fn close(row: &WorkerRow, why: Why) -> Plan {
     Plan::write(RowWrite::keep(row).to(final_phase(&why), why))
 }
 

@@ -409,6 +409,10 @@ proptest! {
         prop_assert_eq!(&plan.actions, &vec![]);
         world.settle();
         prop_assert_eq!((world.row.clone(), world.tasks.clone()), before);
+        if let Some(row) = world.row.filter(|row| !row.phase.is_final()) {
+            prop_assert!(row.next_look_at > Some(world.now), "at rest with a look that is due: {:?}", row);
+            prop_assert!(row.next_look_at <= plan.next_look, "looks too late: {:?}, not {:?}", row, plan.next_look);
+        }
     }
 
     #[test]
