@@ -47,6 +47,9 @@ enum Orders {
 /// [`StartError`] when it cannot even begin; the controller launches another generation then.
 pub async fn run(config: Config) -> Result<u8, StartError> {
     let clock = Clock::start();
+    let (events, inbox) = mpsc::unbounded_channel();
+    // First of all: as the first process of a container this one would not even notice an unhandled SIGTERM.
+    watch_signals(events.clone());
     let sdk = aws::load().await;
     let (workers, connections) = (config.workers_table.clone(), config.connections_table.clone());
     let table = Table::new(&sdk, workers, connections, config.session.clone(), config.generation);
@@ -61,8 +64,6 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     if let Some(control) = control(&row) {
         engine.handle(Input::Control(control), clock.now());
     }
-    let (events, inbox) = mpsc::unbounded_channel();
-    watch_signals(events.clone());
     let shell = Shell::new(sdk, config, table, channel, row, events);
     Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, clock, candidate_type: None }.live(inbox).await)
 }

@@ -166,24 +166,17 @@ impl Engine {
     }
 
     fn on_signaling(&mut self, event: SignalingEvent) {
-        match &event {
-            SignalingEvent::Connected => self.life.on_joined(self.now, self.wall()),
-            SignalingEvent::Closed { gone: true, .. } => {
-                let why =
-                    Why::new(Cause::SessionDeleted, "The signaling channel does not exist any more.", self.wall());
-                self.drain(why, Farewell::SessionEnded);
-            }
-            SignalingEvent::ReconnectIceServer if self.media.candidate_type.as_deref() == Some("relay") => {
-                self.join.leave_relay();
-            }
-            SignalingEvent::Closed { gone: false, .. }
-            | SignalingEvent::Answer(_)
-            | SignalingEvent::Candidate(_)
-            | SignalingEvent::GoAway
-            | SignalingEvent::ReconnectIceServer
-            | SignalingEvent::Refused(_) => {}
+        let relayed = self.media.candidate_type.as_deref() == Some("relay");
+        if event == SignalingEvent::Connected {
+            self.life.on_joined(self.now, self.wall());
+        } else if event == SignalingEvent::ReconnectIceServer && relayed {
+            self.join.leave_relay();
         }
         self.join.on_signaling(event, self.now, &mut self.out);
+        if self.join.channel_is_gone() {
+            let why = Why::new(Cause::SessionDeleted, "The signaling channel does not exist any more.", self.wall());
+            self.drain(why, Farewell::SessionEnded);
+        }
     }
 
     fn on_peer(&mut self, event: PeerEvent) {
@@ -245,7 +238,8 @@ impl Engine {
 
     fn advance_ladder(&mut self) {
         let outage = self.transcriber.outage_since;
-        if let Some((rung, sentence)) = self.ladder.judge(outage, self.translator.is_degraded(self.now), self.now) {
+        let fails = self.translator.fails_into(&self.delivery.languages());
+        if let Some((rung, sentence)) = self.ladder.judge(outage, fails, self.now) {
             self.out.warn("rung", format!("{rung:?}: {sentence}"));
             self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
         }

@@ -17,6 +17,10 @@ const REOPEN_FIRST_MS: u64 = 1_000;
 const REOPEN_MOST_MS: u64 = 30_000;
 /// A signaling channel that does not open within so long is tried anew, ms.
 const OPEN_PATIENCE_MS: u64 = 15_000;
+/// Gathering asks servers on the way: so long is patient, ms.
+const GATHER_PATIENCE_MS: u64 = 30_000;
+/// So many times in a row the channel must be said not to exist: a new channel is not known everywhere at once.
+const GONE_STRIKES: u32 = 2;
 /// Repeats of an offer at the first interval, before the interval grows.
 const EAGER_OFFERS: u32 = 20;
 
@@ -43,6 +47,7 @@ enum Peer {
 pub(crate) struct Join {
     signaling: Signaling,
     reopened: u32,
+    gone: u32,
     peer: Peer,
     early_candidates: Vec<String>,
     /// Peers in a row that carried no audio.
@@ -55,6 +60,7 @@ impl Join {
         Self {
             signaling: Signaling::Idle,
             reopened: 0,
+            gone: 0,
             peer: Peer::None,
             early_candidates: Vec::new(),
             fruitless: 0,
@@ -90,10 +96,11 @@ impl Join {
         match event {
             SignalingEvent::Connected => {
                 self.signaling = Signaling::Up { since: now };
-                self.reopened = 0;
+                (self.reopened, self.gone) = (0, 0);
                 out.fact("signaling_open", "");
             }
-            SignalingEvent::Closed { detail, gone: _ } => {
+            SignalingEvent::Closed { detail, gone } => {
+                self.gone = if gone { self.gone + 1 } else { 0 };
                 if self.signaling != Signaling::Idle {
                     let wait = (REOPEN_FIRST_MS << self.reopened.min(8)).min(REOPEN_MOST_MS);
                     self.reopened += 1;
@@ -116,6 +123,11 @@ impl Join {
             }
             SignalingEvent::Refused(detail) => out.warn("signaling_refused", detail),
         }
+    }
+
+    /// Whether the channel does not exist any more.
+    pub(crate) fn channel_is_gone(&self) -> bool {
+        self.gone >= GONE_STRIKES
     }
 
     /// The relay that carries the media goes away: a fresh peer is wanted although this one still works.
@@ -217,7 +229,7 @@ impl Join {
         match &self.peer {
             Peer::None => Some("none yet"),
             Peer::Failed => Some("the last one failed"),
-            Peer::Gathering { since } if now.since(*since) >= timing.connect_ms => Some("gathering did not end"),
+            Peer::Gathering { since } if now.since(*since) >= GATHER_PATIENCE_MS => Some("gathering did not end"),
             Peer::Offering { since, .. } if now.since(*since) >= timing.peer_fresh_ms => Some("the offer grew old"),
             Peer::Answered { since } if now.since(*since) >= timing.connect_ms => Some("it did not connect"),
             Peer::Connected { since } => {
@@ -248,7 +260,8 @@ impl Join {
         };
         let peer = match &self.peer {
             Peer::None | Peer::Failed => None,
-            Peer::Gathering { since } | Peer::Answered { since } => Some(since.plus_ms(timing.connect_ms)),
+            Peer::Gathering { since } => Some(since.plus_ms(GATHER_PATIENCE_MS)),
+            Peer::Answered { since } => Some(since.plus_ms(timing.connect_ms)),
             Peer::Offering { next_at, since, .. } => Some((*next_at).min(since.plus_ms(timing.peer_fresh_ms))),
             Peer::Connected { since } => {
                 Some(rtp_at.map_or(*since, |at| at.max(*since)).plus_ms(self.stall_limit(timing)))

@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`presign`] | the SigV4 query URL of `ConnectAsViewer` and `ConnectAsMaster` |
+//! | [`mod@presign`] | the SigV4 query URL of `ConnectAsViewer` and `ConnectAsMaster` |
 //! | [`message`] | what may be sent and what may come, without a socket |
 //! | [`connection`] | the WebSocket: pings, typed events, an end that is always reported |
 //!

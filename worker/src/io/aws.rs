@@ -2,6 +2,8 @@
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_smithy_http_client::{Builder, tls};
 use std::error::Error;
 
@@ -17,9 +19,9 @@ pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).load().await
 }
 
-/// An SDK error with its causes in one line.
+/// An error with its causes in one line.
 #[must_use]
-pub fn explain(error: &(dyn Error + Send + Sync + 'static)) -> String {
+pub fn explain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -30,4 +32,19 @@ pub fn explain(error: &(dyn Error + Send + Sync + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A failed call with its causes, and with what was answered where the SDK cannot read that.
+#[must_use]
+pub fn explain_call<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let text = explain(error);
+    match error {
+        SdkError::ResponseError(response) => {
+            let raw = response.raw();
+            let body = raw.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+            let begin: String = body.chars().take(200).collect();
+            format!("{text}: HTTP {} {begin}", raw.status())
+        }
+        _ => text,
+    }
 }

@@ -1,6 +1,6 @@
 //! PostToConnection. No retries here: whether a message is still worth sending is the engine's decision.
 
-use super::aws::explain;
+use super::aws::explain_call;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -36,7 +36,7 @@ impl Gateway {
             Ok(_) => PostOutcome::Delivered,
             Err(error) => {
                 let status = error.raw_response().map(|r| r.status().as_u16());
-                outcome(status, || explain(&error))
+                outcome(status, || explain_call(&error))
             }
         }
     }

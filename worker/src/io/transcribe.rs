@@ -17,6 +17,7 @@ use aws_sdk_transcribestreaming::types::error::{AudioStreamError, TranscriptResu
 use aws_sdk_transcribestreaming::types::{
     AudioEvent, AudioStream, ItemType, LanguageCode, MediaEncoding, PartialResultsStability, TranscriptResultStream,
 };
+use futures_util::StreamExt;
 use schemas::ids::Language;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -166,12 +167,14 @@ async fn converse(
 fn audio_events(
     frames: mpsc::Receiver<Vec<i16>>,
 ) -> impl futures_util::Stream<Item = Result<AudioStream, AudioStreamError>> + Send + Sync + 'static {
-    futures_util::stream::unfold(frames, |mut frames| async move {
+    let events = futures_util::stream::unfold(frames, |mut frames| async move {
         let pcm = frames.recv().await?;
         let bytes: Vec<u8> = pcm.iter().flat_map(|s| s.to_le_bytes()).collect();
         let event = AudioEvent::builder().audio_chunk(Blob::new(bytes)).build();
         Some((Ok(AudioStream::AudioEvent(event)), frames))
-    })
+    });
+    // The SDK asks once more after the end.
+    events.fuse()
 }
 
 fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<TranscriptResult> {
@@ -280,6 +283,18 @@ mod tests {
         for ((code, said), expected) in table {
             assert_eq!(classify(code, said, d.clone()), expected, "{code} {said}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_audio_may_be_asked_for_after_its_end() {
+        let (audio, frames) = mpsc::channel(1);
+        let mut events = Box::pin(audio_events(frames));
+        audio.send(vec![1, -2]).await.unwrap();
+        drop(audio);
+        let Some(Ok(AudioStream::AudioEvent(event))) = events.next().await else { panic!("no audio") };
+        assert_eq!(event.audio_chunk.unwrap().as_ref(), [1, 0, 0xfe, 0xff], "little endian");
+        assert!(events.next().await.is_none());
+        assert!(events.next().await.is_none(), "as the SDK does");
     }
 
     #[test]

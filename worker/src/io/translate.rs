@@ -1,6 +1,6 @@
 //! TranslateText, one text and one pair per call.
 
-use super::aws::explain;
+use super::aws::explain_call;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -46,7 +46,7 @@ impl Translator {
             Ok(answer) => Ok(answer.translated_text),
             Err(error) => {
                 let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
-                Err(classify(code.as_deref(), explain(&error)))
+                Err(classify(code.as_deref(), explain_call(&error)))
             }
         }
     }

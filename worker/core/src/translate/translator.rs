@@ -162,9 +162,9 @@ impl Translator {
         }))
     }
 
-    /// Whether some language is left alone just now.
-    pub(crate) fn is_degraded(&self, now: MediaInstant) -> bool {
-        self.health.keys().any(|language| self.is_paused(language, now))
+    /// Whether translation into one of these languages fails again and again, and has not succeeded since.
+    pub(crate) fn fails_into<T>(&self, languages: &BTreeMap<Language, T>) -> bool {
+        self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && languages.contains_key(language))
     }
 
     fn is_paused(&self, language: &Language, now: MediaInstant) -> bool {
