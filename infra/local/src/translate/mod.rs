@@ -1,6 +1,7 @@
 //! Translate: `TranslateText`, with real translation by Apertium behind it.
 
 mod apertium;
+mod cbor;
 mod faults;
 mod languages;
 mod server;

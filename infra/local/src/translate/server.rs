@@ -1,12 +1,12 @@
-//! The HTTP side: awsJson1.1, limits, faults.
+//! The HTTP side: awsJson1.1 and RPC v2 CBOR, limits, faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -15,9 +15,15 @@ use serde_json::{Value, json};
 
 use super::TranslateConfig;
 use super::apertium::{self, Engine};
+use super::cbor;
 use super::faults::{Exception, Fate, Faults};
 use super::languages::{Mode, is_known, route};
 use super::text::mend;
+
+/// The operation, as awsJson1.1 names it.
+const TARGET: &str = "AWSShineFrontendService_20170701.TranslateText";
+/// Longest answer, bytes: a text has 10,000 at most.
+const ANSWER_BYTES: usize = 1 << 20;
 
 /// What answers.
 pub struct Service {
@@ -156,6 +162,7 @@ impl Service {
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/", post(call))
+        .route(cbor::PATH, post(call_in_cbor))
         .route("/_local/faults", get(state).post(break_it))
         .layer(DefaultBodyLimit::max(1 << 20))
         .with_state(service)
@@ -180,12 +187,29 @@ async fn call(State(service): State<Arc<Service>>, headers: HeaderMap, body: Byt
     )
 }
 
+/// The same call in RPC v2 CBOR.
+async fn call_in_cbor(service: State<Arc<Service>>, mut headers: HeaderMap, body: Bytes) -> Response {
+    headers.insert("x-amz-target", HeaderValue::from_static(TARGET));
+    // What cannot be read is refused below, as JSON that cannot be read is.
+    let body = cbor::read(&body).map_or_else(|_unreadable| Bytes::new(), |ask| Bytes::from(ask.to_string()));
+    let (mut parts, body) = call(service, headers, body).await.into_parts();
+    let Ok(bytes) = to_bytes(body, ANSWER_BYTES).await else {
+        let broken = Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
+        return Body::from_stream(futures_util::stream::iter([broken])).into_response();
+    };
+    let answer = cbor::write(&serde_json::from_slice(&bytes).unwrap_or_default());
+    parts.headers.clear();
+    parts.headers.insert("content-type", HeaderValue::from_static("application/cbor"));
+    parts.headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+    Response::from_parts(parts, Body::from(answer))
+}
+
 async fn serve(service: &Service, headers: &HeaderMap, body: &[u8]) -> Result<Response, Failure> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !header("authorization").starts_with("AWS4-HMAC-SHA256 ") {
         return Err(Failure::client("MissingAuthenticationTokenException", "Missing Authentication Token"));
     }
-    if header("x-amz-target") != "AWSShineFrontendService_20170701.TranslateText" {
+    if header("x-amz-target") != TARGET {
         return Err(Failure::client("UnknownOperationException", "only TranslateText is stood in for"));
     }
     let ask: Ask = serde_json::from_slice(body)

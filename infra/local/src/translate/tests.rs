@@ -120,3 +120,26 @@ async fn apertium_really_translates_and_many_at_once_do_not_mix() {
     }
     rig.running.stop().await;
 }
+
+#[tokio::test]
+async fn the_protocol_of_the_rust_sdk_gets_the_same_answers_and_refusals() {
+    let rig = bare().await;
+    let ask = async |to: &str| {
+        let body = json!({ "Text": "Amen.", "SourceLanguageCode": "en", "TargetLanguageCode": to });
+        let response = rig
+            .client
+            .post(format!("{}{}", rig.running.url(), super::cbor::PATH))
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=1")
+            .header("smithy-protocol", "rpc-v2-cbor")
+            .body(super::cbor::write(&body))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
+        (response.status().as_u16(), super::cbor::read(&response.bytes().await.unwrap()).unwrap())
+    };
+    let (status, answer) = ask("en").await;
+    assert_eq!((status, &answer["TranslatedText"]), (200, &json!("Amen.")));
+    let (status, refusal) = ask("xx").await;
+    assert_eq!((status, &refusal["__type"]), (400, &json!("UnsupportedLanguagePairException")));
+}
