@@ -35,6 +35,7 @@ pub fn checks(recording: &Recording) -> Vec<Check> {
         let last = recording.last_cursors.get(&log.plan.language).copied();
         checks.push(Check::new(format!("{who} joined"), joined(log)));
         checks.push(Check::new(format!("{who} got every final exactly once"), exactly_once(log, last)));
+        checks.push(Check::new(format!("{who} got every final in their language"), translated(log)));
         if log.plan.late_s.is_some() {
             checks.push(Check::new(format!("{who} caught up on joining late"), caught_up(log, recording)));
         }
@@ -103,6 +104,11 @@ fn after_final(log: &ListenerLog) -> Option<&str> {
         }
     }
     None
+}
+
+fn translated(log: &ListenerLog) -> Option<String> {
+    let degraded = log.finals().filter(|(_, c)| c.degraded).count();
+    (degraded > 0).then(|| format!("{degraded} came untranslated; the worker's log says why"))
 }
 
 fn caught_up(log: &ListenerLog, recording: &Recording) -> Option<String> {
@@ -224,6 +230,15 @@ mod tests {
         caption.catch_up = true;
         r.take(Timestamp(10), said(1, caption));
         assert_eq!(caught_up(&r.listeners[1], &r), None);
+    }
+
+    #[test]
+    fn an_original_in_place_of_a_translation_does_not_pass() {
+        let mut recording = recording(&["es"]);
+        let mut original = caption("es", 1, 1, true);
+        original.degraded = true;
+        recording.take(Timestamp(1), said(0, original));
+        assert!(translated(&recording.listeners[0]).unwrap().contains("1 came untranslated"));
     }
 
     #[test]
