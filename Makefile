@@ -1,0 +1,15 @@
+# Two commands: `make demo` and `make test`. Both prepare the machine first.
+.PHONY: help setup demo test
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Prepare the machine: system packages, Python, npm, Rust (does only what is missing)
+	@scripts/setup
+
+demo: setup ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse)
+	@scripts/demo $(ARGS)
+
+test: setup ## Every check, a whole session included (STEPS="format clippy" for some of them)
+	@scripts/test $(STEPS)
