@@ -38,13 +38,8 @@ pub fn explain(error: &(dyn Error + 'static)) -> String {
 #[must_use]
 pub fn explain_call<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let text = explain(error);
-    match error {
-        SdkError::ResponseError(response) => {
-            let raw = response.raw();
-            let body = raw.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
-            let begin: String = body.chars().take(200).collect();
-            format!("{text}: HTTP {} {begin}", raw.status())
-        }
-        _ => text,
-    }
+    let SdkError::ResponseError(response) = error else { return text };
+    let body = response.raw().body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+    let begin: String = body.chars().take(200).collect();
+    format!("{text}: HTTP {} {begin}", response.raw().status())
 }

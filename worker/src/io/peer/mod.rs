@@ -5,31 +5,27 @@
 //! only dropped stays alive; the reader of RTP never waits. *Caveats*: relays are used over UDP only; the crate reports a speaker's closed tab
 //! as `Disconnected` after seconds, and as `Failed` after 15 s.
 
+mod build;
+
 use super::signaling::IceServer;
 use crate::media::RtpAudio;
-use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use build::{OPUS, RED, build};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceCandidateInit, RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription,
-    RTCStatsReportEntry, Registry, SettingEngineBuilder, StatsSelector, configure_rtcp_reports,
+    PeerConnection, PeerConnectionEventHandler, RTCIceCandidateInit, RTCIceGatheringState, RTCPeerConnectionState,
+    RTCSessionDescription, RTCStatsReportEntry, StatsSelector,
 };
 use worker_core::input::PeerEvent;
 
-/// Payload type of RED in our offer.
-const RED: u8 = 63;
-/// Payload type of Opus in our offer.
-const OPUS: u8 = 111;
 /// Longest time for gathering; a STUN server that does not answer must not hold up the offer.
 const GATHERING: Duration = Duration::from_secs(5);
-/// Checks per candidate pair: the crate's default gives a pair up for ever after 1.4 s.
-const CHECKS: u16 = 150;
 
 /// Where and how to connect.
 #[derive(Debug, Clone)]
@@ -295,95 +291,9 @@ fn audio(packet: rtc::rtp::Packet) -> Option<RtpAudio> {
     })
 }
 
-/// Builds on the first port that is free. Between looking and binding another process may take it, so the next is tried then.
-async fn build(config: &PeerConfig, handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let mut last_error = None;
-    for port in config.ports.clone() {
-        let address = SocketAddr::new(config.bind, port);
-        if UdpSocket::bind(address).is_err() {
-            continue;
-        }
-        match build_on(address, config, handler.clone()).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => last_error = Some(error),
-        }
-    }
-    let (first, last) = (*config.ports.start(), *config.ports.end());
-    Err(last_error.unwrap_or(PeerError::NoPort { bind: config.bind, first, last }))
-}
-
-async fn build_on(
-    address: SocketAddr,
-    config: &PeerConfig,
-    handler: Arc<Handler>,
-) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let mut media = MediaEngine::default();
-    // RED first: the browser takes the first codec that it knows, and RED saves nearly all that is lost at 10 % loss. No transport-cc: with it
-    // Chromium sends a third more packets as probes.
-    media.register_codec(codec("audio/red", RED, "111/111"), RtpCodecKind::Audio)?;
-    media.register_codec(codec("audio/opus", OPUS, "minptime=10;useinbandfec=1"), RtpCodecKind::Audio)?;
-    // Receiver reports tell the encoder about loss, which is what turns its FEC on.
-    let reports = configure_rtcp_reports(Registry::new());
-    let seconds = |s| Some(Duration::from_secs(s));
-    let settings = SettingEngineBuilder::new()
-        .with_include_loopback_candidate(config.bind.is_loopback())
-        .with_ice_timeouts(seconds(5), seconds(15), seconds(2))
-        .with_ice_connection_attempts(None, Some(CHECKS))
-        .with_mid_generator(|_| "0".into())
-        .build();
-    let servers = config.servers.iter().filter_map(usable).collect();
-    let connection = PeerConnectionBuilder::new()
-        .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers).build())
-        .with_media_engine(media)
-        .with_interceptor_registry(reports)
-        .with_setting_engine(settings)
-        .with_handler(handler)
-        .with_udp_addrs(vec![address])
-        .build()
-        .await?;
-    Ok(Arc::new(connection))
-}
-
-fn codec(mime_type: &str, payload_type: u8, fmtp: &str) -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters {
-        rtp_codec: RTCRtpCodec {
-            mime_type: mime_type.into(),
-            clock_rate: 48_000,
-            channels: 2,
-            sdp_fmtp_line: fmtp.into(),
-            rtcp_feedback: Vec::new(),
-        },
-        payload_type,
-    }
-}
-
-/// The crate speaks STUN, and TURN over UDP; it skips other URLs with a warning each.
-fn usable(server: &IceServer) -> Option<RTCIceServer> {
-    let over_udp = |url: &String| {
-        url.starts_with("stun:") || (url.starts_with("turn:") && !url.to_ascii_lowercase().contains("transport=tcp"))
-    };
-    let urls: Vec<String> = server.urls.iter().filter(|url| over_udp(url)).cloned().collect();
-    (!urls.is_empty()).then(|| RTCIceServer {
-        urls,
-        username: server.username.clone(),
-        credential: server.credential.clone(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_the_three_urls_of_a_relay_the_one_over_udp_is_used() {
-        let urls = ["turn:r:443?transport=udp", "turns:r:443?transport=udp", "turns:r:443?transport=tcp"];
-        let server = IceServer { urls: urls.map(str::to_owned).to_vec(), username: "u".into(), credential: "c".into() };
-        let used = usable(&server).unwrap();
-        assert_eq!(used.urls, ["turn:r:443?transport=udp"]);
-        assert_eq!((used.username.as_str(), used.credential.as_str()), ("u", "c"));
-        let tls_only = IceServer { urls: vec!["turns:r:443?transport=tcp".into()], ..IceServer::default() };
-        assert!(usable(&tls_only).is_none());
-    }
 
     #[test]
     fn a_candidate_needs_nothing_but_itself() {
