@@ -6,14 +6,18 @@
 //! | [`session`] | the session service's rows, read tolerantly |
 //! | [`worker`] | our own row: phase, intent, progress, usage |
 //! | [`reason`] | why a session is as it is, and who is to blame |
+//! | [`operator`] | what operators wish, audited |
+//! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`message`] | what is posted to listeners and the speaker |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
 //! | [`limits`] | AWS limits, each with its source |
 
 pub mod ids;
+pub mod lifecycle;
 pub mod limits;
 pub mod message;
+pub mod operator;
 pub mod reason;
 pub mod session;
 pub mod signaling;

@@ -1,0 +1,66 @@
+//! Events on the EventBridge bus, `source` [`SOURCE`]: what happened to a session, for whoever wants to know.
+
+use crate::ids::{Generation, SessionId, Timestamp};
+use crate::reason::Why;
+use crate::worker::Phase;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `source` of every event of ours.
+pub const SOURCE: &str = "session-translation";
+
+/// What happened; the `detail-type` is [`Happening::detail_type`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Happening {
+    /// A task was started.
+    Launched,
+    /// Audio flows.
+    Live,
+    /// Listeners get less than they should.
+    Degraded,
+    /// They get all of it again.
+    Recovered,
+    /// Ended as asked.
+    Stopped,
+    /// Ended by a fault that is not retried.
+    Failed,
+    /// Waits for capacity or a backoff.
+    Queued,
+}
+
+impl Happening {
+    /// The `detail-type` of the event.
+    #[must_use]
+    pub fn detail_type(self) -> &'static str {
+        match self {
+            Self::Launched => "Session Worker Launched",
+            Self::Live => "Session Worker Live",
+            Self::Degraded => "Session Worker Degraded",
+            Self::Recovered => "Session Worker Recovered",
+            Self::Stopped => "Session Worker Stopped",
+            Self::Failed => "Session Worker Failed",
+            Self::Queued => "Session Worker Queued",
+        }
+    }
+}
+
+/// `detail` of an event, version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LifecycleEvent {
+    /// Version of this format: 1.
+    pub version: u32,
+    /// What happened.
+    pub happening: Happening,
+    /// The session.
+    pub session_id: SessionId,
+    /// The launch.
+    pub generation: Generation,
+    /// The phase after it.
+    pub phase: Phase,
+    /// Why.
+    pub why: Why,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,65 @@
+//! What operators wish for one session: desired state in our row, audited, never a direct side effect.
+//!
+//! The section `operator` of the row is written by `sessionctl` alone (conditional on the row's existence, and it sets
+//! `nextLookAt` to now so that the next sweep looks); the controller reads it like any other fact. An order is carried out
+//! when a later decision satisfies it: a restart by an `intent.decidedAt` after its `at`, a stop by a final phase.
+
+use crate::ids::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The operators' section of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Operator {
+    /// While it lasts, no plan stops or replaces anything of this session.
+    pub hold: Option<Hold>,
+    /// The last order.
+    pub order: Option<Order>,
+}
+
+/// Hands off this session until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The hold ends by itself then.
+    pub until: Timestamp,
+    /// Who, when and why.
+    #[serde(flatten)]
+    pub signed: Signed,
+}
+
+/// Something that an operator wants done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// What.
+    pub verb: Verb,
+    /// Who, when and why.
+    #[serde(flatten)]
+    pub signed: Signed,
+}
+
+/// What an operator can order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Verb {
+    /// End the session's worker; the run stays ended.
+    Stop,
+    /// Replace the worker now.
+    Restart,
+    /// Replace the worker at a silence, or when the drain deadline has passed.
+    Drain,
+}
+
+/// Who asked, when, and with which note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Signed {
+    /// Who asked: an AWS identity or a login name.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The note, possibly empty.
+    pub note: String,
+}
