@@ -1,6 +1,10 @@
 //! AWS on one machine: small stand-ins that misbehave as AWS does, reached through the SDK's endpoint variables.
 
+pub mod ecs;
+pub mod emulator;
+pub mod guard;
 pub mod kvs;
+pub mod run;
 pub mod standin;
 pub mod transcribe;
 pub mod translate;

@@ -83,6 +83,7 @@ impl Api {
             .http
             .post(format!("{}/2015-03-31/functions/{function}/invocations", self.url))
             .header("x-amz-invocation-type", "Event")
+            .header("content-type", "application/json")
             .header("authorization", self.authorization("lambda"))
             .timeout(Duration::from_secs(10))
             .body(payload.to_string());

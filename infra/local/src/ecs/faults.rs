@@ -1,0 +1,30 @@
+//! What can be broken on purpose: `POST /_local/faults` with the fields to set.
+
+use serde::{Deserialize, Serialize};
+
+/// Faults that are waiting to happen. All off unless set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Faults {
+    /// So many next calls are throttled (ThrottlingException).
+    pub throttle: u32,
+    /// So many next calls fail with HTTP 500 *after* they were carried out, so that only the client token tells.
+    pub lose_answers: u32,
+    /// So many next RunTask find no capacity: HTTP 200 with `failures[]`.
+    pub no_capacity: u32,
+    /// So many next tasks fail to start (CannotPullContainerError).
+    pub fail_to_start: u32,
+    /// DescribeTasks says MISSING of tasks younger than this, ms.
+    pub invisible_ms: u32,
+    /// Every event is delivered twice.
+    pub duplicate_events: bool,
+    /// So many next events are lost.
+    pub lose_events: u32,
+}
+
+/// Uses up one of `count`; whether there was one.
+pub fn take(count: &mut u32) -> bool {
+    let left = *count > 0;
+    *count = count.saturating_sub(1);
+    left
+}

@@ -1,0 +1,153 @@
+//! `local-stack`: AWS on one machine, for as long as a command runs.
+#![expect(clippy::print_stdout, reason = "what `up` and `doctor` answer is their output")]
+
+use std::fs::File;
+use std::io::stdin;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use local_stack::guard;
+use local_stack::run::command::{self, Interrupt, interrupted};
+use local_stack::run::doctor::examine;
+use local_stack::run::layout::Layout;
+use local_stack::run::progress::Progress;
+use local_stack::run::stack::{Options, Stack};
+use tracing_subscriber::EnvFilter;
+
+/// AWS on one machine: an emulator, stand-ins, the session service, and our CDK template with the real binaries.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Start the stack, run a command in it, stop everything; the exit code is the command's.
+    Run {
+        #[command(flatten)]
+        how: How,
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// Start the stack and keep it until Ctrl-C; prints the variables that a client needs.
+    Up {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Tell what is installed, what is missing, and how to get it.
+    Doctor {
+        #[command(flatten)]
+        how: How,
+    },
+    /// The guard process: kills what its input names when the input ends.
+    #[command(hide = true)]
+    Guard,
+}
+
+#[derive(Args)]
+struct How {
+    /// Where the controller and the worker were built: `dev` or `release`. Default: beside this executable.
+    #[arg(long)]
+    profile: Option<String>,
+    /// Directory for the logs. Default: .local/logs.
+    #[arg(long, value_name = "DIR")]
+    keep_logs: Option<PathBuf>,
+    /// A fixed port for the emulator. Default: a free one.
+    #[arg(long)]
+    port: Option<u16>,
+    /// How long ECS takes for each step of a launch: 1 is as slow as AWS (20 s).
+    #[arg(long, default_value_t = 0.05, value_name = "FACTOR")]
+    ecs_pace: f64,
+    /// Results from this file instead of real recognition, for fault tests.
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().what {
+        What::Run { how, command } => run(&how, &command).await,
+        What::Up { how } => run(&how, &[]).await,
+        What::Doctor { how } => doctor(&how),
+        What::Guard => {
+            guard::keep(stdin().lock());
+            Ok(0)
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            Progress::fail(format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Without a command it only waits.
+async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
+    let progress = Progress::start();
+    let layout = Layout::find(how.profile.as_deref(), how.keep_logs.as_deref())?;
+    layout.check()?;
+    let lock = layout.prepare()?;
+    log_to(&layout)?;
+    let options =
+        Options { layout, port: how.port, ecs_pace: how.ecs_pace.clamp(0.0, 10.0), transcript: how.transcript.clone() };
+    let mut stack = tokio::select! {
+        started = Stack::start(&options, lock, &progress) => started?,
+        why = interrupted() => {
+            progress.say("interrupted; everything is stopped");
+            return Ok(why?.exit_code());
+        }
+    };
+    progress.say(format!("ready; logs in {}", options.layout.logs.display()));
+    let code = if command.is_empty() {
+        until_interrupted(&mut stack).await
+    } else {
+        command::run(&mut stack, command).await.with_context(|| format!("{} could not be run", command[0]))
+    };
+    progress.say("stopping");
+    stack.stop().await;
+    progress.say("stopped");
+    code
+}
+
+async fn until_interrupted(stack: &mut Stack) -> anyhow::Result<u8> {
+    for (name, value) in stack.environment() {
+        println!("export {name}={value}");
+    }
+    tokio::select! {
+        why = interrupted() => Ok(match why? {
+            Interrupt::Terminal => 0,
+            why @ Interrupt::Terminated => why.exit_code(),
+        }),
+        how = stack.broken() => anyhow::bail!("the emulator ended ({how}); see emulator.log"),
+    }
+}
+
+fn doctor(how: &How) -> anyhow::Result<u8> {
+    let layout = Layout::find(how.profile.as_deref(), how.keep_logs.as_deref())?;
+    let findings = examine(&layout);
+    for finding in &findings {
+        match (&finding.found, finding.needed) {
+            (Some(found), _) => println!("ok       {}: {found}", finding.what),
+            (None, true) => println!("MISSING  {}: {}", finding.what, finding.remedy),
+            (None, false) => println!("missing  {} (optional): {}", finding.what, finding.remedy),
+        }
+    }
+    Ok(u8::from(findings.iter().any(|finding| finding.needed && finding.found.is_none())))
+}
+
+/// What the stand-ins have to say goes into a file: the terminal is the command's.
+fn log_to(layout: &Layout) -> anyhow::Result<()> {
+    let path = layout.logs.join("local-stack.log");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Mutex::new(file)).init();
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Orchestration: `local-stack run`, `up` and `doctor`.
+
+pub mod command;
+mod deploy;
+pub mod doctor;
+pub mod layout;
+mod logs;
+pub mod progress;
+pub mod stack;

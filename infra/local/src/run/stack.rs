@@ -1,0 +1,264 @@
+//! The whole stack: stand-ins, emulator, their side, our template; started in the order in which each needs the other.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::deploy::{self, API_ID, STAGE};
+use super::layout::{Layout, Lock, Missing};
+use super::logs::Copy;
+use super::progress::Progress;
+use crate::ecs::{self, Ecs, EcsConfig, Pace, Program};
+use crate::emulator::{self, Emulator, EmulatorConfig};
+use crate::guard::Guard;
+use crate::kvs::{self, KvsConfig};
+use crate::standin::Running;
+use crate::transcribe::{self, Recogniser, TranscribeConfig};
+use crate::translate::{self, TranslateConfig};
+
+/// The account of the local environment (infra/config/local.json); the emulator takes it from the access key id.
+pub const ACCOUNT: &str = "000000000000";
+/// Its region.
+pub const REGION: &str = "us-east-1";
+/// A secret that guards nothing; the stand-ins check signatures with it.
+pub const SECRET: &str = "local-stack-secret";
+/// The worker's image in infra/config/local.json.
+const WORKER_IMAGE: &str = "session-worker:local";
+/// How long tasks get to end when the stack stops.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How the stack shall be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Places.
+    pub layout: Layout,
+    /// A fixed port for the emulator; else a free one.
+    pub port: Option<u16>,
+    /// ECS's ladder: 1.0 is as slow as AWS.
+    pub ecs_pace: f64,
+    /// A script instead of real recognition, for fault tests.
+    pub transcript: Option<PathBuf>,
+}
+
+/// Why the stack is not up.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says itself what it is")]
+pub enum Error {
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    #[error("port {port} is taken: stop what listens on it, or choose another with --port ({cause})")]
+    Taken { port: u16, cause: std::io::Error },
+    #[error("no free loopback port: {0}")]
+    NoPort(std::io::Error),
+    #[error("the guard against left-over processes could not be started: {0}")]
+    Guard(std::io::Error),
+    #[error(transparent)]
+    Emulator(#[from] emulator::Error),
+    #[error(transparent)]
+    Deploy(#[from] deploy::Error),
+    #[error(transparent)]
+    Ecs(#[from] ecs::Error),
+    #[error(transparent)]
+    Kvs(#[from] kvs::Error),
+    #[error(transparent)]
+    Transcribe(#[from] transcribe::Error),
+    #[error(transparent)]
+    Translate(#[from] translate::Error),
+}
+
+/// A running stack. Dropping it kills everything; [`Stack::stop`] does it in order.
+#[derive(Debug)]
+pub struct Stack {
+    emulator: Emulator,
+    ecs: Ecs,
+    others: Vec<Running>,
+    logs: Vec<Copy>,
+    environment: Vec<(String, String)>,
+    // Last, so that they go last.
+    guard: Guard,
+    _lock: Lock,
+}
+
+/// The ports, taken before anything starts, so that everybody can be told everybody's endpoint.
+struct Ports {
+    emulator: u16,
+    ecs: TcpListener,
+    kvs: TcpListener,
+    transcribe: TcpListener,
+    translate: TcpListener,
+}
+
+impl Ports {
+    async fn take(fixed: Option<u16>) -> Result<Self, Error> {
+        // Ours first: the emulator's is free until it listens itself.
+        let (ecs, kvs) = (free().await?, free().await?);
+        let (transcribe, translate) = (free().await?, free().await?);
+        let emulator = match fixed {
+            Some(port) => listen(port).await.map_err(|cause| Error::Taken { port, cause })?,
+            None => free().await?,
+        };
+        let emulator = port(&emulator)?;
+        Ok(Self { emulator, ecs, kvs, transcribe, translate })
+    }
+
+    /// `AWS_ENDPOINT_URL_…` of the stand-ins.
+    fn endpoints(&self) -> Result<Vec<(String, String)>, Error> {
+        let services = [
+            ("ECS", &self.ecs),
+            ("KINESIS_VIDEO", &self.kvs),
+            ("KINESIS_VIDEO_SIGNALING", &self.kvs),
+            ("TRANSCRIBE_STREAMING", &self.transcribe),
+            ("TRANSLATE", &self.translate),
+        ];
+        let endpoint = |(name, at): (&str, &TcpListener)| {
+            Ok((format!("AWS_ENDPOINT_URL_{name}"), format!("http://127.0.0.1:{}", port(at)?)))
+        };
+        services.into_iter().map(endpoint).collect()
+    }
+}
+
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+async fn free() -> Result<TcpListener, Error> {
+    listen(0).await.map_err(Error::NoPort)
+}
+
+fn port(listener: &TcpListener) -> Result<u16, Error> {
+    Ok(listener.local_addr().map_err(Error::NoPort)?.port())
+}
+
+impl Stack {
+    /// Starts everything; says what it does.
+    ///
+    /// # Errors
+    /// The first thing that does not work; everything that was started is stopped again.
+    pub async fn start(options: &Options, lock: Lock, progress: &Progress) -> Result<Self, Error> {
+        let layout = &options.layout;
+        let own = std::env::current_exe().map_err(Error::Guard)?;
+        let guard = Guard::start(&own).map_err(Error::Guard)?;
+        let ports = Ports::take(options.port).await?;
+        let standins = ports.endpoints()?;
+        let url = format!("http://127.0.0.1:{}", ports.emulator);
+        let mut endpoints = standins.clone();
+        endpoints.push(("AWS_ENDPOINT_URL".to_owned(), url.clone()));
+        let environment = client_environment(&endpoints, &url);
+
+        let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
+        let emulator = progress.step("emulator", starting).await?;
+        let api = emulator.api();
+        let ecs_config = ecs_config(options, &api, endpoints, &guard);
+        // Synthesis needs none of the others, so it runs beside them.
+        let (template, _theirs, (ecs, others)) = tokio::try_join!(
+            progress.step("our CDK app synthesized", async { Ok::<_, Error>(deploy::synthesize(layout, &url).await?) }),
+            progress.step("session service (tables, WebSocket API)", async {
+                Ok(deploy::session_service(layout, &environment).await?)
+            }),
+            progress.step("stand-ins (ECS, KVS, Transcribe, Translate)", stand_ins(options, ports, ecs_config)),
+        )?;
+        let deploying = deploy::session_workers(layout, &template, &environment);
+        progress.step("our template deployed", deploying).await?;
+        let copy = |group: &str, file: &str| Copy::start(api.clone(), group, layout.logs.join(file));
+        let logs = vec![
+            copy("/session-workers/local/controller", "controller.log"),
+            copy("/aws/lambda/session-websocket-local", "session-service.log"),
+        ];
+        Ok(Self { emulator, ecs, others, logs, environment, guard, _lock: lock })
+    }
+
+    /// What a client of the stack needs in its environment.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// Who kills what is left.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Resolves when the emulator ends by itself, which it should not.
+    pub async fn broken(&mut self) -> String {
+        self.emulator.ended().await
+    }
+
+    /// Stops everything: tasks first, then the functions that would start new ones.
+    pub async fn stop(self) {
+        self.ecs.stop(PATIENCE).await;
+        for copy in self.logs {
+            copy.stop().await;
+        }
+        self.emulator.stop().await;
+        for running in self.others {
+            running.stop().await;
+        }
+    }
+}
+
+async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<(Ecs, Vec<Running>), Error> {
+    let ecs = ecs::serve(ports.ecs, ecs)?;
+    let kvs = kvs::serve(ports.kvs, KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET)).await?;
+    let recogniser = match &options.transcript {
+        Some(file) => Recogniser::Scripted { file: file.clone() },
+        None => Recogniser::PocketSphinx { python: options.layout.python() },
+    };
+    let transcribe = TranscribeConfig {
+        recogniser,
+        region: REGION.to_owned(),
+        access_key_id: ACCOUNT.to_owned(),
+        secret_access_key: SECRET.to_owned(),
+        limits: transcribe::Limits::default(),
+    };
+    let (transcribe, translate) =
+        tokio::try_join!(async { Ok::<_, Error>(transcribe::serve(ports.transcribe, transcribe).await?) }, async {
+            Ok(translate::serve(ports.translate, TranslateConfig::default()).await?)
+        },)?;
+    Ok((ecs, vec![kvs, transcribe, translate]))
+}
+
+fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String, String)>) -> EmulatorConfig {
+    EmulatorConfig {
+        python: layout.python(),
+        port,
+        region: REGION.to_owned(),
+        account: ACCOUNT.to_owned(),
+        secret_access_key: SECRET.to_owned(),
+        log: layout.logs.join("emulator.log"),
+        scratch: layout.scratch.join("emulator"),
+        function_environment,
+    }
+}
+
+fn ecs_config(options: &Options, api: &emulator::Api, endpoints: Vec<(String, String)>, guard: &Guard) -> EcsConfig {
+    let worker = Program { path: options.layout.binary("worker"), arguments: Vec::new() };
+    EcsConfig {
+        api: api.clone(),
+        images: [(WORKER_IMAGE.to_owned(), worker)].into(),
+        endpoints,
+        access_key_id: ACCOUNT.to_owned(),
+        secret_access_key: SECRET.to_owned(),
+        pace: Pace::default().scaled(options.ecs_pace),
+        logs: options.layout.logs.clone(),
+        guard: guard.clone(),
+    }
+}
+
+fn client_environment(endpoints: &[(String, String)], emulator: &str) -> Vec<(String, String)> {
+    let socket = format!("{}/_aws/execute-api/{API_ID}/{STAGE}", emulator.replacen("http", "ws", 1));
+    let own = [
+        ("AWS_ACCESS_KEY_ID", ACCOUNT),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        // Whatever the user has set up for real accounts stays out.
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("SESSION_ENV", "local"),
+        ("SESSION_WEBSOCKET_URL", socket.as_str()),
+    ];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    endpoints.iter().cloned().chain(own).collect()
+}
