@@ -17,7 +17,7 @@ use crate::lifecycle::{Farewell, Lifecycle};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
-use crate::transcribe::{Demand, Idle, Transcriber};
+use crate::transcribe::{Demand, Idle, Moment, Transcriber};
 use crate::translate::Translator;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
@@ -227,7 +227,8 @@ impl Engine {
             self.join.advance(now, quiet, &self.config.timing, &mut self.out);
         }
         let demand = self.demand();
-        self.transcriber.advance(now, &demand, &self.audio, &self.config.timing, &mut self.out);
+        let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
+        self.transcriber.advance(&at, &demand, &mut self.out);
         self.advance_text();
         self.advance_ending();
         self.advance_ladder();
@@ -262,7 +263,7 @@ impl Engine {
         let due = earliest([
             self.life.deadline(self.audio.heard_at, self.wall_at_zero, timing),
             serving.then(|| self.join.deadline(self.audio.heard_at, timing)).flatten(),
-            self.transcriber.deadline(now, &self.demand(), &self.audio, timing),
+            self.transcriber.deadline(&Moment { now, audio: &self.audio, timing }, &self.demand()),
             self.text_deadline(),
             self.ladder.deadline(self.transcriber.outage_since),
             serving.then_some(audience),

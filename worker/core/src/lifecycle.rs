@@ -181,9 +181,8 @@ impl Lifecycle {
         match (heard_at, self.is_paused()) {
             (Some(at), false) => Some(at.max(self.resumed_at).plus_ms(timing.speaker_gone_ms)),
             (Some(at), true) => Some(at.plus_ms(timing.speaker_gone_paused_ms)),
-            (None, false) => {
-                Some(self.joined_at.unwrap_or_default().max(self.resumed_at).plus_ms(timing.speaker_never_ms))
-            }
+            // Until the channel is joined, the controller's deadline of that phase counts.
+            (None, false) => self.joined_at.map(|at| at.max(self.resumed_at).plus_ms(timing.speaker_never_ms)),
             (None, true) => None,
         }
     }

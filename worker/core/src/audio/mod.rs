@@ -29,6 +29,8 @@ pub(crate) struct Audio {
     pub(crate) heard_at: Option<MediaInstant>,
     /// When the last speech came.
     pub(crate) speech_at: Option<MediaInstant>,
+    /// The last stretch of silence that fills a gap: its first media sample and the one after it.
+    fill: (u64, u64),
 }
 
 impl Audio {
@@ -39,13 +41,19 @@ impl Audio {
             levels: Levels::default(),
             heard_at: None,
             speech_at: None,
+            fill: (0, 0),
         }
     }
 
     /// Takes in a frame that is to be transcribed.
     pub(crate) fn take(&mut self, frame: &AudioFrame, now: MediaInstant) {
         self.notice(frame, now);
-        self.ring.push(frame.start_ms * SAMPLES_PER_MS, &frame.pcm);
+        let start = frame.start_ms * SAMPLES_PER_MS;
+        self.ring.push(start, &frame.pcm);
+        if frame.kind == AudioKind::Filled {
+            let begin = if self.fill.1 == start { self.fill.0 } else { start };
+            self.fill = (begin, start + frame.pcm.len() as u64);
+        }
         if self.levels.take(frame.start_ms, &frame.pcm) {
             self.speech_at = Some(now);
         }
@@ -61,6 +69,12 @@ impl Audio {
             }
             AudioKind::Filled => {}
         }
+    }
+
+    /// This media sample, or the end of the filled gap that it lies in.
+    pub(crate) fn after_fill(&self, sample: u64) -> u64 {
+        let (begin, end) = self.fill;
+        if (begin..end).contains(&sample) { end } else { sample }
     }
 
     /// Milliseconds without a packet; `None` before the first.

@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
 const SPLIT_AFTER_MS: u64 = 12_000;
 
+/// The last word of a replay may be heard as ending so much earlier than before, ms.
+const REPLAY_SLACK_MS: u64 = 200;
+
 #[derive(Debug)]
 struct Open {
     number: u64,
@@ -30,6 +33,8 @@ struct Open {
     moved_at: MediaInstant,
     shown_at: Option<MediaInstant>,
     fresh: bool,
+    /// Until words reach up to here again, a replay would only take back what is shown, ms.
+    replayed_to_ms: u64,
 }
 
 /// The segments that are not final yet, and what the finals cover.
@@ -39,6 +44,7 @@ pub(crate) struct Segments {
     /// Results whose final has come, of the newest stream.
     done: BTreeSet<(StreamId, String)>,
     last_number: u64,
+    last_start_ms: u64,
     /// Finals cover the media up to here, ms.
     pub(crate) watermark_ms: u64,
 }
@@ -98,7 +104,8 @@ impl Segments {
 
     /// The words after the watermark, with their marks.
     fn uncovered(&self, words: Vec<Word>) -> Vec<Word> {
-        words.into_iter().filter(|w| w.middle_ms() >= self.watermark_ms).collect()
+        let after = words.into_iter().filter(|w| w.middle_ms() >= self.watermark_ms);
+        after.map(|w| Word { start_ms: w.start_ms.max(self.watermark_ms), ..w }).collect()
     }
 
     /// The segment that this result speaks of: its own, one that another stream left behind, or a new one.
@@ -120,6 +127,7 @@ impl Segments {
             let overlaps = left.words.last().is_some_and(|last| first.start_ms < last.end_ms);
             if overlaps && left.source == *source {
                 (left.stream, left.result_id) = key.clone();
+                left.replayed_to_ms = left.words.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
                 return Some(index);
             }
             self.finish(index, shown);
@@ -135,6 +143,7 @@ impl Segments {
             moved_at: now,
             shown_at: None,
             fresh: true,
+            replayed_to_ms: 0,
         });
         Some(self.open.len() - 1)
     }
@@ -149,7 +158,9 @@ impl Segments {
             let end_ms = segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0);
             self.watermark_ms = self.watermark_ms.max(end_ms);
             if !segment.words.is_empty() || segment.shown_at.is_some() {
-                shown.push(snapshot(&segment, segment.words.len(), true));
+                let last = snapshot(&segment, segment.words.len(), true);
+                self.last_start_ms = self.last_start_ms.max(last.start_ms);
+                shown.push(Arc::new(Snapshot { start_ms: self.last_start_ms, ..last }));
             }
         }
     }
@@ -177,18 +188,29 @@ impl Segments {
         }
         self.last_number += 1;
         let (number, stable) = (self.last_number, stable.saturating_sub(before - rest.len()));
-        let open =
-            Open { number, stream, result_id, source, words: rest, stable, moved_at: now, shown_at: None, fresh: true };
+        let open = Open {
+            number,
+            stream,
+            result_id,
+            source,
+            words: rest,
+            stable,
+            moved_at: now,
+            shown_at: None,
+            fresh: true,
+            replayed_to_ms: 0,
+        };
         self.open.push(open);
     }
 
     fn show_due(&mut self, now: MediaInstant, timing: &Timing, shown: &mut Vec<Shown>) {
         for segment in &mut self.open {
             let due = segment.shown_at.is_none_or(|at| now.since(at) >= timing.partial_gap_ms);
-            if segment.fresh && due && !segment.words.is_empty() {
+            let reaches = segment.words.last().is_some_and(|w| w.end_ms >= segment.replayed_to_ms);
+            if segment.fresh && due && reaches {
                 segment.fresh = false;
                 segment.shown_at = Some(now);
-                shown.push(snapshot(segment, segment.stable, false));
+                shown.push(Arc::new(snapshot(segment, segment.stable, false)));
             }
         }
     }
@@ -198,8 +220,8 @@ fn ends_sentence(mark: &str) -> bool {
     matches!(mark, "." | "?" | "!" | "。" | "？" | "！" | "।" | "؟")
 }
 
-fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Shown {
-    Arc::new(Snapshot {
+fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {
+    Snapshot {
         segment: segment.number,
         source: segment.source.clone(),
         stable,
@@ -207,5 +229,9 @@ fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Shown {
         start_ms: segment.words.first().map_or(0, |w| w.start_ms),
         end_ms: segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0),
         words: segment.words.clone(),
-    })
+    }
 }
+
+#[cfg(test)]
+#[path = "segments_tests.rs"]
+mod tests;

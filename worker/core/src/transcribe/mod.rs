@@ -1,10 +1,13 @@
 //! One transcription stream at a time, and what it costs.
 
 mod backoff;
+mod demand;
 mod session;
+mod stream;
 mod timeline;
 
-pub(crate) use session::{Demand, Idle, Transcriber};
+pub(crate) use demand::{Demand, Idle, Moment};
+pub(crate) use session::Transcriber;
 
 use crate::input::StreamId;
 

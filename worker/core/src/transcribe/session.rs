@@ -6,93 +6,24 @@
 //! again; the end of a stream is never the end of the session; retries wait.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
+use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
+use super::demand::{Begin, Demand, Moment};
+use super::stream::{Stream, feed, send_rest, to_heard};
 use super::timeline::Timeline;
-use super::{Heard, Word};
-use crate::audio::{Audio, SAMPLES_PER_MS};
-use crate::config::Timing;
-use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
+use crate::audio::SAMPLES_PER_MS;
+use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 
-/// Audio that waits is sent at this multiple of real time, so that the service can follow.
-const CATCH_UP_FACTOR: u64 = 4;
-/// So much may be sent at once when a stream begins, ms.
-const CATCH_UP_BURST_MS: u64 = 1_000;
 /// While audio waits for its pace, look again after so long, ms.
 const PACE_STEP_MS: u64 = 50;
 /// Silence that is a good moment to renew a stream, ms.
 const ROTATE_SILENCE_MS: u64 = 700;
 /// Without such a silence a stream is renewed anyway so long after it was due, ms.
 const ROTATE_LATEST_MS: u64 = 600_000;
-
-/// Whether a stream is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Demand {
-    /// In this language.
-    Stream(Language),
-    /// Not now, and for this reason.
-    None(Idle),
-}
-
-/// Why no stream is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Idle {
-    /// The row was not read yet.
-    NotReady,
-    /// The session is paused.
-    Paused,
-    /// Nobody would read the captions.
-    NobodyListens,
-    /// The speaker's audio has stopped.
-    NoAudio,
-    /// The session ends.
-    Ending,
-}
-
-impl Idle {
-    fn text(self) -> &'static str {
-        match self {
-            Self::NotReady => "the row was not read yet",
-            Self::Paused => "the session is paused",
-            Self::NobodyListens => "nobody listens",
-            Self::NoAudio => "no audio comes",
-            Self::Ending => "the session ends",
-        }
-    }
-
-    /// What was said while nobody listened is not heard later, save the last moments; nothing else is left out.
-    fn begin_after(self) -> Begin {
-        match self {
-            Self::NobodyListens => Begin::Preroll,
-            Self::NotReady | Self::Paused | Self::NoAudio | Self::Ending => Begin::Watermark,
-        }
-    }
-}
-
-/// Where the next stream begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begin {
-    /// At the watermark.
-    Watermark,
-    /// A little before now, but not before the watermark: what was said while no stream was wanted is not paid for.
-    Preroll,
-}
-
-#[derive(Debug)]
-struct Stream {
-    id: StreamId,
-    language: Language,
-    opened: bool,
-    since: MediaInstant,
-    cursor: u64,
-    sent: u64,
-    timeline: Timeline,
-    silence_at: MediaInstant,
-    padding: bool,
-}
 
 #[derive(Debug)]
 enum State {
@@ -206,6 +137,7 @@ impl Transcriber {
         if let State::Ending { begin, .. } = self.state
             && ending
         {
+            let begin = if *end == StreamEnd::Clean { begin } else { begin.unheard() };
             self.state = State::Closed { not_before: now, begin };
             return;
         }
@@ -216,52 +148,27 @@ impl Transcriber {
     }
 
     /// Does what is due.
-    pub(crate) fn advance(
-        &mut self,
-        now: MediaInstant,
-        demand: &Demand,
-        audio: &Audio,
-        timing: &Timing,
-        out: &mut Outbox,
-    ) {
-        self.give_up_waiting(now, timing, out);
+    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) {
+        self.give_up_waiting(at, out);
         if let State::Closed { not_before, begin } = self.state {
             match demand {
-                Demand::Stream(language) if now >= not_before && !audio.ring.is_empty() => {
-                    self.open(begin, language, now, audio, timing, out);
+                Demand::Stream(language) if at.now >= not_before && !at.audio.ring.is_empty() => {
+                    self.open(begin, language, at, out);
                 }
                 Demand::Stream(_) => {}
                 Demand::None(_) => self.outage_since = None,
             }
         }
         if let State::Open(stream) = &mut self.state {
-            self.sent_samples += feed(stream, now, audio, timing, out);
-            if let Some((reason, begin)) = reason_to_end(stream, now, demand, audio, timing) {
-                self.end(reason, begin, now, audio, timing, out);
+            self.sent_samples += feed(stream, at, out);
+            if let Some((reason, begin)) = reason_to_end(stream, at, demand) {
+                self.end(reason, begin, at, out);
             }
         }
     }
 
-    fn open(
-        &mut self,
-        begin: Begin,
-        language: &Language,
-        now: MediaInstant,
-        audio: &Audio,
-        timing: &Timing,
-        out: &mut Outbox,
-    ) {
-        let oldest = match begin {
-            Begin::Watermark => audio.ring.first(),
-            Begin::Preroll => {
-                audio.ring.end().saturating_sub(timing.preroll_ms * SAMPLES_PER_MS).max(audio.ring.first())
-            }
-        };
-        let cursor = oldest.max(self.watermark);
-        let lost_ms = (cursor - self.watermark.min(cursor)) / SAMPLES_PER_MS;
-        if begin == Begin::Watermark && lost_ms > 0 && self.watermark > 0 {
-            out.warn("audio_dropped", format!("{lost_ms} ms had left the buffer before a stream could be opened"));
-        }
+    fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
+        let cursor = self.first_sample(begin, at, out);
         let id = StreamId(self.next_id);
         self.next_id += 1;
         self.streams += 1;
@@ -271,42 +178,50 @@ impl Transcriber {
             id,
             language: language.clone(),
             opened: false,
-            since: now,
+            since: at.now,
             cursor,
             sent: 0,
             timeline: Timeline::default(),
-            silence_at: now,
+            silence_at: at.now,
             padding: false,
         });
     }
 
-    /// Ends the stream as wanted; its last results still come.
-    fn end(
-        &mut self,
-        reason: &'static str,
-        begin: Begin,
-        now: MediaInstant,
-        audio: &Audio,
-        timing: &Timing,
-        out: &mut Outbox,
-    ) {
-        let closed = State::Closed { not_before: now, begin };
-        let State::Open(mut stream) = std::mem::replace(&mut self.state, closed) else { return };
-        self.sent_samples += send_rest(&mut stream, audio, out);
-        out.push(Output::EndStream(stream.id));
-        out.fact("stream_ending", reason);
-        self.state = State::Ending { stream, until: now.plus_ms(timing.stream_patience_ms), begin };
+    /// Where the next stream begins: nothing is left out but silence that fills a gap.
+    fn first_sample(&self, begin: Begin, at: &Moment, out: &mut Outbox) -> u64 {
+        let ring = &at.audio.ring;
+        let wanted = match begin {
+            Begin::Watermark => self.watermark,
+            Begin::Preroll => self.watermark.max(ring.end().saturating_sub(at.timing.preroll_ms * SAMPLES_PER_MS)),
+            Begin::At(sample) => self.watermark.max(sample),
+        };
+        let cursor = wanted.max(ring.first());
+        let (from_ms, until_ms) = (wanted / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
+        if self.watermark > 0 && at.audio.levels.speech_dbfs(from_ms, until_ms).is_some() {
+            out.warn("audio_dropped", format!("speech within {} ms had left the buffer", until_ms - from_ms));
+        }
+        at.audio.after_fill(cursor)
     }
 
-    fn give_up_waiting(&mut self, now: MediaInstant, timing: &Timing, out: &mut Outbox) {
+    /// Ends the stream as wanted; its last results still come.
+    fn end(&mut self, reason: &'static str, begin: Begin, at: &Moment, out: &mut Outbox) {
+        let closed = State::Closed { not_before: at.now, begin };
+        let State::Open(mut stream) = std::mem::replace(&mut self.state, closed) else { return };
+        self.sent_samples += send_rest(&mut stream, at.audio, out);
+        out.push(Output::EndStream(stream.id));
+        out.fact("stream_ending", reason);
+        self.state = State::Ending { stream, until: at.now.plus_ms(at.timing.stream_patience_ms), begin };
+    }
+
+    fn give_up_waiting(&mut self, at: &Moment, out: &mut Outbox) {
         match &self.state {
-            State::Open(stream) if !stream.opened && now.since(stream.since) >= timing.stream_patience_ms => {
+            State::Open(stream) if !stream.opened && at.now.since(stream.since) >= at.timing.stream_patience_ms => {
                 out.push(Output::DropStream(stream.id));
-                self.closed(&StreamEnd::Fault("the service did not answer in time".into()), false, now, out);
+                self.closed(&StreamEnd::Fault("the service did not answer in time".into()), false, at.now, out);
             }
-            State::Ending { stream, until, begin } if now >= *until => {
+            State::Ending { stream, until, begin } if at.now >= *until => {
                 out.push(Output::DropStream(stream.id));
-                self.state = State::Closed { not_before: now, begin: *begin };
+                self.state = State::Closed { not_before: at.now, begin: begin.unheard() };
             }
             State::Open(_) | State::Ending { .. } | State::Closed { .. } => {}
         }
@@ -322,92 +237,37 @@ impl Transcriber {
     }
 
     /// When something is due.
-    pub(crate) fn deadline(
-        &self,
-        now: MediaInstant,
-        demand: &Demand,
-        audio: &Audio,
-        timing: &Timing,
-    ) -> Option<MediaInstant> {
+    pub(crate) fn deadline(&self, at: &Moment, demand: &Demand) -> Option<MediaInstant> {
+        let (audio, timing) = (at.audio, at.timing);
         match &self.state {
             State::Closed { not_before, .. } => {
-                (*not_before > now && matches!(demand, Demand::Stream(_))).then_some(*not_before)
+                (*not_before > at.now && matches!(demand, Demand::Stream(_))).then_some(*not_before)
             }
             State::Ending { until, .. } => Some(*until),
             State::Open(stream) => {
                 let patience = (!stream.opened).then(|| stream.since.plus_ms(timing.stream_patience_ms));
                 let waits = audio.ring.end().saturating_sub(stream.cursor) >= timing.chunk_ms * SAMPLES_PER_MS;
-                let pace = waits.then(|| now.plus_ms(PACE_STEP_MS));
-                let silence = audio.heard_at.map(|at| at.plus_ms(timing.keepalive_after_ms).max(stream.silence_at));
-                let idle = audio.heard_at.map(|at| at.plus_ms(timing.idle_close_ms));
+                let pace = waits.then(|| at.now.plus_ms(PACE_STEP_MS));
+                let silence = audio.heard_at.map(|h| h.plus_ms(timing.keepalive_after_ms).max(stream.silence_at));
+                let idle = audio.heard_at.map(|h| h.plus_ms(timing.idle_close_ms));
                 earliest([patience, pace, silence, idle])
             }
         }
     }
 }
 
-/// Sends what the pace allows, or silence when no audio comes; gives the samples sent.
-fn feed(stream: &mut Stream, now: MediaInstant, audio: &Audio, timing: &Timing, out: &mut Outbox) -> u64 {
-    let before = stream.sent;
-    let chunk = timing.chunk_ms * SAMPLES_PER_MS;
-    let allowed = (now.since(stream.since) * CATCH_UP_FACTOR + CATCH_UP_BURST_MS) * SAMPLES_PER_MS;
-    if stream.cursor < audio.ring.first() {
-        let lost_ms = (audio.ring.first() - stream.cursor) / SAMPLES_PER_MS;
-        out.warn("audio_dropped", format!("{lost_ms} ms had left the buffer before they could be sent"));
-        stream.cursor = audio.ring.first();
-    }
-    while audio.ring.end().saturating_sub(stream.cursor) >= chunk && stream.sent + chunk <= allowed {
-        send(stream, audio.ring.read(stream.cursor, chunk), out);
-        stream.silence_at = now.plus_ms(timing.chunk_ms);
-    }
-    let quiet = audio.quiet_for(now).is_some_and(|ms| ms >= timing.keepalive_after_ms);
-    let all_sent = audio.ring.end().saturating_sub(stream.cursor) < chunk;
-    if quiet && all_sent && now >= stream.silence_at {
-        send_rest(stream, audio, out);
-        stream.padding = true;
-        stream.sent += chunk;
-        out.push(Output::SendAudio { id: stream.id, pcm: vec![0; usize::try_from(chunk).unwrap_or(0)] });
-        stream.silence_at = now.plus_ms(timing.chunk_ms);
-    }
-    stream.sent - before
-}
-
-/// Sends the remainder that does not fill a chunk.
-fn send_rest(stream: &mut Stream, audio: &Audio, out: &mut Outbox) -> u64 {
-    let before = stream.sent;
-    let second = 1_000 * SAMPLES_PER_MS;
-    while audio.ring.end() > stream.cursor {
-        send(stream, audio.ring.read(stream.cursor, second), out);
-    }
-    stream.sent - before
-}
-
-fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
-    let count = pcm.len() as u64;
-    stream.timeline.sent(stream.sent, stream.cursor);
-    stream.cursor += count;
-    stream.sent += count;
-    out.push(Output::SendAudio { id: stream.id, pcm });
-}
-
-fn reason_to_end(
-    stream: &Stream,
-    now: MediaInstant,
-    demand: &Demand,
-    audio: &Audio,
-    timing: &Timing,
-) -> Option<(&'static str, Begin)> {
-    let age = now.since(stream.since);
-    let silent = audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS;
+fn reason_to_end(stream: &Stream, at: &Moment, demand: &Demand) -> Option<(&'static str, Begin)> {
+    let (age, due) = (at.now.since(stream.since), at.timing.rotate_after_ms);
+    let silent = at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS;
     match demand {
-        Demand::None(idle) => Some((idle.text(), idle.begin_after())),
+        Demand::None(idle) => Some((idle.text(), idle.begin_after(stream.cursor))),
         Demand::Stream(language) if *language != stream.language => {
             Some(("the speaker's language changed", Begin::Watermark))
         }
-        Demand::Stream(_) if age >= timing.rotate_after_ms && silent => {
-            Some(("renewed at a silence before its longest duration", Begin::Watermark))
+        Demand::Stream(_) if age >= due && silent => {
+            Some(("renewed at a silence, before its longest duration", Begin::Watermark))
         }
-        Demand::Stream(_) if age >= timing.rotate_after_ms + ROTATE_LATEST_MS => {
+        Demand::Stream(_) if age >= due + ROTATE_LATEST_MS => {
             Some(("renewed before its longest duration", Begin::Watermark))
         }
         Demand::Stream(_) => None,
@@ -421,33 +281,5 @@ fn describe(end: &StreamEnd) -> String {
         StreamEnd::Refused(detail) => format!("refused: {detail}"),
         StreamEnd::Idle(detail) => format!("no audio came in time: {detail}"),
         StreamEnd::Fault(detail) => format!("fault: {detail}"),
-    }
-}
-
-fn to_heard(stream: StreamId, result: &TranscriptResult, timeline: &Timeline) -> Heard {
-    let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
-    for item in &result.items {
-        let word = to_word(item, timeline);
-        match words.last() {
-            // A mark belongs to the moment of its word, and a mark without a word to nothing.
-            Some(last) if item.punctuation && !last.mark => {
-                let (start_ms, end_ms) = (last.start_ms, last.end_ms);
-                words.push(Word { start_ms, end_ms, ..word });
-            }
-            Some(_) | None if item.punctuation => {}
-            Some(_) | None => words.push(word),
-        }
-    }
-    Heard { stream, result_id: result.result_id.clone(), is_final: !result.is_partial, words }
-}
-
-fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {
-    let start_ms = timeline.media_ms(item.start);
-    Word {
-        text: item.content.clone(),
-        mark: item.punctuation,
-        start_ms,
-        end_ms: timeline.media_ms(item.end).max(start_ms),
-        stable: item.stable,
     }
 }

@@ -6,6 +6,20 @@ use schemas::reason::Cause;
 use schemas::worker::{Desired, Phase};
 use worker_core::input::{Input, SignalingEvent};
 
+fn gone() -> Input {
+    Input::Signaling(SignalingEvent::Closed { detail: "404".into(), gone: true })
+}
+
+#[test]
+fn a_channel_that_is_said_once_not_to_exist_is_tried_again() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.at(60, |w| w.push(0, gone()));
+    world.run_until(30_000);
+    assert_eq!(world.exit, None);
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+}
+
 fn last_phase(world: &World) -> Phase {
     world.writes.last().unwrap().1.phase
 }
@@ -59,7 +73,10 @@ fn a_session_that_is_stopped_before_anything_came_ends_at_once() {
 fn the_row_may_be_unreachable_at_the_end() {
     let mut world = World::new(Talk::long(4));
     world.listener("ann", "en");
-    world.at(10_000, |w| w.push(0, Input::Signaling(SignalingEvent::Closed { detail: "404".into(), gone: true })));
+    world.at(10_000, |w| {
+        w.push(0, gone());
+        w.push(400, gone());
+    });
     world.table_down = vec![(10_000, 1_000_000)];
     world.run_until(60_000);
     let (at, code, why) = world.exit.clone().unwrap();

@@ -162,3 +162,16 @@ fn a_change_of_the_speakers_language_brings_a_stream_in_that_language() {
     let last = world.seat("eva").finals().last().unwrap().text.clone();
     assert!(last.ends_with(" w7x7") && !last.contains("es:"), "now the original: {last}");
 }
+
+#[test]
+fn a_speaker_who_returns_after_minutes_is_captioned_without_delay() {
+    let mut world = World::new(Talk::long(70));
+    world.listener("ann", "en");
+    world.speaker.silent_line = vec![(10_000, 200_000)];
+    world.run_until(290_000);
+    world.check_contract();
+    assert!(world.recogniser.heard_ms < 150_000, "the gap is not paid for: {}", world.recogniser.heard_ms);
+    let lag = |c: &&schemas::message::Caption| c.lag_ms;
+    let back: Vec<u64> = world.seat("ann").finals().iter().filter(|c| c.start_ms > 190_000).map(lag).collect();
+    assert!(back.len() > 15 && back.iter().all(|ms| *ms < 1_500), "{back:?}");
+}
