@@ -137,9 +137,10 @@ pub struct RehearseArgs {
     /// Session id; a fresh one when absent.
     #[arg(long, value_name = "ID")]
     pub session: Option<SessionId>,
-    /// Longest wait for the start, and again for the end, seconds.
-    #[arg(long, default_value_t = 180, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=3600))]
-    pub timeout: u64,
+    /// Longest wait for the start, and again for the end, seconds; 180 when absent, and 420 for the end by `vanish`,
+    /// because a worker waits five minutes for a speaker to come back.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub timeout: Option<u64>,
     /// One JSON document on stdout; progress goes to stderr.
     #[arg(long)]
     pub json: bool,

@@ -53,6 +53,10 @@ const BREATH: Duration = Duration::from_secs(1);
 const TAIL: Duration = Duration::from_secs(2);
 /// How much longer than its audio a speech may take.
 const SPEECH_SLACK: Duration = Duration::from_secs(30);
+/// Longest wait for the start, and for the end.
+const WAIT: Duration = Duration::from_secs(180);
+/// Longest wait for the end when the speaker vanished: the worker's grace of five minutes, and its drain.
+const VANISH_WAIT: Duration = Duration::from_secs(420);
 /// Longest time for taking away what was made.
 const CLEAN_UP: Duration = Duration::from_secs(15);
 
@@ -134,7 +138,7 @@ async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made)
     enter_speaker(aws, &channel, speech, &cues, &events, &mut cast).await?;
     enter_listeners(args, &stage.recording, false, &cues, &events, &mut cast);
 
-    let timeout = Duration::from_secs(args.timeout);
+    let timeout = args.timeout.map_or(WAIT, Duration::from_secs);
     let ready = |r: &Recording| r.connected_now && r.audience_is_there();
     if stage.until(timeout, ready, stage::hopeless_start).await? {
         stage.rest(BREATH).await?;
@@ -147,6 +151,7 @@ async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made)
     }
     end(aws, args.end, &mut stage, &cues, made).await?;
     let over = |r: &Recording| r.everybody_was_told() && r.row_is_final() && r.task_is_stopped();
+    let timeout = if args.end == End::Vanish { args.timeout.map_or(VANISH_WAIT, Duration::from_secs) } else { timeout };
     stage.until(timeout, over, stage::hopeless_end).await?;
 
     cues.speaker_gone.send_replace(true);
