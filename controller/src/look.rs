@@ -4,7 +4,7 @@ use crate::handler::Controller;
 use crate::ports::{Orchestrator, PortError, Sessions, Workers, Written};
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
-use controller_core::model::{Tasks, View, status_is_stopped};
+use controller_core::model::{Fleet, Tasks, View, status_is_stopped};
 use controller_core::reconcile;
 use schemas::ids::{SessionId, TaskArn};
 use schemas::worker::WorkerRow;
@@ -53,6 +53,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
             session: self.sessions.read(id).await?,
             worker: self.workers.read(id).await?,
             tasks: Tasks::Unknown("ECS was not asked".into()),
+            fleet: Fleet::default(),
+            strikes: Vec::new(),
         };
         if view.worker.as_ref().is_some_and(is_settled) && hints.is_empty() {
             let plan = reconcile(&view, &self.policy, (self.clock)());
@@ -83,6 +85,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
                         self.workers.look_again(row, *at).await?;
                     }
                 }
+                Action::Strike { .. } | Action::DeleteChannel { .. } => {}
                 Action::StopTask { arn, reason } => self.orchestrator.stop_task(arn, reason).await?,
                 Action::RunTask { .. } => {
                     if let Some(row) = &row {
@@ -157,5 +160,7 @@ fn describe(action: &Action) -> String {
         Action::LookAgain { .. } => "look again".to_owned(),
         Action::RunTask { generation } => format!("run task of generation {generation}"),
         Action::StopTask { reason, .. } => format!("stop task: {reason}"),
+        Action::Strike { arn } => format!("mark stray task {arn}"),
+        Action::DeleteChannel { arn } => format!("delete channel {arn}"),
     }
 }

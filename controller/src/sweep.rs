@@ -7,7 +7,7 @@
 
 use crate::handler::{Controller, pass_over_unreadable};
 use crate::ports::{OpenRow, Orchestrator, PortError, Sessions, Workers};
-use controller_core::model::{Tasks, View};
+use controller_core::model::{Fleet, Tasks, View};
 use controller_core::run_rule::{Wish, wish};
 use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
@@ -105,7 +105,14 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
 
     fn wants_something(&self, id: &SessionId, record: SessionRecord) -> bool {
         let tasks = Tasks::Unknown("ECS was not asked".into());
-        let view = View { session_id: id.clone(), session: Some(record), worker: None, tasks };
+        let view = View {
+            session_id: id.clone(),
+            session: Some(record),
+            worker: None,
+            tasks,
+            fleet: Fleet::default(),
+            strikes: Vec::new(),
+        };
         match wish(&view, &self.policy, (self.clock)()) {
             Wish::Serve(_) | Wish::Refuse { .. } => true,
             Wish::Stop(_) => false,

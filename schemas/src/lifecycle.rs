@@ -5,6 +5,7 @@ use crate::reason::Why;
 use crate::worker::Phase;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// `source` of every event of ours.
 pub const SOURCE: &str = "session-translation";
@@ -43,6 +44,17 @@ impl Happening {
             Self::Queued => "Session Worker Queued",
         }
     }
+}
+
+/// What the bus has been told of the row's generation, so that an event is sent again only when nobody noted that it was sent.
+/// `Degraded` stands here while listeners get less than they should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// The launch.
+    pub generation: Generation,
+    /// What of it was told.
+    pub told: BTreeSet<Happening>,
 }
 
 /// `detail` of an event, version 1.

@@ -72,6 +72,13 @@ pub enum Cause {
     DrainTimedOut,
     /// The restart budget is used up.
     RestartBudgetSpent,
+    /// The worker hands the session over to its next generation (a drain, a restart, a newer version): listeners are not
+    /// told that anything ended.
+    Handover,
+    /// A stage of the worker does not follow the one before it, and the worker's own remedies did not help.
+    StageStuck,
+    /// Transcribe gives the account no further stream.
+    TranscribeLimit,
     /// A cause that this version does not know.
     Unknown,
 }
@@ -88,10 +95,11 @@ impl Cause {
             | Self::SessionExpired
             | Self::SessionReplaced
             | Self::SessionPaused
-            | Self::OperatorStop => Blame::Operator,
+            | Self::OperatorStop
+            | Self::Handover => Blame::Operator,
             Self::SpeakerGone | Self::SpeakerNeverCame => Blame::Speaker,
             Self::UnsupportedLanguage | Self::MalformedRow => Blame::Row,
-            Self::NoCapacity | Self::Throttled | Self::TaskInterrupted => Blame::Aws,
+            Self::NoCapacity | Self::Throttled | Self::TaskInterrupted | Self::TranscribeLimit => Blame::Aws,
             Self::MaxDuration
             | Self::LaunchRefused
             | Self::LaunchTimedOut
@@ -101,6 +109,7 @@ impl Cause {
             | Self::LeaseLost
             | Self::DrainTimedOut
             | Self::RestartBudgetSpent
+            | Self::StageStuck
             | Self::Unknown => Blame::Us,
         }
     }
@@ -116,7 +125,8 @@ impl Cause {
             | Self::WorkerCrashed
             | Self::TaskInterrupted
             | Self::HeartbeatLost
-            | Self::LeaseLost => true,
+            | Self::LeaseLost
+            | Self::StageStuck => true,
             Self::SessionActive
             | Self::SessionEnded
             | Self::SessionInactive
@@ -133,6 +143,8 @@ impl Cause {
             | Self::LaunchRefused
             | Self::DrainTimedOut
             | Self::RestartBudgetSpent
+            | Self::Handover
+            | Self::TranscribeLimit
             | Self::Unknown => false,
         }
     }

@@ -2,10 +2,12 @@
 //! that is not a session of ours says why.
 
 use crate::ids::{ChannelArn, ConnectionId, Language, SessionId, StreamArn, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// `status` of a session row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Status {
     /// `active`
     Active,
@@ -18,7 +20,8 @@ pub enum Status {
 }
 
 /// A session row that can be served.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionRow {
     /// The key.
     pub session_id: SessionId,
@@ -41,7 +44,8 @@ pub struct SessionRow {
 }
 
 /// What a row of the Sessions table is to us.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum SessionRecord {
     /// A session that we can serve.
     Session(SessionRow),

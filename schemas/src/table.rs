@@ -8,6 +8,12 @@ pub mod workers {
     pub const RECORD: &str = "record";
     /// Sort key of the one current row.
     pub const CURRENT: &str = "current";
+    /// Sort key of the last noteworthy decision: its inputs and its plan as JSON text in [`DECISION_JSON`], to be replayed.
+    pub const DECISION: &str = "decision";
+    /// Attribute of the [`DECISION`] record: `{"view": …, "policy": …, "now": …, "plan": …}`.
+    pub const DECISION_JSON: &str = "json";
+    /// Attribute of a [`strike`] record: when the task was first seen astray, epoch ms.
+    pub const STRUCK_AT: &str = "struckAt";
     /// Global secondary index of the rows that are due: partition key [`OPEN`], sort key [`NEXT_LOOK_AT`]. A row
     /// in a final phase lacks both and so leaves the index.
     pub const BY_DUE: &str = "byDue";
@@ -25,6 +31,14 @@ pub mod workers {
     pub const GENERATION: &str = "generation";
     /// The phase.
     pub const PHASE: &str = "phase";
+
+    /// Sort key of the mark on a task that was seen without a row that speaks of it.
+    #[must_use]
+    pub fn strike(task: &crate::ids::TaskArn) -> String {
+        format!("{STRIKE}{}", task.as_str())
+    }
+    /// How the sort keys of all [`strike`] records begin.
+    pub const STRIKE: &str = "stray#";
 
     /// Sort key of the row that is kept of one generation.
     #[must_use]

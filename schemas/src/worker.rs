@@ -2,9 +2,12 @@
 //!
 //! Ownership: the controller writes `intent`, `task`, `restarts` and the phases Queued, Launching, Draining, Stopped,
 //! Failed; the worker of the current generation writes `worker` and the phases Joining, WaitingForSpeaker, Live,
-//! Paused, Stopped. Each write is conditional, so neither can undo the other's later word.
+//! Paused, Stopped; `sessionctl` alone writes `operator`; `published` is the controller's own note, which locks nothing. Each
+//! write is conditional, so that none can undo another's later word.
 
 use crate::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
+use crate::lifecycle::Published;
+use crate::operator::Operator;
 use crate::reason::Why;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +81,10 @@ pub struct Intent {
     pub expires_at: Timestamp,
     /// When this generation was decided.
     pub decided_at: Timestamp,
+    /// Since when this run has been wanted: the same for all of its generations.
+    pub wanted_since: Option<Timestamp>,
+    /// The task definition (ARN with revision) that this generation is launched from; absent in rows of older controllers.
+    pub task_definition: Option<String>,
 }
 
 /// Exit code of a worker that found that it no longer holds the session.
@@ -238,6 +245,8 @@ pub struct WorkerStatus {
     pub usage: Usage,
     /// How much of the service is given.
     pub rung: Rung,
+    /// What keeps the worker from giving all of it, such as an AWS limit; absent when nothing does.
+    pub trouble: Option<Why>,
     /// Processor time of the process so far, ms.
     pub cpu_ms: u64,
     /// Highest resident memory of the process, bytes.
@@ -273,4 +282,9 @@ pub struct WorkerRow {
     pub restarts: Restarts,
     /// What the worker says.
     pub worker: Option<WorkerStatus>,
+    /// What operators wish.
+    #[serde(default)]
+    pub operator: Operator,
+    /// What the bus has been told.
+    pub published: Option<Published>,
 }

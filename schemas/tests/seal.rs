@@ -8,6 +8,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemas::lifecycle::LifecycleEvent;
 use schemas::message::Message;
 use schemas::signaling::{FromService, ToService};
 use schemas::worker::WorkerRow;
@@ -33,6 +34,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
     let written = || SchemaSettings::draft2020_12().for_serialize().into_generator();
     let read = || SchemaSettings::draft2020_12().for_deserialize().into_generator();
     BTreeMap::from([
+        ("lifecycle-event", written().into_root_schema_for::<LifecycleEvent>().to_value()),
         ("message", written().into_root_schema_for::<Message>().to_value()),
         ("signaling.from-service", read().into_root_schema_for::<FromService>().to_value()),
         ("signaling.to-service", written().into_root_schema_for::<ToService>().to_value()),
@@ -60,6 +62,7 @@ fn goldens() -> BTreeMap<String, Value> {
 fn schema_of(golden: &str) -> &'static str {
     match golden {
         "worker-row.json" => "worker-row",
+        name if name.starts_with("lifecycle.") => "lifecycle-event",
         "signaling.to-service.json" => "signaling.to-service",
         "signaling.from-service.json" => "signaling.from-service",
         _ => "message",
@@ -123,6 +126,7 @@ fn every_golden_sample_reads_and_writes_back_the_same() {
     for (name, golden) in goldens() {
         let again = match schema_of(&name) {
             "worker-row" => round_trip::<WorkerRow>(&golden),
+            "lifecycle-event" => round_trip::<LifecycleEvent>(&golden),
             "signaling.to-service" => round_trip::<ToService>(&golden),
             "signaling.from-service" => round_trip::<FromService>(&golden),
             _ => round_trip::<Message>(&golden),

@@ -260,10 +260,14 @@ mod tests {
                 source_language: Language::try_new("en").unwrap(),
                 expires_at: Timestamp(9),
                 decided_at: Timestamp(0),
+                wanted_since: None,
+                task_definition: None,
             }),
             task: None,
             restarts: Restarts::default(),
             worker: None,
+            operator: schemas::operator::Operator::default(),
+            published: None,
         };
         change(&mut row);
         Some(row)

@@ -1,11 +1,13 @@
 //! What a decision consists of.
 
-use schemas::ids::{Generation, TaskArn, Timestamp};
+use schemas::ids::{ChannelArn, Generation, TaskArn, Timestamp};
 use schemas::reason::Why;
 use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
+use serde::{Deserialize, Serialize};
 
 /// What one session needs now. Actions are done in order; the first that fails ends the plan, and the next look tries again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// What to do.
     pub actions: Vec<Action>,
@@ -41,14 +43,15 @@ impl Plan {
     #[must_use]
     pub fn is_noteworthy(&self) -> bool {
         self.actions.iter().any(|action| match action {
-            Action::Write(_) | Action::RunTask { .. } | Action::StopTask { .. } => true,
-            Action::LookAgain { .. } => false,
+            Action::Write(_) | Action::RunTask { .. } | Action::StopTask { .. } | Action::DeleteChannel { .. } => true,
+            Action::LookAgain { .. } | Action::Strike { .. } => false,
         })
     }
 }
 
 /// One effect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Action {
     /// Write the row: the intent of everything that follows. Conditional on the revision and the phase that were read (or
     /// on there being no row).
@@ -70,10 +73,21 @@ pub enum Action {
         /// What ECS shall show as the reason.
         reason: String,
     },
+    /// Mark a task that no row speaks of; a later sweep stops it if it is still so.
+    Strike {
+        /// The task.
+        arn: TaskArn,
+    },
+    /// Delete the signaling channel of a run that has ended for good.
+    DeleteChannel {
+        /// The channel.
+        arn: ChannelArn,
+    },
 }
 
 /// A change of phase.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Transition {
     /// The phase from now on.
     pub phase: Phase,
@@ -82,7 +96,8 @@ pub struct Transition {
 }
 
 /// The controller's part of the row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RowWrite {
     /// The launch that the row speaks of from now on.
     pub generation: Generation,
@@ -153,6 +168,8 @@ impl RowWrite {
             task: self.task.clone(),
             restarts: self.restarts.clone(),
             worker: same_generation.and_then(|row| row.worker.clone()),
+            operator: read.map(|row| row.operator.clone()).unwrap_or_default(),
+            published: read.and_then(|row| row.published.clone()),
         }
     }
 }

@@ -55,6 +55,7 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::SessionExpired
         | Cause::SessionReplaced
         | Cause::SessionPaused
+        | Cause::Handover
         | Cause::SessionActive => true,
         Cause::OperatorStop
         | Cause::SpeakerGone
@@ -73,6 +74,8 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::LeaseLost
         | Cause::DrainTimedOut
         | Cause::RestartBudgetSpent
+        | Cause::StageStuck
+        | Cause::TranscribeLimit
         | Cause::Unknown => false,
     }
 }

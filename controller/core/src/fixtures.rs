@@ -2,8 +2,8 @@
 
 use crate::action::{Action, Plan, RowWrite};
 use crate::launch::{self, Answer};
-use crate::model::{Policy, Task, Tasks, View};
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use crate::model::{Fleet, Policy, Strike, Task, Tasks, View};
+use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::session::read_session;
 use schemas::worker::{Desired, Media, Phase, Progress, Rung, StartUp, Usage, WorkerRow, WorkerStatus};
@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) history: Vec<WorkerRow>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) ecs_answers: bool,
+    pub(crate) strikes: Vec<Strike>,
+    pub(crate) deleted_channels: Vec<ChannelArn>,
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
 }
@@ -45,6 +47,8 @@ impl World {
             history: Vec::new(),
             tasks: Vec::new(),
             ecs_answers: true,
+            strikes: Vec::new(),
+            deleted_channels: Vec::new(),
             now: NOW,
             policy: Policy::default(),
         }
@@ -108,6 +112,8 @@ impl World {
             session: self.session.as_ref().map(read_session),
             worker: self.row.clone(),
             tasks: if self.ecs_answers { Tasks::Known(self.tasks.clone()) } else { Tasks::Unknown("throttled".into()) },
+            fleet: Fleet::default(),
+            strikes: self.strikes.clone(),
         }
     }
 
@@ -144,6 +150,12 @@ impl World {
                     }
                 }
                 Action::RunTask { generation } => self.run_task(*generation),
+                Action::Strike { arn } => {
+                    if self.strikes.iter().all(|strike| strike.arn != *arn) {
+                        self.strikes.push(Strike { arn: arn.clone(), at: self.now });
+                    }
+                }
+                Action::DeleteChannel { arn } => self.deleted_channels.push(arn.clone()),
             }
         }
     }
@@ -206,6 +218,7 @@ pub(crate) fn status(at: Timestamp, process_at: Option<Timestamp>) -> WorkerStat
         languages: BTreeMap::new(),
         usage: Usage::default(),
         rung: Rung::Full,
+        trouble: None,
         cpu_ms: 0,
         peak_memory_bytes: 0,
     }

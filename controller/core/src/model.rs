@@ -3,9 +3,11 @@
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
 use schemas::worker::{TaskFacts, WorkerRow};
+use serde::{Deserialize, Serialize};
 
 /// One session, read afresh.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct View {
     /// The session.
     pub session_id: SessionId,
@@ -15,6 +17,40 @@ pub struct View {
     pub worker: Option<WorkerRow>,
     /// The tasks that ECS knows for this session.
     pub tasks: Tasks,
+    /// What the decision needs to know of all the other sessions.
+    #[serde(default)]
+    pub fleet: Fleet,
+    /// Tasks of this session that an earlier sweep saw astray.
+    #[serde(default)]
+    pub strikes: Vec<Strike>,
+}
+
+/// What one decision needs to know of the whole fleet. The default restrains nothing and begins nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Fleet {
+    /// How many tasks may be started now without running into the rate of RunTask.
+    pub launches_left: u32,
+    /// Sessions that wait for their turn and have waited longer than this one.
+    pub ahead: u32,
+    /// Sessions whose worker hands over at this moment; `None` when nobody has counted, which is no leave to begin another.
+    pub handing_over: Option<u32>,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { launches_left: u32::MAX, ahead: 0, handing_over: None }
+    }
+}
+
+/// A mark on a task that no row spoke of when a sweep saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Strike {
+    /// The task.
+    pub arn: TaskArn,
+    /// When it was first seen so.
+    pub at: Timestamp,
 }
 
 impl View {
@@ -50,7 +86,8 @@ impl View {
 }
 
 /// What ECS says. Not knowing is a fact of its own: never a verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Tasks {
     /// ECS answered completely.
     Known(Vec<Task>),
@@ -59,7 +96,8 @@ pub enum Tasks {
 }
 
 /// One ECS task of this session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Task {
     /// The task.
     pub arn: TaskArn,
@@ -117,7 +155,8 @@ pub fn status_is_stopped(last_status: &str) -> bool {
 }
 
 /// The numbers that decisions depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Look again after so long when RunTask was decided but no task is known yet, ms.
     pub confirm_ms: i64,
@@ -141,6 +180,37 @@ pub struct Policy {
     pub backoff_most_ms: i64,
     /// Longest run of one session from its creation, ms.
     pub max_duration_ms: i64,
+    /// RunTask calls per second that AWS sustains (and that the whole account shares).
+    pub launches_per_second: u32,
+    /// RunTask calls that may come at once after a quiet time.
+    pub launch_burst: u32,
+    /// Look again after so long at a session that waits for its turn to launch, ms.
+    pub admission_wait_ms: i64,
+    /// The task definition (ARN with revision) of new launches; `None` when nobody told.
+    pub task_definition: Option<String>,
+    /// Whether workers of another task definition are replaced.
+    pub rollout: Switch,
+    /// A handover waits for so much silence, ms, until the drain deadline.
+    pub silence_ms: i64,
+    /// A stage may lag behind the one before it for so long, ms, before the worker is replaced; far longer than the worker's
+    /// own remedies take.
+    pub stuck_ms: i64,
+    /// A task that no row speaks of is stopped when an earlier sweep saw it so at least this long ago, ms.
+    pub strike_ms: i64,
+    /// Whether the signaling channel of a run that has ended for good is deleted.
+    pub channel_cleanup: Switch,
+    /// The channel of an ended run is kept for so long, ms.
+    pub channel_grace_ms: i64,
+}
+
+/// Whether a policy is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 impl Default for Policy {
@@ -157,6 +227,16 @@ impl Default for Policy {
             backoff_first_ms: 1_000,
             backoff_most_ms: 60_000,
             max_duration_ms: 24 * 3_600_000,
+            launches_per_second: 20,
+            launch_burst: 100,
+            admission_wait_ms: 5_000,
+            task_definition: None,
+            rollout: Switch::Off,
+            silence_ms: 2_000,
+            stuck_ms: 180_000,
+            strike_ms: 50_000,
+            channel_cleanup: Switch::Off,
+            channel_grace_ms: 600_000,
         }
     }
 }

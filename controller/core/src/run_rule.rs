@@ -60,6 +60,8 @@ impl Run {
             source_language: self.source_language.clone(),
             expires_at: self.ends_at,
             decided_at,
+            wanted_since: None,
+            task_definition: None,
         }
     }
 }

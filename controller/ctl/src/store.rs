@@ -170,6 +170,8 @@ pub(crate) mod samples {
                 source_language: Language::try_new("en").unwrap(),
                 expires_at: Timestamp(T0 + 86_400_000),
                 decided_at: Timestamp(T0),
+                wanted_since: None,
+                task_definition: None,
             }),
             task: Some(TaskFacts {
                 arn: task.clone(),
@@ -213,9 +215,12 @@ pub(crate) mod samples {
                 .into(),
                 usage: Usage { transcribed_ms: 6_000, transcribe_streams: 1, posts: 30, ..Usage::default() },
                 rung: Rung::Full,
+                trouble: None,
                 cpu_ms: 400,
                 peak_memory_bytes: 20 << 20,
             }),
+            operator: schemas::operator::Operator::default(),
+            published: None,
         }
     }
 

@@ -70,6 +70,7 @@ impl Engine {
                 posts_failed: self.delivery.failed,
             },
             rung: self.ladder.rung,
+            trouble: None,
             cpu_ms: self.resources.0,
             peak_memory_bytes: self.resources.1,
         }

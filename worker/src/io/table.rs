@@ -233,6 +233,7 @@ mod tests {
             languages: std::collections::BTreeMap::new(),
             usage: Usage::default(),
             rung: Rung::Full,
+            trouble: None,
             cpu_ms: 0,
             peak_memory_bytes: 0,
         };

@@ -8,14 +8,22 @@ use schemas::ids::{Generation, TaskArn};
 fn stopped_tasks(plan: &Plan) -> Vec<TaskArn> {
     let stop = |action: &Action| match action {
         Action::StopTask { arn, .. } => Some(arn.clone()),
-        Action::Write(_) | Action::LookAgain { .. } | Action::RunTask { .. } => None,
+        Action::Write(_)
+        | Action::LookAgain { .. }
+        | Action::RunTask { .. }
+        | Action::Strike { .. }
+        | Action::DeleteChannel { .. } => None,
     };
     plan.actions.iter().filter_map(stop).collect()
 }
 fn launched(plan: &Plan) -> Vec<Generation> {
     let launch = |action: &Action| match action {
         Action::RunTask { generation } => Some(*generation),
-        Action::Write(_) | Action::LookAgain { .. } | Action::StopTask { .. } => None,
+        Action::Write(_)
+        | Action::LookAgain { .. }
+        | Action::StopTask { .. }
+        | Action::Strike { .. }
+        | Action::DeleteChannel { .. } => None,
     };
     plan.actions.iter().filter_map(launch).collect()
 }
