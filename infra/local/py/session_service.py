@@ -9,13 +9,9 @@ import json
 import os
 import time
 
-import botocore.session
-from botocore.exceptions import ClientError
-
 # A connection's row lives three hours, as theirs does.
 ROW_SECONDS = 3 * 3600
 
-_session = botocore.session.get_session()
 _clients = {}
 
 
@@ -84,6 +80,8 @@ def _error(code, message, now):
 
 
 def _post(event, message):
+    from botocore.exceptions import ClientError
+
     context = event["requestContext"]
     # The path form: the host form needs a name server that knows *.localhost.
     endpoint = f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{context['apiId']}/{context['stage']}"
@@ -97,9 +95,12 @@ def _post(event, message):
 
 
 def _client(service, endpoint=None):
+    # Imported late, so that the routes can be tested with nothing but Python.
+    import botocore.session
+
     key = (service, endpoint)
     if key not in _clients:
-        _clients[key] = _session.create_client(service, endpoint_url=endpoint)
+        _clients[key] = botocore.session.get_session().create_client(service, endpoint_url=endpoint)
     return _clients[key]
 
 

@@ -257,9 +257,8 @@ impl Task {
             Status::Activating | Status::Running | Status::Deactivating | Status::Stopping => "RUNNING",
             Status::Deprovisioning | Status::Stopped => "STOPPED",
         };
-        let (region_account, _) = self.arn.split_once(":task/").unwrap_or_default();
         let mut container = json!({
-            "containerArn": format!("{region_account}:container/{}/{}", self.id(), self.definition.container),
+            "containerArn": format!("{}/{}", self.arn.replacen(":task/", ":container/", 1), self.definition.container),
             "taskArn": self.arn,
             "name": self.definition.container,
             "image": self.definition.image,

@@ -44,26 +44,40 @@ pub struct Options {
 
 /// Why the stack is not up.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each says itself what it is")]
 pub enum Error {
+    /// A tool, a binary or a directory.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// The port that was asked for.
     #[error("port {port} is taken: stop what listens on it, or choose another with --port ({cause})")]
-    Taken { port: u16, cause: std::io::Error },
+    Taken {
+        /// Which.
+        port: u16,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// No port at all.
     #[error("no free loopback port: {0}")]
     NoPort(std::io::Error),
+    /// The guard process.
     #[error("the guard against left-over processes could not be started: {0}")]
     Guard(std::io::Error),
+    /// The emulator.
     #[error(transparent)]
     Emulator(#[from] emulator::Error),
+    /// Synthesis, or one of the two templates.
     #[error(transparent)]
     Deploy(#[from] deploy::Error),
+    /// The stand-in of ECS.
     #[error(transparent)]
     Ecs(#[from] ecs::Error),
+    /// The stand-in of KVS.
     #[error(transparent)]
     Kvs(#[from] kvs::Error),
+    /// The stand-in of Transcribe.
     #[error(transparent)]
     Transcribe(#[from] transcribe::Error),
+    /// The stand-in of Translate.
     #[error(transparent)]
     Translate(#[from] translate::Error),
 }
@@ -74,7 +88,7 @@ pub struct Stack {
     emulator: Emulator,
     ecs: Ecs,
     others: Vec<Running>,
-    logs: Vec<Copy>,
+    controller_log: Copy,
     environment: Vec<(String, String)>,
     // Last, so that they go last.
     guard: Guard,
@@ -161,12 +175,8 @@ impl Stack {
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
-        let copy = |group: &str, file: &str| Copy::start(api.clone(), group, layout.logs.join(file));
-        let logs = vec![
-            copy("/session-workers/local/controller", "controller.log"),
-            copy("/aws/lambda/session-websocket-local", "session-service.log"),
-        ];
-        Ok(Self { emulator, ecs, others, logs, environment, guard, _lock: lock })
+        let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
+        Ok(Self { emulator, ecs, others, controller_log, environment, guard, _lock: lock })
     }
 
     /// What a client of the stack needs in its environment.
@@ -187,9 +197,7 @@ impl Stack {
     /// Stops everything: tasks first, then the functions that would start new ones.
     pub async fn stop(self) {
         self.ecs.stop(PATIENCE).await;
-        for copy in self.logs {
-            copy.stop().await;
-        }
+        self.controller_log.stop().await;
         self.emulator.stop().await;
         for running in self.others {
             running.stop().await;
