@@ -154,6 +154,21 @@ pub struct Progress {
     pub translation_at: Option<Timestamp>,
     /// Last post that a listener's connection accepted.
     pub delivery_at: Option<Timestamp>,
+    /// What waits for its next stage.
+    #[serde(default)]
+    pub waiting: Waiting,
+}
+
+/// Since when something waits for the stage that should take it up; absent while nothing does. A long silence is no wait.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Speech without a transcript event since.
+    pub speech_since: Option<Timestamp>,
+    /// Transcripts without a translation since, while somebody listens in another language.
+    pub transcript_since: Option<Timestamp>,
+    /// Transcripts without a delivery since, while somebody listens.
+    pub caption_since: Option<Timestamp>,
 }
 
 /// State of the media path.
@@ -287,4 +302,6 @@ pub struct WorkerRow {
     pub operator: Operator,
     /// What the bus has been told.
     pub published: Option<Published>,
+    /// When the signaling channel of the ended run was deleted.
+    pub channel_deleted_at: Option<Timestamp>,
 }

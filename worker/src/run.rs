@@ -268,6 +268,7 @@ mod tests {
             worker: None,
             operator: schemas::operator::Operator::default(),
             published: None,
+            channel_deleted_at: None,
         };
         change(&mut row);
         Some(row)

@@ -170,6 +170,7 @@ impl RowWrite {
             worker: same_generation.and_then(|row| row.worker.clone()),
             operator: read.map(|row| row.operator.clone()).unwrap_or_default(),
             published: read.and_then(|row| row.published.clone()),
+            channel_deleted_at: same_generation.and_then(|row| row.channel_deleted_at),
         }
     }
 }

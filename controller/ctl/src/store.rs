@@ -200,6 +200,7 @@ pub(crate) mod samples {
                     transcript_at: Some(Timestamp(T0 + 8_000)),
                     translation_at: Some(Timestamp(T0 + 7_000)),
                     delivery_at: Some(Timestamp(T0 + 7_200)),
+                    waiting: schemas::worker::Waiting::default(),
                 },
                 media: Media { candidate_type: Some("host".into()), packets: 300, media_ms: 6_000, ..Media::default() },
                 languages: [(
@@ -221,6 +222,7 @@ pub(crate) mod samples {
             }),
             operator: schemas::operator::Operator::default(),
             published: None,
+            channel_deleted_at: None,
         }
     }
 

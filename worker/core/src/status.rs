@@ -58,6 +58,7 @@ impl Engine {
                 transcript_at: at(self.transcript_at),
                 translation_at: at(self.translator.answered_at),
                 delivery_at: at(self.delivery.delivered_at),
+                waiting: schemas::worker::Waiting::default(),
             },
             media: self.media.clone(),
             languages: self.languages(),

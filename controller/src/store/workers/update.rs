@@ -26,7 +26,8 @@ const OF_A_TRANSITION: [&str; 3] = [PHASE, "phaseSince", "why"];
 /// The attributes that a write sets or removes.
 const OURS: [&str; 11] =
     ["schema", REVISION, "generation", PHASE, "phaseSince", "why", NEXT_LOOK_AT, "intent", "task", "restarts", OPEN];
-const WORKER: &str = "worker";
+/// What belongs to a generation and goes with it.
+const OF_A_GENERATION: [&str; 2] = ["worker", "channelDeletedAt"];
 
 impl Update {
     /// The update that makes the row read as [`RowWrite::applied`] says.
@@ -56,7 +57,7 @@ impl Update {
             }
         }
         if read.is_some_and(|row| row.generation != write.generation) {
-            removes.push(WORKER);
+            removes.extend(OF_A_GENERATION);
         }
         Ok(Self::render(read, sets, &removes))
     }
