@@ -106,11 +106,16 @@ pub struct Timing {
     pub keepalive_after_ms: u64,
     /// Without audio for so long, the stream is closed; it is reopened with the first packet.
     pub idle_close_ms: u64,
+    /// When the speaker is silent for so long, the stream is closed, although packets come; it is reopened at the onset of
+    /// speech. Each stream is billed for 15 s at least (Transcribe pricing), so less than that never pays.
+    pub silence_close_ms: u64,
+    /// Audio before the onset of speech that the reopened stream gets: the first syllable may be too soft to be noticed.
+    pub onset_preroll_ms: u64,
     /// Audio that is kept to be replayed to the next stream.
     pub ring_ms: u64,
     /// Audio before the first listener that is transcribed all the same, so that they do not begin in mid-sentence.
     pub preroll_ms: u64,
-    /// A stream is renewed at the next silence after so long: Transcribe ends it at 4 h.
+    /// A stream is renewed at the next silence after so long, and without one ten minutes later: Transcribe ends it at 4 h.
     pub rotate_after_ms: u64,
     /// A stream that did not open, or does not end, within so long is dropped.
     pub stream_patience_ms: u64,
@@ -156,6 +161,8 @@ impl Default for Timing {
             speaker_gone_paused_ms: 30 * MINUTE,
             keepalive_after_ms: 500,
             idle_close_ms: 30 * SECOND,
+            silence_close_ms: 30 * SECOND,
+            onset_preroll_ms: SECOND,
             ring_ms: 30 * SECOND,
             preroll_ms: 3 * SECOND,
             rotate_after_ms: 225 * MINUTE,

@@ -27,6 +27,11 @@ use std::collections::{BTreeMap, VecDeque};
 /// A read of the listeners that is not answered for so long is not waited for, ms.
 const AUDIENCE_ANSWER_MS: u64 = 10_000;
 
+/// So much speech, ms, within [`ONSET_WINDOW_MS`] opens a stream that was closed in a silence.
+const ONSET_MS: u64 = 60;
+/// See [`ONSET_MS`]; less than the pre-roll, so that the first syllable is in it.
+const ONSET_WINDOW_MS: u64 = 500;
+
 /// One session's worker. After every input, poll until [`Output::Wait`].
 #[derive(Debug)]
 pub struct Engine {
@@ -131,9 +136,9 @@ impl Engine {
             Input::Audio(frame) => self.on_audio(&frame),
             Input::Media(media) => self.media = media,
             Input::Transcribe(id, event) => {
-                if let Some(heard) = self.transcriber.on_event(id, event, now, &mut self.out) {
-                    self.on_heard(heard);
-                }
+                let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
+                let heard = self.transcriber.on_event(id, event, &at, &mut self.out);
+                heard.into_iter().for_each(|heard| self.on_heard(heard));
             }
             Input::Translated(id, answer) => {
                 let done = self.translator.on_answer(id, answer, now, &mut self.out);
@@ -208,8 +213,17 @@ impl Engine {
             Some(_) if self.config.listen == ListenPolicy::WhenHeard && self.delivery.nobody() => {
                 Demand::None(Idle::NobodyListens)
             }
+            Some(_) if self.speaker_is_silent() => Demand::None(Idle::Silence),
             Some(language) => Demand::Stream(language.clone()),
         }
+    }
+
+    /// Silent for so long that the stream is not worth its price; a click does not end that, speech does.
+    fn speaker_is_silent(&self) -> bool {
+        if self.transcriber.waits_for_speech() {
+            return self.audio.levels.speech_within_ms(ONSET_WINDOW_MS) < ONSET_MS;
+        }
+        self.audio.levels.silent_for_ms() >= self.config.timing.silence_close_ms
     }
 
     /// Lets every part do what is due.
@@ -228,7 +242,8 @@ impl Engine {
         }
         let demand = self.demand();
         let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
-        self.transcriber.advance(&at, &demand, &mut self.out);
+        let heard = self.transcriber.advance(&at, &demand, &mut self.out);
+        heard.into_iter().for_each(|heard| self.on_heard(heard));
         self.advance_text();
         self.advance_ending();
         self.advance_ladder();

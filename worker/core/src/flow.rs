@@ -20,6 +20,9 @@ impl Engine {
     /// A result of the recogniser.
     pub(crate) fn on_heard(&mut self, heard: Heard) {
         self.transcript_at = Some(self.now);
+        if let Some(last) = heard.words.last() {
+            self.audio.levels.understood(last.end_ms);
+        }
         let Some(language) = self.transcriber.language_of(heard.stream).or(self.life.language.clone()) else { return };
         let shown = self.segments.hear(heard, &language, self.now, &self.config.timing);
         self.on_shown(shown);

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::heartbeat::NewPhase;
+use crate::input::StreamEnd;
 use crate::lifecycle::Stage;
 use crate::output::{Output, StatusWrite};
 use crate::time::MediaInstant;
@@ -71,10 +72,23 @@ impl Engine {
                 posts_failed: self.delivery.failed,
             },
             rung: self.ladder.rung,
-            trouble: None,
+            trouble: self.trouble(),
             cpu_ms: self.resources.0,
             peak_memory_bytes: self.resources.1,
         }
+    }
+
+    /// What keeps captions away, when it is not the session's own doing.
+    fn trouble(&self) -> Option<Why> {
+        let since = self.transcriber.outage_since?;
+        let (cause, text) = match self.transcriber.trouble.as_ref()? {
+            StreamEnd::LimitExceeded(detail) => {
+                (Cause::TranscribeLimit, format!("Transcribe gives no further stream: {detail}"))
+            }
+            StreamEnd::Refused(detail) => (Cause::StageStuck, format!("Transcribe refuses the stream: {detail}")),
+            StreamEnd::Clean | StreamEnd::Idle(_) | StreamEnd::Fault(_) => return None,
+        };
+        Some(Why::new(cause, text, self.wall_of(since)))
     }
 
     /// Every language that somebody listens to, or has listened to.

@@ -62,9 +62,25 @@ impl Levels {
         speech
     }
 
+    /// Somebody has understood words up to this moment, so it was speech, however quiet.
+    pub(crate) fn understood(&mut self, end_ms: u64) {
+        self.speech_end_ms = self.speech_end_ms.max(end_ms.min(self.end_ms));
+    }
+
     /// Milliseconds of media time since the last speech.
     pub(crate) fn silent_for_ms(&self) -> u64 {
         self.end_ms.saturating_sub(self.speech_end_ms)
+    }
+
+    /// Begin of the first speech from this moment on; the end of the audio when there is none.
+    pub(crate) fn speech_from_ms(&self, from_ms: u64) -> u64 {
+        self.frames.iter().find(|f| f.speech && f.end_ms > from_ms).map_or(self.end_ms, |f| f.start_ms)
+    }
+
+    /// Milliseconds of speech in the last so many of audio.
+    pub(crate) fn speech_within_ms(&self, last_ms: u64) -> u64 {
+        let recent = self.frames.iter().rev().take_while(|f| f.end_ms + last_ms > self.end_ms);
+        recent.filter(|f| f.speech).map(|f| f.end_ms - f.start_ms).sum()
     }
 
     /// Root mean square of the speech between two moments, dB re full scale; `None` when there is none.

@@ -33,6 +33,8 @@ pub(crate) enum Idle {
     NobodyListens,
     /// The speaker's audio has stopped.
     NoAudio,
+    /// The speaker is silent for long.
+    Silence,
     /// The session ends.
     Ending,
 }
@@ -44,6 +46,7 @@ impl Idle {
             Self::Paused => "the session is paused",
             Self::NobodyListens => "nobody listens",
             Self::NoAudio => "no audio comes",
+            Self::Silence => "the speaker is silent",
             Self::Ending => "the session ends",
         }
     }
@@ -53,6 +56,7 @@ impl Idle {
         match self {
             Self::NobodyListens => Begin::Preroll,
             Self::NoAudio => Begin::At(cursor),
+            Self::Silence => Begin::Onset(cursor),
             Self::NotReady | Self::Paused | Self::Ending => Begin::Watermark,
         }
     }
@@ -67,6 +71,8 @@ pub(crate) enum Begin {
     Preroll,
     /// At this media sample: everything before it was heard.
     At(u64),
+    /// A little before the first speech after this media sample: everything before it was heard, and was silence at last.
+    Onset(u64),
 }
 
 impl Begin {
@@ -75,6 +81,7 @@ impl Begin {
         match self {
             Self::Watermark | Self::At(_) => Self::Watermark,
             Self::Preroll => Self::Preroll,
+            Self::Onset(cursor) => Self::Onset(cursor),
         }
     }
 }

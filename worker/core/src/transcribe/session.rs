@@ -1,16 +1,18 @@
 //! Opens, feeds, renews and ends the one transcription stream.
 //!
 //! *Flow*: demand → open → audio from the ring, with a cursor in media samples → results in media time. However a stream
-//! ends, the next one begins at the watermark, the end of the last final: audio that no final covers is replayed.
+//! ends, the next one begins at the watermark, the end of the last final: audio that no final covers is replayed. Before
+//! its longest duration a stream is renewed at a silence, and the new one is open before the old one ends (see
+//! [`super::renewal`]).
 //! *Guarantees*: between two streams no audio is left out (up to the ring's length) and none that a final covers is sent
 //! again; the end of a stream is never the end of the session; retries wait.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
 use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
-use super::demand::{Begin, Demand, Moment};
+use super::demand::{Begin, Demand, Idle, Moment};
+use super::renewal::{Over, Renewal};
 use super::stream::{Stream, feed, send_rest, to_heard};
-use super::timeline::Timeline;
 use crate::audio::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
@@ -22,6 +24,8 @@ use schemas::ids::Language;
 const PACE_STEP_MS: u64 = 50;
 /// Silence that is a good moment to renew a stream, ms.
 const ROTATE_SILENCE_MS: u64 = 700;
+/// A renewal that failed is tried again after so long, ms.
+const ROTATE_RETRY_MS: u64 = 60_000;
 /// Without such a silence a stream is renewed anyway so long after it was due, ms.
 const ROTATE_LATEST_MS: u64 = 600_000;
 
@@ -39,6 +43,10 @@ pub(crate) struct Transcriber {
     next_id: u64,
     watermark: u64,
     backoff: Backoff,
+    renewal: Renewal,
+    renew_after: MediaInstant,
+    /// How the last stream ended by itself, while none is open again.
+    pub(crate) trouble: Option<StreamEnd>,
     /// Since when a stream is wanted and not there, when it ended by itself.
     pub(crate) outage_since: Option<MediaInstant>,
     /// Streams opened.
@@ -53,6 +61,9 @@ impl Transcriber {
             next_id: 1,
             watermark: 0,
             backoff: Backoff::default(),
+            renewal: Renewal::None,
+            renew_after: MediaInstant(0),
+            trouble: None,
             outage_since: None,
             streams: 0,
             sent_samples: 0,
@@ -67,8 +78,16 @@ impl Transcriber {
     /// Whether no result can come any more.
     pub(crate) fn is_closed(&self) -> bool {
         match self.state {
-            State::Closed { .. } => true,
+            State::Closed { .. } => self.renewal.is_none(),
             State::Open(_) | State::Ending { .. } => false,
+        }
+    }
+
+    /// Whether it was closed because the speaker was silent, so that speech is what opens it again.
+    pub(crate) fn waits_for_speech(&self) -> bool {
+        match self.state {
+            State::Closed { begin: Begin::Onset(_), .. } | State::Ending { begin: Begin::Onset(_), .. } => true,
+            State::Closed { .. } | State::Open(_) | State::Ending { .. } => false,
         }
     }
 
@@ -76,7 +95,9 @@ impl Transcriber {
     pub(crate) fn language_of(&self, id: StreamId) -> Option<Language> {
         match &self.state {
             State::Open(stream) | State::Ending { stream, .. } if stream.id == id => Some(stream.language.clone()),
-            State::Open(_) | State::Ending { .. } | State::Closed { .. } => None,
+            State::Open(_) | State::Ending { .. } | State::Closed { .. } => {
+                self.renewal.stream().filter(|stream| stream.id == id).map(|stream| stream.language.clone())
+            }
         }
     }
 
@@ -98,37 +119,102 @@ impl Transcriber {
         }
     }
 
-    /// Something came from a stream; a result is handed on in media time.
+    /// Something came from a stream; results are handed on in media time, in the order of the streams.
     pub(crate) fn on_event(
         &mut self,
         id: StreamId,
         event: TranscribeEvent,
-        now: MediaInstant,
+        at: &Moment,
         out: &mut Outbox,
-    ) -> Option<Heard> {
+    ) -> Vec<Heard> {
+        if self.renewal.stream().is_some_and(|stream| stream.id == id) {
+            return self.on_renewal(id, event, at, out);
+        }
         let ending = matches!(self.state, State::Ending { .. });
-        let (State::Open(stream) | State::Ending { stream, .. }) = &mut self.state else { return None };
+        let (State::Open(stream) | State::Ending { stream, .. }) = &mut self.state else { return Vec::new() };
         if stream.id != id {
-            return None;
+            return Vec::new();
         }
         match event {
             TranscribeEvent::Opened => {
                 stream.opened = true;
-                if self.outage_since.take().is_some() {
-                    out.fact("stream_reopened", format!("stream {}", id.0));
-                }
-                None
+                self.is_open_again(id, out);
+                Vec::new()
             }
             TranscribeEvent::Result(result) => {
                 self.backoff.reset();
-                Some(to_heard(id, &result, &stream.timeline))
+                let heard = to_heard(id, &result, &stream.timeline);
+                self.renewal.hold(heard).into_iter().collect()
             }
             TranscribeEvent::Closed(end) => {
-                if now.since(stream.since) >= HEALTHY_MS {
+                if at.now.since(stream.since) >= HEALTHY_MS {
                     self.backoff.reset();
                 }
-                self.closed(&end, ending, now, out);
-                None
+                if let Some(coming) = self.renewal.abandon() {
+                    // Where it begins, the one that has just ended had promised to come; the replay covers more.
+                    out.push(Output::DropStream(coming));
+                }
+                self.closed(&end, ending, at.now, out);
+                Vec::new()
+            }
+        }
+    }
+
+    fn is_open_again(&mut self, id: StreamId, out: &mut Outbox) {
+        self.trouble = None;
+        if self.outage_since.take().is_some() {
+            out.fact("stream_reopened", format!("stream {}", id.0));
+        }
+    }
+
+    /// Something came from the stream that takes over, or from the one that was taken over.
+    fn on_renewal(&mut self, id: StreamId, event: TranscribeEvent, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+        match event {
+            TranscribeEvent::Opened => {
+                self.take_over(at, out);
+                Vec::new()
+            }
+            TranscribeEvent::Result(result) => {
+                let heard = self.renewal.stream().map(|stream| to_heard(id, &result, &stream.timeline));
+                heard.into_iter().collect()
+            }
+            TranscribeEvent::Closed(end) => {
+                let whole = end == StreamEnd::Clean;
+                if self.renewal.is_coming() {
+                    out.fact("renewal_failed", format!("{}; the old stream goes on", describe(&end)));
+                    self.renew_after = at.now.plus_ms(ROTATE_RETRY_MS);
+                }
+                self.renewal_over(whole, at, out)
+            }
+        }
+    }
+
+    /// The new stream is open: the old one ends, and gives its last words.
+    fn take_over(&mut self, at: &Moment, out: &mut Outbox) {
+        let State::Open(old) = &mut self.state else { return };
+        let Some(mut new) = self.renewal.take_coming() else { return };
+        new.opened = true;
+        std::mem::swap(old, &mut new);
+        out.push(Output::EndStream(new.id));
+        out.fact("stream_renewed", format!("stream {} takes over from stream {}", old.id.0, new.id.0));
+        self.renewal = Renewal::going(new, at.now);
+    }
+
+    /// The renewal has come to its end; when the last words of the old stream may be missing, they are replayed.
+    fn renewal_over(&mut self, whole: bool, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+        match self.renewal.over() {
+            Over::Abandoned => Vec::new(),
+            Over::Went { until_sample, held } => {
+                let unheard = (self.watermark / SAMPLES_PER_MS, until_sample / SAMPLES_PER_MS);
+                if whole || at.audio.levels.speech_dbfs(unheard.0, unheard.1).is_none() {
+                    return held;
+                }
+                if let State::Open(stream) | State::Ending { stream, .. } = &self.state {
+                    out.push(Output::DropStream(stream.id));
+                }
+                out.fact("stream_closed", "the last words before a renewal are replayed");
+                self.state = State::Closed { not_before: at.now, begin: Begin::Watermark };
+                Vec::new()
             }
         }
     }
@@ -142,49 +228,70 @@ impl Transcriber {
             return;
         }
         let wait = self.backoff.after(end);
+        self.trouble = Some(end.clone());
         out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(end)));
         self.outage_since.get_or_insert(now);
         self.state = State::Closed { not_before: now.plus_ms(wait), begin: Begin::Watermark };
     }
 
-    /// Does what is due.
-    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) {
-        self.give_up_waiting(at, out);
-        if let State::Closed { not_before, begin } = self.state {
+    /// Does what is due; gives what was held back.
+    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) -> Vec<Heard> {
+        let released = self.give_up_waiting(at, out);
+        if let State::Closed { not_before, begin } = &mut self.state {
             match demand {
-                Demand::Stream(language) if at.now >= not_before && !at.audio.ring.is_empty() => {
+                Demand::Stream(language)
+                    if at.now >= *not_before && !at.audio.ring.is_empty() && self.renewal.is_none() =>
+                {
+                    let begin = *begin;
                     self.open(begin, language, at, out);
                 }
                 Demand::Stream(_) => {}
-                Demand::None(_) => self.outage_since = None,
+                Demand::None(idle) => {
+                    // What was said while nobody listened is not heard later, whatever closed the stream before.
+                    if *idle == Idle::NobodyListens {
+                        *begin = Begin::Preroll;
+                    }
+                    (self.outage_since, self.trouble) = (None, None);
+                }
             }
+        }
+        if let Some(coming) = self.renewal.coming() {
+            self.sent_samples += feed(coming, at, out);
         }
         if let State::Open(stream) = &mut self.state {
-            self.sent_samples += feed(stream, at, out);
+            if !self.renewal.is_coming() {
+                self.sent_samples += feed(stream, at, out);
+            }
             if let Some((reason, begin)) = reason_to_end(stream, at, demand) {
                 self.end(reason, begin, at, out);
+            } else if at.now >= self.renew_after && is_time_to_renew(stream, at) && self.renewal.is_none() {
+                self.renew(at, out);
             }
         }
+        released
+    }
+
+    /// Opens the stream that takes over here; the old one waits, and ends when the new one is open.
+    fn renew(&mut self, at: &Moment, out: &mut Outbox) {
+        let State::Open(old) = &mut self.state else { return };
+        self.sent_samples += send_rest(old, at.audio, out);
+        let (cursor, language) = (old.cursor, old.language.clone());
+        let stream = self.announce(cursor, &language, at, out);
+        self.renewal = Renewal::Coming(stream);
     }
 
     fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
         let cursor = self.first_sample(begin, at, out);
+        self.state = State::Open(self.announce(cursor, language, at, out));
+    }
+
+    fn announce(&mut self, cursor: u64, language: &Language, at: &Moment, out: &mut Outbox) -> Stream {
         let id = StreamId(self.next_id);
         self.next_id += 1;
         self.streams += 1;
         out.push(Output::OpenStream { id, language: language.clone() });
         out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
-        self.state = State::Open(Stream {
-            id,
-            language: language.clone(),
-            opened: false,
-            since: at.now,
-            cursor,
-            sent: 0,
-            timeline: Timeline::default(),
-            silence_at: at.now,
-            padding: false,
-        });
+        Stream::new(id, language.clone(), cursor, at.now)
     }
 
     /// Where the next stream begins: nothing is left out but silence that fills a gap.
@@ -194,6 +301,12 @@ impl Transcriber {
             Begin::Watermark => self.watermark,
             Begin::Preroll => self.watermark.max(ring.end().saturating_sub(at.timing.preroll_ms * SAMPLES_PER_MS)),
             Begin::At(sample) => self.watermark.max(sample),
+            Begin::Onset(sample) => {
+                let heard = self.watermark.max(sample);
+                let onset_ms = at.audio.levels.speech_from_ms(heard / SAMPLES_PER_MS);
+                let preroll = onset_ms.saturating_sub(at.timing.onset_preroll_ms) * SAMPLES_PER_MS;
+                heard.max(preroll.min(ring.end()))
+            }
         };
         let cursor = wanted.max(ring.first());
         let (from_ms, until_ms) = (wanted / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
@@ -207,13 +320,16 @@ impl Transcriber {
     fn end(&mut self, reason: &'static str, begin: Begin, at: &Moment, out: &mut Outbox) {
         let closed = State::Closed { not_before: at.now, begin };
         let State::Open(mut stream) = std::mem::replace(&mut self.state, closed) else { return };
+        if let Some(coming) = self.renewal.abandon() {
+            out.push(Output::DropStream(coming));
+        }
         self.sent_samples += send_rest(&mut stream, at.audio, out);
         out.push(Output::EndStream(stream.id));
         out.fact("stream_ending", reason);
         self.state = State::Ending { stream, until: at.now.plus_ms(at.timing.stream_patience_ms), begin };
     }
 
-    fn give_up_waiting(&mut self, at: &Moment, out: &mut Outbox) {
+    fn give_up_waiting(&mut self, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
         match &self.state {
             State::Open(stream) if !stream.opened && at.now.since(stream.since) >= at.timing.stream_patience_ms => {
                 out.push(Output::DropStream(stream.id));
@@ -225,21 +341,36 @@ impl Transcriber {
             }
             State::Open(_) | State::Ending { .. } | State::Closed { .. } => {}
         }
+        if self.renewal.deadline().is_none_or(|until| at.now < until) {
+            return Vec::new();
+        }
+        if self.renewal.is_coming() {
+            self.renew_after = at.now.plus_ms(ROTATE_RETRY_MS);
+        }
+        if let Some(stream) = self.renewal.stream() {
+            out.push(Output::DropStream(stream.id));
+        }
+        self.renewal_over(false, at, out)
     }
 
-    /// Forgets the stream at once.
+    /// Forgets the streams at once.
     pub(crate) fn drop_now(&mut self, now: MediaInstant, out: &mut Outbox) {
         let closed = State::Closed { not_before: now, begin: Begin::Preroll };
         match std::mem::replace(&mut self.state, closed) {
             State::Open(stream) | State::Ending { stream, .. } => out.push(Output::DropStream(stream.id)),
             State::Closed { .. } => {}
         }
+        if let Some(stream) = self.renewal.stream() {
+            out.push(Output::DropStream(stream.id));
+        }
+        self.renewal = Renewal::None;
     }
 
     /// When something is due.
     pub(crate) fn deadline(&self, at: &Moment, demand: &Demand) -> Option<MediaInstant> {
         let (audio, timing) = (at.audio, at.timing);
-        match &self.state {
+        let renewal = self.renewal.deadline();
+        let stream = match &self.state {
             State::Closed { not_before, .. } => {
                 (*not_before > at.now && matches!(demand, Demand::Stream(_))).then_some(*not_before)
             }
@@ -252,26 +383,28 @@ impl Transcriber {
                 let idle = audio.heard_at.map(|h| h.plus_ms(timing.idle_close_ms));
                 earliest([patience, pace, silence, idle])
             }
-        }
+        };
+        earliest([stream, renewal])
     }
 }
 
 fn reason_to_end(stream: &Stream, at: &Moment, demand: &Demand) -> Option<(&'static str, Begin)> {
     let (age, due) = (at.now.since(stream.since), at.timing.rotate_after_ms);
-    let silent = at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS;
     match demand {
         Demand::None(idle) => Some((idle.text(), idle.begin_after(stream.cursor))),
         Demand::Stream(language) if *language != stream.language => {
             Some(("the speaker's language changed", Begin::Watermark))
         }
-        Demand::Stream(_) if age >= due && silent => {
-            Some(("renewed at a silence, before its longest duration", Begin::Watermark))
-        }
         Demand::Stream(_) if age >= due + ROTATE_LATEST_MS => {
-            Some(("renewed before its longest duration", Begin::Watermark))
+            Some(("renewed without a silence, before its longest duration", Begin::Watermark))
         }
         Demand::Stream(_) => None,
     }
+}
+
+fn is_time_to_renew(stream: &Stream, at: &Moment) -> bool {
+    let old = at.now.since(stream.since) >= at.timing.rotate_after_ms;
+    old && stream.opened && at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS
 }
 
 fn describe(end: &StreamEnd) -> String {

@@ -29,6 +29,23 @@ pub(crate) struct Stream {
     pub(crate) padding: bool,
 }
 
+impl Stream {
+    /// A stream that is being opened, and begins at this media sample.
+    pub(crate) fn new(id: StreamId, language: Language, cursor: u64, now: MediaInstant) -> Self {
+        Self {
+            id,
+            language,
+            opened: false,
+            since: now,
+            cursor,
+            sent: 0,
+            timeline: Timeline::default(),
+            silence_at: now,
+            padding: false,
+        }
+    }
+}
+
 /// Sends what the pace allows, or silence when no audio comes; gives the samples sent.
 pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
     let Moment { now, audio, timing } = *at;

@@ -36,6 +36,21 @@ fn four_hours_are_bridged_at_a_silence_without_losing_a_word() {
     assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
 }
 
+#[test]
+fn more_than_four_hours_cost_one_renewal_and_no_word() {
+    const END: u64 = 4 * HOUR + HOUR / 20;
+    let mut world = World::new(Talk::long((END / 4_200) as usize - 2));
+    world.listener("ann", "en");
+    world.at(END, World::end_session);
+    world.run_until(END + 60_000);
+    world.check_contract();
+    assert_eq!(world.recogniser.opened.len(), 2);
+    assert!(world.recogniser.opened[1].0 < 4 * HOUR, "before Transcribe ends it");
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    let usage = &world.writes.last().unwrap().1.status.usage;
+    assert!(usage.transcribed_ms.abs_diff(END) < 10_000, "no second is paid for twice: {usage:?}");
+}
+
 #[derive(Debug, Clone)]
 enum Fault {
     CutStream,

@@ -175,3 +175,97 @@ fn a_speaker_who_returns_after_minutes_is_captioned_without_delay() {
     let back: Vec<u64> = world.seat("ann").finals().iter().filter(|c| c.start_ms > 190_000).map(lag).collect();
     assert!(back.len() > 15 && back.iter().all(|ms| *ms < 1_500), "{back:?}");
 }
+
+fn renewing(every_ms: u64) -> worker_core::EngineConfig {
+    let mut config = config();
+    config.timing.rotate_after_ms = every_ms;
+    config
+}
+
+#[test]
+fn a_stream_is_renewed_before_the_old_one_ends_and_no_word_waits_for_it() {
+    let mut world = World::with(renewing(20_000), Talk::long(20));
+    world.listener("ann", "en");
+    world.run_until(90_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert!(world.recogniser.most_streams == 2, "make before break");
+    assert!(world.recogniser.opened.len() >= 4);
+    let worst = world.seat("ann").finals().iter().map(|c| c.lag_ms).max().unwrap();
+    assert!(worst < 1_200, "{worst}");
+    let twice = world.recogniser.word_ms.values().filter(|ms| **ms > 300).count();
+    assert_eq!(twice, 0, "no audio is sent twice");
+}
+
+#[test]
+fn a_renewal_that_fails_leaves_the_old_stream_as_it_was() {
+    let mut world = World::with(renewing(20_000), Talk::long(12));
+    world.listener("ann", "en");
+    world.recogniser.refuses = vec![(15_000, 40_000, StreamEnd::LimitExceeded("25 streams".into()))];
+    world.run_until(60_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert!(world.recogniser.opened.len() <= 3, "it is not tried again at once");
+    assert!(world.writes.iter().all(|(_, w)| w.status.rung == Rung::Full), "nobody notices");
+}
+
+#[test]
+fn a_renewal_that_is_cut_off_at_any_moment_loses_no_word() {
+    for cut in (20_000..26_000).step_by(90) {
+        let mut world = World::with(renewing(20_000), Talk::long(10));
+        world.listener("ann", "en");
+        world.at(cut, |w| w.recogniser.cut(StreamEnd::Fault("reset".into()), w.now));
+        world.run_until(60_000);
+        world.check_contract();
+        assert_eq!(world.seat("ann").text(), world.speaker.talk.text(), "cut at {cut}");
+    }
+}
+
+/// Sentences with a silence of so long after the first.
+fn with_a_silence(ms: u64) -> Talk {
+    let mut talk = Talk::long(8);
+    for word in talk.words.iter_mut().skip(8) {
+        (word.start_ms, word.end_ms) = (word.start_ms + ms, word.end_ms + ms);
+    }
+    talk
+}
+
+#[test]
+fn a_long_silence_is_not_paid_for_and_the_first_syllable_after_it_is_heard() {
+    let world = heard(with_a_silence(300_000), |_| {});
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert_eq!(world.recogniser.opened.len(), 2);
+    assert!(world.recogniser.heard_ms < 80_000, "{}", world.recogniser.heard_ms);
+    assert!(world.recogniser.word_ms.values().all(|ms| *ms == 300), "every word whole, and once");
+    let worst = world.seat("ann").finals().iter().map(|c| c.lag_ms).max().unwrap();
+    assert!(worst < 1_600, "the stream catches up: {worst}");
+}
+
+#[test]
+fn a_short_silence_keeps_the_stream() {
+    let world = heard(with_a_silence(20_000), |_| {});
+    assert_eq!((world.recogniser.opened.len(), world.wanted("EndStream")), (1, 0));
+}
+
+#[test]
+fn what_was_said_while_nobody_listened_is_not_heard_after_a_silence_either() {
+    let mut world = World::new(with_a_silence(60_000));
+    world.listener("ann", "en");
+    world.at(50_000, |w| w.seats.get_mut("ann").unwrap().listed = false);
+    world.at(90_000, |w| {
+        w.listener("bob", "en");
+    });
+    world.run_until(120_000);
+    let first = world.seat("bob").finals().iter().find(|c| !c.catch_up).map(|c| c.start_ms).unwrap_or_default();
+    assert!(first > 80_000, "{first}");
+}
+
+#[test]
+fn a_limit_of_streams_is_told_in_the_row() {
+    let world = heard(Talk::long(8), |w| {
+        w.recogniser.refuses = vec![(0, 14_000, StreamEnd::LimitExceeded("25 streams".into()))];
+    });
+    let told = world.writes.iter().find_map(|(_, w)| w.status.trouble.clone()).unwrap();
+    assert_eq!(told.cause, Cause::TranscribeLimit);
+    assert_eq!(world.writes.last().unwrap().1.status.trouble, None, "and when it is over");
+}

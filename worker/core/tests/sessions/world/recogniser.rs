@@ -14,7 +14,7 @@ const LEAST_WORD_MS: u64 = 150;
 
 #[derive(Debug, Default)]
 pub struct Recogniser {
-    stream: Option<Stream>,
+    streams: Vec<Stream>,
     due: BTreeMap<(u64, u64), (StreamId, TranscribeEvent)>,
     sequence: u64,
     /// Streams opened between these moments end at once.
@@ -25,6 +25,8 @@ pub struct Recogniser {
     pub opened: Vec<(u64, Language)>,
     /// The audio of each word that was heard, in ms, over all streams.
     pub word_ms: BTreeMap<i16, u64>,
+    /// The most streams at once.
+    pub most_streams: usize,
     /// The last words of partials are guesses that change.
     pub fickle: bool,
 }
@@ -44,7 +46,7 @@ struct Stream {
 
 impl Recogniser {
     pub fn open(&mut self, id: StreamId, language: Language, now: u64, talk: &Talk) {
-        assert!(self.stream.is_none(), "one stream at a time");
+        assert!(self.streams.len() < 2, "one stream, or two while one takes over from the other");
         self.opened.push((now, language));
         if let Some((_, _, end)) = self.refuses.iter().find(|(from, until, _)| (*from..*until).contains(&now)) {
             let end = end.clone();
@@ -53,13 +55,22 @@ impl Recogniser {
         }
         let texts = talk.words.iter().map(|w| w.text.clone()).collect();
         let (words, silence_ms) = (Vec::new(), 0);
-        self.stream =
-            Some(Stream { id, texts, heard_ms: 0, last_audio: now, results: 0, words, silence_ms, partial_at: 0 });
+        self.streams.push(Stream {
+            id,
+            texts,
+            heard_ms: 0,
+            last_audio: now,
+            results: 0,
+            words,
+            silence_ms,
+            partial_at: 0,
+        });
+        self.most_streams = self.most_streams.max(self.streams.len());
         self.say(now + 80, id, TranscribeEvent::Opened);
     }
 
     pub fn hear(&mut self, id: StreamId, pcm: &[i16], now: u64) {
-        let Some(mut stream) = self.stream.take_if(|s| s.id == id) else { return };
+        let Some(mut stream) = self.take(id) else { return };
         assert_eq!(pcm.len() % 16, 0);
         stream.last_audio = now;
         for millisecond in pcm.chunks_exact(16) {
@@ -67,7 +78,8 @@ impl Recogniser {
             stream.heard_ms += 1;
             self.millisecond(&mut stream, millisecond[0], now);
         }
-        self.stream = Some(stream);
+        self.streams.push(stream);
+        self.streams.sort_by_key(|s| s.id);
     }
 
     fn millisecond(&mut self, stream: &mut Stream, sample: i16, now: u64) {
@@ -126,7 +138,7 @@ impl Recogniser {
 
     /// The audio ends: the last final comes, then the end.
     pub fn end(&mut self, id: StreamId, now: u64) {
-        let Some(mut stream) = self.stream.take_if(|s| s.id == id) else { return };
+        let Some(mut stream) = self.take(id) else { return };
         if !stream.words.is_empty() {
             self.result(&mut stream, true, now);
         }
@@ -135,15 +147,20 @@ impl Recogniser {
 
     /// The service ends the stream by itself; what it heard last is lost.
     pub fn cut(&mut self, end: StreamEnd, now: u64) {
-        if let Some(stream) = self.stream.take() {
+        if let Some(stream) = self.streams.pop() {
             self.due.retain(|_, (id, _)| *id != stream.id);
             self.say(now, stream.id, TranscribeEvent::Closed(end));
         }
     }
 
     pub fn forget(&mut self, id: StreamId) {
-        self.stream.take_if(|s| s.id == id);
+        self.take(id);
         self.due.retain(|_, (of, _)| *of != id);
+    }
+
+    fn take(&mut self, id: StreamId) -> Option<Stream> {
+        let index = self.streams.iter().position(|s| s.id == id)?;
+        Some(self.streams.remove(index))
     }
 
     fn say(&mut self, at: u64, id: StreamId, event: TranscribeEvent) {
@@ -153,12 +170,12 @@ impl Recogniser {
 
     /// When the next result or the idle end is due.
     pub fn next_event(&self) -> Option<u64> {
-        let idle = self.stream.as_ref().map(|s| s.last_audio + 15_000);
+        let idle = self.streams.iter().map(|s| s.last_audio + 15_000).min();
         [self.due.keys().next().map(|(at, _)| *at), idle].into_iter().flatten().min()
     }
 
     pub fn take_due(&mut self, now: u64) -> Option<(StreamId, TranscribeEvent)> {
-        if self.stream.as_ref().is_some_and(|s| now >= s.last_audio + 15_000) {
+        if self.streams.iter().any(|s| now >= s.last_audio + 15_000) {
             self.cut(StreamEnd::Idle("no new audio was received for 15 seconds".into()), now);
         }
         let key = self.due.keys().next().copied().filter(|(at, _)| *at <= now)?;
