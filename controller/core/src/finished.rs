@@ -1,8 +1,10 @@
 //! A row in a final phase: it stays as it is, until the session row speaks of a new run.
 
 use crate::action::{Action, Plan, RowWrite};
+use crate::channel;
 use crate::launch;
 use crate::model::{Policy, View, status_is_stopped};
+use crate::order;
 use crate::run_rule::{Run, Wish, intent_key};
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
@@ -12,7 +14,7 @@ use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
 #[must_use]
 pub fn decide(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
     let reopened = match wish {
-        Wish::Serve(run) => run.desired == Desired::Run && reopens(row, run),
+        Wish::Serve(run) => run.desired == Desired::Run && (reopens(row, run) || order::wants_it_again(row)),
         Wish::Refuse { run, why } => refusal_is_new(row, run, why),
         Wish::Stop(_) => false,
     };
@@ -22,7 +24,10 @@ pub fn decide(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: T
     match wish {
         Wish::Serve(run) if reopened => launch::begin(view, Some(row), run, Restarts::default(), policy, now),
         Wish::Refuse { why, .. } if reopened => refuse(view, why),
-        Wish::Serve(_) | Wish::Refuse { .. } | Wish::Stop(_) => Plan::rest(None),
+        Wish::Serve(_) | Wish::Refuse { .. } | Wish::Stop(_) => {
+            let cleanup = channel::cleanup(view, row, wish, policy, now);
+            Plan { actions: cleanup.into_iter().collect(), next_look: None, why: None }
+        }
     }
 }
 
@@ -43,7 +48,8 @@ pub fn refuse(view: &View, why: &Why) -> Plan {
 }
 
 /// Whether the wish is a new run, or the old one wanted again after the session row itself had ended it. A run that the
-/// speaker or a fault ended stays ended.
+/// speaker or a fault ended stays ended, and so does one whose worker saw its end (its channel is gone) before any change of
+/// the session row: the next worker would only see the same.
 fn reopens(row: &WorkerRow, run: &Run) -> bool {
     if !run.is_run_of(row.intent.as_ref()) || row.why.blame == Blame::Row {
         return true;
@@ -51,12 +57,11 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
     match row.why.cause {
         Cause::SessionEnded
         | Cause::SessionInactive
-        | Cause::SessionDeleted
-        | Cause::SessionExpired
         | Cause::SessionReplaced
         | Cause::SessionPaused
         | Cause::Handover
         | Cause::SessionActive => true,
+        Cause::SessionDeleted | Cause::SessionExpired => says_something_new(row, run),
         Cause::OperatorStop
         | Cause::SpeakerGone
         | Cause::SpeakerNeverCame
@@ -78,6 +83,15 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::TranscribeLimit
         | Cause::Unknown => false,
     }
+}
+
+/// Whether the session row itself had ended the run, or says something else by now than what its worker was told.
+fn says_something_new(row: &WorkerRow, run: &Run) -> bool {
+    row.intent.as_ref().is_none_or(|told| {
+        told.desired == Desired::Stop
+            || (told.desired, &told.source_language, told.expires_at)
+                != (run.desired, &run.source_language, run.ends_at)
+    })
 }
 
 /// Whether this refusal is not yet what the row says: another text, or another run than the one that has ended.

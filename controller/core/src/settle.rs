@@ -1,12 +1,13 @@
 //! A task that has ended: what it means for the row.
 
 use crate::action::{Plan, RowWrite};
+use crate::handover;
 use crate::launch;
 use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::run_rule::Wish;
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
-use schemas::worker::{EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Desired, EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// The facts of this generation's task once it has ended: from ECS, or from the row when ECS has forgotten it. A task that
 /// was STOPPED once is never anything else, whatever a late answer says.
@@ -32,15 +33,25 @@ pub fn newer_facts(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
     (facts != *known).then_some(facts)
 }
 
+/// Writes what ECS says of the task, when it is news.
+#[must_use]
+pub fn recording(row: &WorkerRow, facts: TaskFacts, next_look_at: Option<Timestamp>) -> Option<Plan> {
+    let news = row.task.as_ref() != Some(&facts);
+    news.then(|| Plan::write(RowWrite { task: Some(facts), next_look_at, ..RowWrite::keep(row) }))
+}
+
 /// The task of a row that is not final has ended: as asked, or by a fault that is retried if it may be.
 #[must_use]
 pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
     let why = cause_of(row, &facts, now);
     let known = WorkerRow { task: Some(facts), ..row.clone() };
-    if row.phase == Phase::Draining {
+    if row.phase == Phase::Draining && !handover::is_under_way(row) {
         return close(&known, row.why.clone());
     }
     match wish {
+        Wish::Serve(run) if handover::is_under_way(row) && run.is_run_of(row.intent.as_ref()) => {
+            launch::take_over(view, &known, run, policy, now)
+        }
         Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
             launch::after_failure(view, &known, run, why, policy, now)
         }
@@ -53,7 +64,11 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
 /// by now reopens the row at the next look, which follows at once.
 #[must_use]
 pub fn close(row: &WorkerRow, why: Why) -> Plan {
-    Plan::write(RowWrite::keep(row).to(final_phase(&why), why))
+    let mut write = RowWrite::keep(row);
+    if let Some(intent) = &mut write.intent {
+        intent.desired = Desired::Stop;
+    }
+    Plan::write(write.to(final_phase(&why), why))
 }
 
 /// The phase that a run ends in for this reason.
@@ -65,7 +80,19 @@ pub fn final_phase(why: &Why) -> Phase {
     }
 }
 
+/// ECS's stop codes as of 2026; the list is open.
+const KNOWN_STOP_CODES: [&str; 7] = [
+    "TaskFailedToStart",
+    "EssentialContainerExited",
+    "UserInitiated",
+    "ServiceSchedulerInitiated",
+    "SpotInterruption",
+    "TerminationNotice",
+    "InfrastructureHealth",
+];
+
 /// Why a task ended that nobody had asked to end, from ECS's `stopCode` (an open list) and the container's exit code.
+/// A code that nobody knows is told in the text, and retried no longer than the restart budget lasts.
 fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
     let reason = facts.stopped_reason.as_deref().unwrap_or("no reason given");
     let (cause, text) = match (facts.stop_code.as_deref(), facts.exit_code) {
@@ -74,6 +101,10 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
             (Cause::TaskInterrupted, format!("AWS took the task away: {reason}"))
         }
         (Some("UserInitiated"), _) => (Cause::TaskInterrupted, format!("the task was stopped by hand: {reason}")),
+        (Some(code), None) if !KNOWN_STOP_CODES.contains(&code) => (
+            Cause::WorkerCrashed,
+            format!("the task ended with the stop code {code}, which this version does not know: {reason}"),
+        ),
         (_, Some(code)) if code == i32::from(EXIT_INTERRUPTED) => {
             (Cause::TaskInterrupted, format!("the worker was interrupted: {reason}"))
         }
@@ -121,6 +152,24 @@ mod tests {
             assert_eq!(cause, expected, "{stop_code:?} {exit_code:?}");
             assert!(cause.retryable());
         }
+    }
+
+    #[test]
+    fn an_unknown_stop_code_is_loud_and_not_retried_for_ever() {
+        let mut world = World::active();
+        for _ in 0..50 {
+            world.settle();
+            if world.row().phase == Phase::Failed {
+                break;
+            }
+            world = if world.row().phase == Phase::Queued { world.later(61_000) } else { world.exits(0) };
+            world.task().exit_code = None;
+            world.task().stop_code = Some("SomethingNew".into());
+            world.row.as_mut().unwrap().worker = Some(crate::fixtures::status(NOW, Some(NOW)));
+        }
+        let row = world.row();
+        assert_eq!((row.phase, row.why.cause), (Phase::Failed, Cause::RestartBudgetSpent));
+        assert!(row.why.text.contains("SomethingNew, which this version does not know"), "{}", row.why.text);
     }
 
     #[test]

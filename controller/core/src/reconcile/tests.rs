@@ -235,6 +235,22 @@ fn a_run_that_the_speaker_left_is_not_started_again_but_a_new_run_is() {
 }
 
 #[test]
+fn a_worker_that_saw_its_channel_gone_is_not_started_again_until_the_session_row_says_something_new() {
+    let mut world = World::active().live();
+    world.worker_says(Phase::Stopped);
+    world.row.as_mut().unwrap().why = Why::new(Cause::SessionDeleted, "the signaling channel is gone", NOW);
+    world = world.exits(0);
+    world.settle();
+    assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1), "the next one would only see the same");
+    world.set("status", "ended");
+    world.settle();
+    world.set("expiresAt", NOW.0 / 1_000 + 3_600);
+    world.set("status", "active");
+    world.settle();
+    assert_eq!(world.tasks.len(), 2);
+}
+
+#[test]
 fn a_paused_session_keeps_its_worker_with_other_orders() {
     let mut world = World::active().live().with("status", "paused");
     world.settle();
