@@ -48,10 +48,14 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
 
     /// Reads and decides. A final row whose task has ended does not need ECS, unless there is something to do after all.
     async fn decide(&self, id: &SessionId, hints: &[TaskArn]) -> Result<(View, Plan), PortError> {
+        // Ours first: what is written rests on our row being unchanged, and so on a session row that was read after it. The
+        // other way round, a session row read before its end would bring the ended session back.
+        let worker = self.workers.read(id).await?;
+        let session = self.sessions.read(id).await?;
         let mut view = View {
             session_id: id.clone(),
-            session: self.sessions.read(id).await?,
-            worker: self.workers.read(id).await?,
+            session,
+            worker,
             tasks: Tasks::Unknown("ECS was not asked".into()),
             fleet: Fleet::default(),
             strikes: Vec::new(),

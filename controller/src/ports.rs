@@ -3,7 +3,7 @@
 use controller_core::action::RowWrite;
 use controller_core::launch::Answer;
 use controller_core::model::{Task, Tasks};
-use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
 use std::future::Future;
@@ -57,6 +57,8 @@ pub trait Sessions {
 pub struct OpenRow {
     /// The session.
     pub session_id: SessionId,
+    /// The launch that it speaks of.
+    pub generation: Generation,
     /// When somebody must look.
     pub next_look_at: Timestamp,
 }

@@ -9,10 +9,10 @@ use crate::handler::{Controller, pass_over_unreadable};
 use crate::ports::{OpenRow, Orchestrator, PortError, Sessions, Workers};
 use controller_core::model::{Fleet, Tasks, View};
 use controller_core::run_rule::{Wish, wish};
-use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -68,7 +68,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
         }
     }
 
-    /// Tasks that run without an open row, or beside a newer one of the same session.
+    /// Tasks that run without an open row, or of another launch than their row's: a controller may have died between the
+    /// row that replaced a worker and its StopTask, and the new launch may wait for the very room that the old one takes.
     async fn strays(&self, open: &[OpenRow]) -> BTreeMap<SessionId, Vec<TaskArn>> {
         let running = match self.orchestrator.running().await {
             Ok(running) => running,
@@ -77,12 +78,13 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
                 return BTreeMap::new();
             }
         };
-        let open: HashSet<&SessionId> = open.iter().map(|row| &row.session_id).collect();
+        let open: HashMap<&SessionId, Generation> = open.iter().map(|row| (&row.session_id, row.generation)).collect();
         let mut by_session: BTreeMap<SessionId, Vec<TaskArn>> = BTreeMap::new();
         for (id, task) in running {
-            by_session.entry(id).or_default().push(task.arn);
+            if open.get(&id) != Some(&task.generation) {
+                by_session.entry(id).or_default().push(task.arn);
+            }
         }
-        by_session.retain(|id, tasks| tasks.len() > 1 || !open.contains(id));
         by_session
     }
 

@@ -96,6 +96,24 @@ async fn a_task_without_a_row_is_found_and_stopped_by_the_schedule() {
 }
 
 #[tokio::test]
+async fn an_old_task_beside_a_row_that_waits_is_found_and_stopped_by_the_schedule() {
+    let controller = controller();
+    controller.sessions.put("a-b-1", session("active"));
+    handle(&controller, &json!({"sessionIds": ["a-b-1"]})).await;
+    {
+        let mut rows = controller.workers.rows.lock().unwrap();
+        let row = rows.values_mut().next().unwrap();
+        row.generation = row.generation.next();
+        row.phase = Phase::Queued;
+        row.task = None;
+        row.restarts.not_before = Some(NOW.plus_ms(60_000));
+        row.next_look_at = Some(NOW.plus_ms(60_000));
+    }
+    handle(&controller, &json!({"sweep": true})).await;
+    assert_eq!(*controller.orchestrator.stopped.lock().unwrap(), [task("a-b-1", 1).arn]);
+}
+
+#[tokio::test]
 async fn one_broken_session_does_not_keep_a_sweep_from_the_others() {
     let controller = controller();
     for n in 1..=3 {

@@ -6,7 +6,7 @@ use crate::ports::{OpenRow, Page, PortError, Workers, Written};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use controller_core::action::RowWrite;
-use schemas::ids::{SessionId, Timestamp};
+use schemas::ids::{Generation, SessionId, Timestamp};
 use schemas::table::workers::{BY_DUE, CURRENT, NEXT_LOOK_AT, OPEN, OPEN_VALUE, RECORD, REVISION, SESSION_ID};
 use schemas::worker::WorkerRow;
 use update::Update;
@@ -101,11 +101,12 @@ impl Workers for WorkersTable {
         let request = self.client.query().table_name(&self.table).index_name(BY_DUE);
         let request = request
             .key_condition_expression("#open = :open")
-            .projection_expression("#session, #record, #next")
+            .projection_expression("#session, #record, #next, #generation")
             .expression_attribute_names("#open", OPEN)
             .expression_attribute_names("#session", SESSION_ID)
             .expression_attribute_names("#record", RECORD)
             .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#generation", "generation")
             .expression_attribute_values(":open", AttributeValue::S(OPEN_VALUE.into()))
             .set_exclusive_start_key(after.as_ref().map(index_key));
         let page = request.send().await.map_err(aws("Query of the due rows"))?;
@@ -134,5 +135,7 @@ fn index_key(row: &OpenRow) -> Item {
 fn open_row(item: &Item) -> Option<OpenRow> {
     let session_id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
     let next_look_at = Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?);
-    Some(OpenRow { session_id, next_look_at })
+    // A key of the index carries no generation, and needs none: it says where the next page begins.
+    let generation = item.get("generation").and_then(|g| g.as_n().ok()?.parse().ok()).unwrap_or_default();
+    Some(OpenRow { session_id, generation: Generation(generation), next_look_at })
 }

@@ -114,7 +114,7 @@ impl Workers for WorkersInMemory {
     async fn open(&self, _after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
         let rows = self.rows.lock().unwrap();
         let open = |(id, row): (&SessionId, &WorkerRow)| {
-            Some(OpenRow { session_id: id.clone(), next_look_at: row.next_look_at? })
+            Some(OpenRow { session_id: id.clone(), generation: row.generation, next_look_at: row.next_look_at? })
         };
         Ok(Page { items: rows.iter().filter_map(open).collect(), next: None })
     }
