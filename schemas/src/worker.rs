@@ -187,6 +187,42 @@ pub struct Media {
     pub concealed_ms: u64,
     /// Media time, ms since the first packet.
     pub media_ms: u64,
+    /// Of the lost packets: heard all the same from the copy in a RED packet (RFC 2198).
+    #[serde(default)]
+    pub red_recovered: u64,
+    /// Of the lost packets: heard all the same from the copy that Opus keeps in the next one (in-band FEC).
+    #[serde(default)]
+    pub fec_recovered: u64,
+    /// Packets that came after their time; they are among the lost.
+    #[serde(default)]
+    pub late: u64,
+    /// Packets that came twice.
+    #[serde(default)]
+    pub duplicates: u64,
+    /// Of the audio that had to be made up: silence, because the gap was too long to be concealed, ms.
+    #[serde(default)]
+    pub silent_ms: u64,
+    /// Round trip on the pair of candidates that carries the audio, ms; absent before it was measured.
+    #[serde(default)]
+    pub round_trip_ms: Option<f64>,
+    /// RTP payload over the last second, bits per second.
+    #[serde(default)]
+    pub bitrate: u64,
+    /// How long packets waited for others lately, ms: what order costs in delay.
+    #[serde(default)]
+    pub buffer_ms: f64,
+    /// How far the speaker's RTP clock has fallen behind the wall clock since its stream began, ms; negative when it is ahead.
+    #[serde(default)]
+    pub clock_drift_ms: f64,
+    /// Peer connections that were made.
+    #[serde(default)]
+    pub peers: u32,
+    /// ICE restarts that were tried.
+    #[serde(default)]
+    pub ice_restarts: u32,
+    /// Times that the audio went to somebody else: another viewer of the channel, or a second tab of the speaker.
+    #[serde(default)]
+    pub stolen: u32,
 }
 
 /// One language that somebody listens to.
