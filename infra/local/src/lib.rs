@@ -1,9 +1,12 @@
 //! AWS on one machine: small stand-ins that misbehave as AWS does, reached through the SDK's endpoint variables.
 
+pub mod admin;
 pub mod ecs;
 pub mod emulator;
+pub mod fault;
 pub mod guard;
 pub mod kvs;
+pub mod mapping;
 pub mod run;
 pub mod standin;
 pub mod transcribe;

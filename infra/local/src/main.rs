@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use local_stack::fault::{Fault, inject};
 use local_stack::guard;
 use local_stack::run::command::{self, Interrupt, interrupted};
 use local_stack::run::doctor::examine;
@@ -45,6 +46,11 @@ enum What {
         #[command(flatten)]
         how: How,
     },
+    /// Break something in a running stack (needs the stack's variables, as its command has them).
+    Fault {
+        #[command(subcommand)]
+        fault: Fault,
+    },
     /// The guard process: kills what its input names when the input ends.
     #[command(hide = true)]
     Guard,
@@ -75,6 +81,7 @@ async fn main() -> ExitCode {
         What::Run { how, command } => run(&how, &command).await,
         What::Up { how } => run(&how, &[]).await,
         What::Doctor { how } => doctor(&how),
+        What::Fault { fault } => break_it(&fault).await,
         What::Guard => {
             guard::keep(stdin().lock());
             Ok(0)
@@ -128,6 +135,11 @@ async fn until_interrupted(stack: &mut Stack) -> anyhow::Result<u8> {
         }),
         how = stack.broken() => anyhow::bail!("the emulator ended ({how}); see emulator.log"),
     }
+}
+
+async fn break_it(fault: &Fault) -> anyhow::Result<u8> {
+    println!("{}", inject(fault).await?);
+    Ok(0)
 }
 
 fn doctor(how: &How) -> anyhow::Result<u8> {

@@ -10,6 +10,9 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -71,6 +74,19 @@ impl Running {
             }
         }
     }
+}
+
+/// `now` with the fields of `change` set: a knob that is not named stays as it is.
+///
+/// # Errors
+/// What is wrong with the change, in words.
+pub(crate) fn merged<T: Serialize + DeserializeOwned>(now: &T, change: &Value) -> Result<T, String> {
+    let mut whole = serde_json::to_value(now).map_err(|e| e.to_string())?;
+    let (Value::Object(fields), Value::Object(changed)) = (&mut whole, change) else {
+        return Err("an object is expected, with the fields to set".to_owned());
+    };
+    fields.extend(changed.clone());
+    serde_json::from_value(whole).map_err(|e| e.to_string())
 }
 
 /// Nothing here is for the network: whoever is not on this machine is turned away.

@@ -48,6 +48,11 @@ impl Container {
         Ok(Self { process, group, guard: guard.clone() })
     }
 
+    /// Everything in it.
+    pub fn target(&self) -> Target {
+        self.group
+    }
+
     /// Sends a signal to everything in it.
     pub fn signal(&self, signal: Signal) {
         if self.process.id().is_some() {

@@ -1,4 +1,4 @@
-//! What can be broken on purpose: `POST /_local/faults` with the fields to set.
+//! What can be broken on purpose: `POST /_local/faults` with the fields to set; the others stay.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,21 @@ use serde::{Deserialize, Serialize};
 pub struct Faults {
     /// So many next calls are throttled (ThrottlingException).
     pub throttle: u32,
-    /// So many next calls fail with HTTP 500 *after* they were carried out, so that only the client token tells.
+    /// So many next RunTask are throttled in the text of another exception (InvalidParameterException), which no SDK retries.
+    pub hidden_throttle: u32,
+    /// So many next RunTask fail with HTTP 500 *after* they were carried out, so that only the client token tells.
     pub lose_answers: u32,
     /// So many next RunTask find no capacity: HTTP 200 with `failures[]`.
     pub no_capacity: u32,
+    /// The reason in those `failures[]`, such as `RESOURCE:ENI`; empty: that capacity is unavailable at this time.
+    pub failure_reason: String,
+    /// So many next RunTask start their task, but answer ConflictException with its ARN: as if an earlier call with the same
+    /// token and other parameters had started it.
+    pub conflict: u32,
+    /// So many next RunTask kill the functions of the emulator before anything is started.
+    pub kill_caller: u32,
+    /// So many next RunTask kill the functions of the emulator after the task was started, before they hear of it.
+    pub kill_caller_after: u32,
     /// So many next tasks fail to start (CannotPullContainerError).
     pub fail_to_start: u32,
     /// DescribeTasks says MISSING of tasks younger than this, ms.

@@ -18,6 +18,7 @@ use super::faults::{Faults, take};
 use super::model::{Status, Stop, Task};
 use super::request::overridden;
 use super::store::Store;
+use crate::guard::Target;
 
 /// What the API and the lives of the tasks share.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ pub struct Shared {
     faults: Mutex<Faults>,
     /// Changes whenever some task shall stop.
     wishes: watch::Sender<()>,
-    /// So many containers run.
-    running: watch::Sender<usize>,
+    /// The containers that run, by task.
+    running: watch::Sender<HashMap<String, Target>>,
     events: mpsc::UnboundedSender<Value>,
 }
 
@@ -67,7 +68,12 @@ impl Shared {
     /// Resolves when no container runs any more.
     pub async fn idle(&self) {
         let mut running = self.running.subscribe();
-        let _closed = running.wait_for(|running| *running == 0).await;
+        let _closed = running.wait_for(HashMap::is_empty).await;
+    }
+
+    /// Kills the container of a task by SIGKILL; whether there was one.
+    pub fn kill(&self, arn: &str) -> bool {
+        self.running.borrow().get(arn).is_some_and(|container| container.signal(Signal::SIGKILL))
     }
 
     fn change(&self, arn: &str, change: impl FnOnce(&mut Task)) {
@@ -105,10 +111,15 @@ pub async fn live(shared: Arc<Shared>, arn: String) {
         shared.announce(&task);
     }
     if let Some(mut container) = launch(&shared, &arn).await {
-        shared.running.send_modify(|running| *running += 1);
+        let target = container.target();
+        shared.running.send_modify(|running| {
+            running.insert(arn.clone(), target);
+        });
         run(&shared, &arn, &mut container).await;
         drop(container);
-        shared.running.send_modify(|running| *running -= 1);
+        shared.running.send_modify(|running| {
+            running.remove(&arn);
+        });
     }
     shared.change(&arn, |task| {
         task.status = Status::Deprovisioning;

@@ -4,9 +4,10 @@
 mod container;
 mod events;
 mod faults;
+mod knobs;
 mod lifecycle;
 mod model;
-mod pattern;
+pub(crate) mod pattern;
 mod request;
 mod server;
 mod store;
@@ -22,9 +23,12 @@ use tokio::time::timeout;
 
 pub use self::container::Program;
 pub use self::faults::Faults;
+pub(crate) use self::faults::take;
 use self::lifecycle::Shared;
+pub(crate) use self::lifecycle::now;
 use self::model::Stop;
-use crate::emulator::Api;
+pub(crate) use self::model::iso;
+use crate::emulator::{Api, Functions};
 use crate::guard::Guard;
 pub use crate::standin::Running;
 
@@ -75,6 +79,8 @@ pub struct EcsConfig {
     pub access_key_id: String,
     /// And its secret.
     pub secret_access_key: String,
+    /// The functions that call RunTask, to be killed while they do.
+    pub functions: Functions,
     /// The ladder.
     pub pace: Pace,
     /// Directory for the containers' output: `<container>-<task id>.log`.

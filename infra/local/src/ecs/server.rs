@@ -1,6 +1,7 @@
 //! The API over HTTP (awsJson1.1), and what containers ask: metadata and credentials.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -9,9 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::events;
-use super::faults::{Faults, take};
+use super::faults::take;
+use super::knobs;
 use super::lifecycle::{Shared, live, now};
 use super::model::{Definition, Stop, iso};
 use super::request::{Refusal, RunTask};
@@ -20,15 +23,18 @@ use crate::emulator::ApiError;
 
 const SERVICE: &str = "AmazonEC2ContainerServiceV20141113.";
 
+/// What Fargate says of a zone that is full.
+const NO_CAPACITY: &str =
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", post(call))
         .route("/v4/{task}/task", get(task_metadata))
         .route("/v4/{task}", get(container_metadata))
         .route("/v2/credentials/{task}", get(credentials))
-        .route("/_local/faults", post(set_faults).get(show_faults))
-        .route("/_local/stop", post(stop_as_aws))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared))
+        .nest("/_local", knobs::router(shared))
 }
 
 /// Delivers one event as EventBridge does: at least once, when it is not lost.
@@ -58,7 +64,7 @@ async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         "StopTask" => stop_task(&shared, &input).await,
         _ => forward(&shared, target, &input).await,
     };
-    if result.is_ok() && take(&mut shared.faults().lose_answers) {
+    if operation == "RunTask" && result.is_ok() && take(&mut shared.faults().lose_answers) {
         let lost = json!({"__type": "ServerException", "message": "Service Unavailable. Please try again later."});
         return (StatusCode::INTERNAL_SERVER_ERROR, amz_json(lost)).into_response();
     }
@@ -68,7 +74,45 @@ async fn call(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     }
 }
 
+/// RunTask with the faults around it.
 async fn run_task(shared: &Arc<Shared>, input: &Value) -> Result<Value, Refusal> {
+    let (kill, throttle) = {
+        let mut faults = shared.faults();
+        let kill = take(&mut faults.kill_caller);
+        (kill, !kill && take(&mut faults.hidden_throttle))
+    };
+    if kill {
+        return Err(dead(shared).await);
+    }
+    if throttle {
+        return Err(Refusal::new("InvalidParameterException", "Rate exceeded while launching the task."));
+    }
+    let answer = launch(shared, input).await?;
+    let (kill, conflict) = {
+        let mut faults = shared.faults();
+        (take(&mut faults.kill_caller_after), take(&mut faults.conflict))
+    };
+    if kill {
+        return Err(dead(shared).await);
+    }
+    if conflict {
+        let arns = answer["tasks"].as_array().into_iter().flatten().filter_map(|task| task["taskArn"].as_str());
+        let message = "The provided client token was used in a previous request with other parameters.";
+        let resource_ids = arns.map(str::to_owned).collect();
+        return Err(Refusal { resource_ids, ..Refusal::new("ConflictException", message) });
+    }
+    Ok(answer)
+}
+
+/// Kills the caller, and gives nobody an answer that could be mistaken for one.
+async fn dead(shared: &Shared) -> Refusal {
+    shared.config.functions.kill();
+    // Its connection ends with it; the answer below reaches nobody.
+    sleep(Duration::from_millis(200)).await;
+    Refusal::new("ServerException", "The caller was killed on purpose.")
+}
+
+async fn launch(shared: &Arc<Shared>, input: &Value) -> Result<Value, Refusal> {
     let request = RunTask::parse(input)?;
     let cluster = cluster(shared, &request.cluster).await?;
     // A statement of its own: within `if let` the lock would be held to the end of the block.
@@ -76,8 +120,12 @@ async fn run_task(shared: &Arc<Shared>, input: &Value) -> Result<Value, Refusal>
     if let Some(launch) = repeated {
         return Ok(launched(shared, &launch));
     }
-    if take(&mut shared.faults().no_capacity) {
-        let reason = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+    let no_capacity = {
+        let mut faults = shared.faults();
+        take(&mut faults.no_capacity).then(|| faults.failure_reason.clone())
+    };
+    if let Some(reason) = no_capacity {
+        let reason = if reason.is_empty() { NO_CAPACITY } else { reason.as_str() };
         return Ok(json!({"tasks": [], "failures": [{"reason": reason}]}));
     }
     let definition = definition(shared, &request.task_definition).await?;
@@ -126,7 +174,8 @@ async fn stop_task(shared: &Shared, input: &Value) -> Result<Value, Refusal> {
     stop(shared, &cluster, input["task"].as_str().unwrap_or_default(), Stop::new("UserInitiated", reason))
 }
 
-fn stop(shared: &Shared, cluster: &str, task: &str, why: Stop) -> Result<Value, Refusal> {
+/// The wish, and its announcement.
+pub fn stop(shared: &Shared, cluster: &str, task: &str, why: Stop) -> Result<Value, Refusal> {
     let task = shared.store().stop(cluster, task, why)?;
     shared.announce(&task);
     shared.wish();
@@ -202,26 +251,8 @@ async fn credentials(State(shared): State<Arc<Shared>>, Path(id): Path<String>) 
     .into_response()
 }
 
-async fn set_faults(State(shared): State<Arc<Shared>>, Json(faults): Json<Faults>) -> Json<Faults> {
-    *shared.faults() = faults.clone();
-    Json(faults)
-}
-
-async fn show_faults(State(shared): State<Arc<Shared>>) -> Json<Faults> {
-    Json(shared.faults().clone())
-}
-
-/// A stop that is AWS's own: `{"task": ARN, "stopCode": "SpotInterruption", "reason": "Your Spot Task was interrupted."}`.
-async fn stop_as_aws(State(shared): State<Arc<Shared>>, Json(input): Json<Value>) -> Response {
-    let text = |key: &str| input[key].as_str().unwrap_or_default();
-    let cluster = shared.store().task(text("task")).map(|task| task.cluster_arn.clone()).unwrap_or_default();
-    match stop(&shared, &cluster, text("task"), Stop::new(text("stopCode"), text("reason"))) {
-        Ok(answer) => Json(answer).into_response(),
-        Err(refusal) => refuse(&refusal),
-    }
-}
-
-fn refuse(refusal: &Refusal) -> Response {
+/// HTTP 400.
+pub fn refuse(refusal: &Refusal) -> Response {
     (StatusCode::BAD_REQUEST, amz_json(refusal.body())).into_response()
 }
 

@@ -84,6 +84,7 @@ impl Rig {
             endpoints: vec![("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:1".to_owned())],
             access_key_id: "000000000000".to_owned(),
             secret_access_key: "secret".to_owned(),
+            functions: Functions::default(),
             pace: Pace::default().scaled(0.0),
             logs: logs.clone(),
             guard: Guard::none(),
@@ -356,4 +357,50 @@ async fn when_the_stack_stops_its_tasks_have_stopped() {
     let other = Ecs { running: Running::new("127.0.0.1:1".parse().unwrap()), shared: Arc::clone(&rig.ecs.shared) };
     other.stop(Duration::from_secs(10)).await;
     assert!(std::fs::read_to_string(log).unwrap().contains("bye"));
+}
+
+#[tokio::test]
+async fn a_throttle_may_hide_in_the_text_of_another_exception_and_starts_nothing() {
+    let rig = Rig::new("sleep 60").await;
+    rig.faults(json!({"hiddenThrottle": 1})).await;
+    let (status, answer) = rig.call("RunTask", request("token")).await;
+    assert_eq!((status, &answer["__type"]), (400, &json!("InvalidParameterException")));
+    assert!(answer["message"].as_str().unwrap().starts_with("Rate exceeded"));
+    let (_, listed) = rig.call("ListTasks", json!({"cluster": "session-workers-local"})).await;
+    assert_eq!(listed["taskArns"], json!([]));
+}
+
+#[tokio::test]
+async fn a_conflict_on_purpose_names_the_task_that_was_started() {
+    let rig = Rig::new("sleep 60").await;
+    rig.faults(json!({"conflict": 1})).await;
+    let (status, answer) = rig.call("RunTask", request("token")).await;
+    assert_eq!((status, &answer["__type"]), (400, &json!("ConflictException")));
+    let (_, listed) = rig.call("ListTasks", json!({"cluster": "session-workers-local"})).await;
+    assert_eq!(answer["resourceIds"], listed["taskArns"]);
+}
+
+#[tokio::test]
+async fn a_killed_container_is_137_and_only_that_of_the_session_dies() {
+    let rig = Rig::new("sleep 60").await;
+    let arn = rig.run().await;
+    rig.until(&arn, "RUNNING").await;
+    let kill = async |session: &str| {
+        let url = format!("{}/_local/kill", rig.ecs.url());
+        let answer = rig.http.post(url).json(&json!({"session": session})).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["killed"].clone()
+    };
+    assert_eq!(kill("blessed-shepherd-12").await, json!([]));
+    assert_eq!(kill("blessed-shepherd-123").await, json!([arn]));
+    assert_eq!(rig.until(&arn, "STOPPED").await["containers"][0]["exitCode"], 137);
+}
+
+#[tokio::test]
+async fn a_knob_that_is_not_named_stays_as_it_is() {
+    let rig = Rig::new("exit 0").await;
+    rig.faults(json!({"noCapacity": 3})).await;
+    rig.faults(json!({"loseEvents": 1})).await;
+    let shown = rig.http.get(format!("{}/_local/faults", rig.ecs.url())).send().await.unwrap();
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!((&shown["noCapacity"], &shown["loseEvents"]), (&json!(3), &json!(1)));
 }

@@ -13,6 +13,15 @@ pub struct Api {
     account: String,
 }
 
+/// What a function answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invoked {
+    /// Whether it ended in an error; the body then says which.
+    pub failed: bool,
+    /// Its answer.
+    pub body: Value,
+}
+
 /// A call that did not work.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -90,6 +99,44 @@ impl Api {
         answer("Invoke", request).await.map(drop)
     }
 
+    /// Invokes a function and waits for its answer (`InvocationType: RequestResponse`).
+    ///
+    /// # Errors
+    /// When there is no answer, or Lambda itself refuses (throttled, no such function).
+    pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Invoked, ApiError> {
+        let request = self
+            .http
+            .post(format!("{}/2015-03-31/functions/{function}/invocations", self.url))
+            .header("content-type", "application/json")
+            .header("authorization", self.authorization("lambda"))
+            .body(payload.to_string());
+        let unreachable = |cause| ApiError::Unreachable { operation: "Invoke".to_owned(), cause };
+        let response = request.send().await.map_err(unreachable)?;
+        let failed = response.headers().contains_key("x-amz-function-error");
+        Ok(Invoked { failed, body: read("Invoke", response).await? })
+    }
+
+    /// One call of a REST service, for example `lambda`, `PUT`, `/2015-03-31/event-source-mappings/…`.
+    ///
+    /// # Errors
+    /// When there is no answer, or the answer is an error.
+    pub async fn rest(
+        &self,
+        service: &str,
+        method: reqwest::Method,
+        path: &str,
+        body: String,
+    ) -> Result<Value, ApiError> {
+        let operation = format!("{method} {path}");
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .header("authorization", self.authorization(service))
+            .body(body);
+        answer(&operation, request).await
+    }
+
     /// Names account, region and service, which is all that the emulator reads of it.
     fn authorization(&self, service: &str) -> String {
         format!(
@@ -104,7 +151,8 @@ fn service_of(target: &str) -> &'static str {
     match target.split(['.', '_']).next().unwrap_or_default() {
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         "AWSEvents" => "events",
-        "DynamoDB" => "dynamodb",
+        "DynamoDB" | "DynamoDBStreams" => "dynamodb",
+        "AmazonSQS" => "sqs",
         "Logs" => "logs",
         _ => "sts",
     }
@@ -112,7 +160,11 @@ fn service_of(target: &str) -> &'static str {
 
 async fn answer(operation: &str, request: reqwest::RequestBuilder) -> Result<Value, ApiError> {
     let unreachable = |cause| ApiError::Unreachable { operation: operation.to_owned(), cause };
-    let response = request.send().await.map_err(unreachable)?;
+    read(operation, request.send().await.map_err(unreachable)?).await
+}
+
+async fn read(operation: &str, response: reqwest::Response) -> Result<Value, ApiError> {
+    let unreachable = |cause| ApiError::Unreachable { operation: operation.to_owned(), cause };
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;
     let value: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);

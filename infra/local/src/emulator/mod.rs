@@ -2,6 +2,7 @@
 //! EventBridge, WebSocket API, CloudFormation). Here it is only started, awaited and stopped.
 
 mod api;
+mod functions;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ use nix::sys::signal::Signal;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-pub use self::api::{Api, ApiError};
+pub use self::api::{Api, ApiError, Invoked};
+pub use self::functions::Functions;
 use crate::guard::{Guard, Target};
 
 /// The version that the stack is built on; another may behave differently.
@@ -103,6 +105,11 @@ impl Emulator {
     /// A client of it.
     pub fn api(&self) -> Api {
         Api::new(&self.url, &self.region, &self.account)
+    }
+
+    /// The processes of its functions.
+    pub fn functions(&self) -> Functions {
+        Functions::of(self.process.id())
     }
 
     /// Where it listens.

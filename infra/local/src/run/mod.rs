@@ -5,5 +5,6 @@ mod deploy;
 pub mod doctor;
 pub mod layout;
 mod logs;
+mod ports;
 pub mod progress;
 pub mod stack;

@@ -1,6 +1,6 @@
 //! The whole stack: stand-ins, emulator, their side, our template; started in the order in which each needs the other.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +9,14 @@ use tokio::net::TcpListener;
 use super::deploy::{self, API_ID, STAGE};
 use super::layout::{Layout, Lock, Missing};
 use super::logs::Copy;
+use super::ports::{Ports, port};
 use super::progress::Progress;
+use crate::admin;
 use crate::ecs::{self, Ecs, EcsConfig, Pace, Program};
 use crate::emulator::{self, Emulator, EmulatorConfig};
 use crate::guard::Guard;
 use crate::kvs::{self, KvsConfig};
+use crate::mapping::{self, Poller};
 use crate::standin::Running;
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
 use crate::translate::{self, TranslateConfig};
@@ -26,6 +29,8 @@ pub const REGION: &str = "us-east-1";
 pub const SECRET: &str = "local-stack-secret";
 /// The worker's image in infra/config/local.json.
 const WORKER_IMAGE: &str = "session-worker:local";
+/// The session service's table, whose stream wakes the controller.
+const SESSIONS: &str = "Sessions-local";
 /// How long tasks get to end when the stack stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -74,6 +79,9 @@ pub enum Error {
     /// The stand-in of KVS.
     #[error(transparent)]
     Kvs(#[from] kvs::Error),
+    /// The event source mapping.
+    #[error(transparent)]
+    Mapping(#[from] mapping::Error),
     /// The stand-in of Transcribe.
     #[error(transparent)]
     Transcribe(#[from] transcribe::Error),
@@ -87,62 +95,13 @@ pub enum Error {
 pub struct Stack {
     emulator: Emulator,
     ecs: Ecs,
+    mapping: Poller,
     others: Vec<Running>,
     controller_log: Copy,
     environment: Vec<(String, String)>,
     // Last, so that they go last.
     guard: Guard,
     _lock: Lock,
-}
-
-/// The ports, taken before anything starts, so that everybody can be told everybody's endpoint.
-struct Ports {
-    emulator: u16,
-    ecs: TcpListener,
-    kvs: TcpListener,
-    transcribe: TcpListener,
-    translate: TcpListener,
-}
-
-impl Ports {
-    async fn take(fixed: Option<u16>) -> Result<Self, Error> {
-        // Ours first: the emulator's is free until it listens itself.
-        let (ecs, kvs) = (free().await?, free().await?);
-        let (transcribe, translate) = (free().await?, free().await?);
-        let emulator = match fixed {
-            Some(port) => listen(port).await.map_err(|cause| Error::Taken { port, cause })?,
-            None => free().await?,
-        };
-        let emulator = port(&emulator)?;
-        Ok(Self { emulator, ecs, kvs, transcribe, translate })
-    }
-
-    /// `AWS_ENDPOINT_URL_…` of the stand-ins.
-    fn endpoints(&self) -> Result<Vec<(String, String)>, Error> {
-        let services = [
-            ("ECS", &self.ecs),
-            ("KINESIS_VIDEO", &self.kvs),
-            ("KINESIS_VIDEO_SIGNALING", &self.kvs),
-            ("TRANSCRIBE_STREAMING", &self.transcribe),
-            ("TRANSLATE", &self.translate),
-        ];
-        let endpoint = |(name, at): (&str, &TcpListener)| {
-            Ok((format!("AWS_ENDPOINT_URL_{name}"), format!("http://127.0.0.1:{}", port(at)?)))
-        };
-        services.into_iter().map(endpoint).collect()
-    }
-}
-
-async fn listen(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
-}
-
-async fn free() -> Result<TcpListener, Error> {
-    listen(0).await.map_err(Error::NoPort)
-}
-
-fn port(listener: &TcpListener) -> Result<u16, Error> {
-    Ok(listener.local_addr().map_err(Error::NoPort)?.port())
 }
 
 impl Stack {
@@ -159,14 +118,15 @@ impl Stack {
         let url = format!("http://127.0.0.1:{}", ports.emulator);
         let mut endpoints = standins.clone();
         endpoints.push(("AWS_ENDPOINT_URL".to_owned(), url.clone()));
-        let environment = client_environment(&endpoints, &url);
+        let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
+        let environment = client_environment(&endpoints, &url, &admin);
 
         let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
         let emulator = progress.step("emulator", starting).await?;
         let api = emulator.api();
-        let ecs_config = ecs_config(options, &api, endpoints, &guard);
+        let ecs_config = ecs_config(options, &emulator, endpoints, &guard);
         // Synthesis needs none of the others, so it runs beside them.
-        let (template, _theirs, (ecs, others)) = tokio::try_join!(
+        let (template, _theirs, stand_ins) = tokio::try_join!(
             progress.step("our CDK app synthesized", async { Ok::<_, Error>(deploy::synthesize(layout, &url).await?) }),
             progress.step("session service (tables, WebSocket API)", async {
                 Ok(deploy::session_service(layout, &environment).await?)
@@ -175,8 +135,11 @@ impl Stack {
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
+        let StandIns { ecs, mut others, admin, urls } = stand_ins;
+        let mapping = Poller::take_over(&api, SESSIONS).await?;
+        others.push(admin::serve(admin, &mapping, emulator.functions(), urls).map_err(Error::NoPort)?);
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
-        Ok(Self { emulator, ecs, others, controller_log, environment, guard, _lock: lock })
+        Ok(Self { emulator, ecs, mapping, others, controller_log, environment, guard, _lock: lock })
     }
 
     /// What a client of the stack needs in its environment.
@@ -197,6 +160,7 @@ impl Stack {
     /// Stops everything: tasks first, then the functions that would start new ones.
     pub async fn stop(self) {
         self.ecs.stop(PATIENCE).await;
+        drop(self.mapping);
         self.controller_log.stop().await;
         self.emulator.stop().await;
         for running in self.others {
@@ -205,7 +169,15 @@ impl Stack {
     }
 }
 
-async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<(Ecs, Vec<Running>), Error> {
+/// The stand-ins that run, and what the admin endpoint needs.
+struct StandIns {
+    ecs: Ecs,
+    others: Vec<Running>,
+    admin: TcpListener,
+    urls: BTreeMap<&'static str, String>,
+}
+
+async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
     let kvs = kvs::serve(ports.kvs, KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET)).await?;
     let recogniser = match &options.transcript {
@@ -223,7 +195,9 @@ async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<(E
         tokio::try_join!(async { Ok::<_, Error>(transcribe::serve(ports.transcribe, transcribe).await?) }, async {
             Ok(translate::serve(ports.translate, TranslateConfig::default()).await?)
         },)?;
-    Ok((ecs, vec![kvs, transcribe, translate]))
+    let urls =
+        [("ecs", ecs.url()), ("kvs", kvs.url()), ("transcribe", transcribe.url()), ("translate", translate.url())];
+    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate], admin: ports.admin, urls: urls.into() })
 }
 
 fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String, String)>) -> EmulatorConfig {
@@ -239,10 +213,11 @@ fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String
     }
 }
 
-fn ecs_config(options: &Options, api: &emulator::Api, endpoints: Vec<(String, String)>, guard: &Guard) -> EcsConfig {
+fn ecs_config(options: &Options, emulator: &Emulator, endpoints: Vec<(String, String)>, guard: &Guard) -> EcsConfig {
     let worker = Program { path: options.layout.binary("worker"), arguments: Vec::new() };
     EcsConfig {
-        api: api.clone(),
+        api: emulator.api(),
+        functions: emulator.functions(),
         images: [(WORKER_IMAGE.to_owned(), worker)].into(),
         endpoints,
         access_key_id: ACCOUNT.to_owned(),
@@ -253,7 +228,7 @@ fn ecs_config(options: &Options, api: &emulator::Api, endpoints: Vec<(String, St
     }
 }
 
-fn client_environment(endpoints: &[(String, String)], emulator: &str) -> Vec<(String, String)> {
+fn client_environment(endpoints: &[(String, String)], emulator: &str, admin: &str) -> Vec<(String, String)> {
     let socket = format!("{}/_aws/execute-api/{API_ID}/{STAGE}", emulator.replacen("http", "ws", 1));
     let own = [
         ("AWS_ACCESS_KEY_ID", ACCOUNT),
@@ -266,6 +241,8 @@ fn client_environment(endpoints: &[(String, String)], emulator: &str) -> Vec<(St
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("SESSION_ENV", "local"),
         ("SESSION_WEBSOCKET_URL", socket.as_str()),
+        // Last: whoever reads what `up` prints then knows that it is complete.
+        (admin::VARIABLE, admin),
     ];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     endpoints.iter().cloned().chain(own).collect()

@@ -1,0 +1,66 @@
+//! The loopback ports of the stack.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+
+use super::stack::Error;
+
+/// The ports, taken before anything starts, so that everybody can be told everybody's endpoint.
+pub struct Ports {
+    pub emulator: u16,
+    pub ecs: TcpListener,
+    pub kvs: TcpListener,
+    pub transcribe: TcpListener,
+    pub translate: TcpListener,
+    pub admin: TcpListener,
+}
+
+impl Ports {
+    /// Takes them.
+    ///
+    /// # Errors
+    /// When one is taken already.
+    pub async fn take(fixed: Option<u16>) -> Result<Self, Error> {
+        // Ours first: the emulator's is free until it listens itself.
+        let (ecs, kvs) = (free().await?, free().await?);
+        let (transcribe, translate, admin) = (free().await?, free().await?, free().await?);
+        let emulator = match fixed {
+            Some(port) => listen(port).await.map_err(|cause| Error::Taken { port, cause })?,
+            None => free().await?,
+        };
+        let emulator = port(&emulator)?;
+        Ok(Self { emulator, ecs, kvs, transcribe, translate, admin })
+    }
+
+    /// `AWS_ENDPOINT_URL_…` of the stand-ins.
+    pub fn endpoints(&self) -> Result<Vec<(String, String)>, Error> {
+        let services = [
+            ("ECS", &self.ecs),
+            ("KINESIS_VIDEO", &self.kvs),
+            ("KINESIS_VIDEO_SIGNALING", &self.kvs),
+            ("TRANSCRIBE_STREAMING", &self.transcribe),
+            ("TRANSLATE", &self.translate),
+        ];
+        let endpoint = |(name, at): (&str, &TcpListener)| {
+            Ok((format!("AWS_ENDPOINT_URL_{name}"), format!("http://127.0.0.1:{}", port(at)?)))
+        };
+        services.into_iter().map(endpoint).collect()
+    }
+}
+
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+async fn free() -> Result<TcpListener, Error> {
+    listen(0).await.map_err(Error::NoPort)
+}
+
+/// Its number.
+///
+/// # Errors
+/// When it has none.
+pub fn port(listener: &TcpListener) -> Result<u16, Error> {
+    Ok(listener.local_addr().map_err(Error::NoPort)?.port())
+}
