@@ -130,6 +130,14 @@ impl RowWrite {
         }
     }
 
+    /// Whether this write gives up the worker of the row that it replaces. It must not be taken when that worker has written
+    /// since: its lease would outlast its successor's first word.
+    #[must_use]
+    pub fn gives_up(&self, read: &WorkerRow) -> bool {
+        let queued = self.transition.as_ref().is_some_and(|transition| transition.phase == Phase::Queued);
+        read.worker.is_some() && !read.phase.is_final() && (queued || self.generation != read.generation)
+    }
+
     /// A change of phase; a final phase has no next look.
     #[must_use]
     pub fn to(mut self, phase: Phase, why: Why) -> Self {

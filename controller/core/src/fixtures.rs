@@ -4,6 +4,7 @@ use crate::action::{Action, Plan, RowWrite};
 use crate::launch::{self, Answer};
 use crate::model::{Fleet, Policy, Strike, Task, Tasks, View};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
+use schemas::operator::{Hold, Order, Signed, Verb};
 use schemas::reason::{Cause, Why};
 use schemas::session::read_session;
 use schemas::worker::{Desired, Media, Phase, Progress, Rung, StartUp, Usage, WorkerRow, WorkerStatus};
@@ -22,6 +23,8 @@ pub(crate) struct World {
     pub(crate) tasks: Vec<Task>,
     pub(crate) ecs_answers: bool,
     pub(crate) strikes: Vec<Strike>,
+    pub(crate) launches_left: u32,
+    pub(crate) handing_over: Option<u32>,
     pub(crate) deleted_channels: Vec<ChannelArn>,
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
@@ -48,6 +51,8 @@ impl World {
             tasks: Vec::new(),
             ecs_answers: true,
             strikes: Vec::new(),
+            launches_left: u32::MAX,
+            handing_over: None,
             deleted_channels: Vec::new(),
             now: NOW,
             policy: Policy::default(),
@@ -61,6 +66,30 @@ impl World {
 
     pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.session.get_or_insert_default().insert(key.to_owned(), value.into());
+    }
+
+    /// An operator holds the session.
+    pub(crate) fn held(mut self, until: Timestamp) -> Self {
+        let signed = Signed { by: "ann".into(), at: self.now, note: "the keynote".into() };
+        self.row.as_mut().unwrap().operator.hold = Some(Hold { until, signed });
+        self
+    }
+
+    /// An operator orders something.
+    pub(crate) fn ordered(mut self, verb: Verb) -> Self {
+        let signed = Signed { by: "ann".into(), at: self.now, note: "because".into() };
+        self.row.as_mut().unwrap().operator.order = Some(Order { verb, signed });
+        self
+    }
+
+    /// The worker has just written.
+    pub(crate) fn worker_is_fresh(&mut self) {
+        let now = self.now;
+        self.row.as_mut().unwrap().worker.as_mut().unwrap().heartbeat_at = now;
+    }
+
+    pub(crate) fn restore_session_of(&mut self, other: &Self) {
+        self.session.clone_from(&other.session);
     }
 
     pub(crate) fn deleted(mut self) -> Self {
@@ -112,7 +141,7 @@ impl World {
             session: self.session.as_ref().map(read_session),
             worker: self.row.clone(),
             tasks: if self.ecs_answers { Tasks::Known(self.tasks.clone()) } else { Tasks::Unknown("throttled".into()) },
-            fleet: Fleet::default(),
+            fleet: Fleet { launches_left: self.launches_left, ahead: 0, handing_over: self.handing_over },
             strikes: self.strikes.clone(),
         }
     }
@@ -155,7 +184,10 @@ impl World {
                         self.strikes.push(Strike { arn: arn.clone(), at: self.now });
                     }
                 }
-                Action::DeleteChannel { arn } => self.deleted_channels.push(arn.clone()),
+                Action::DeleteChannel { arn } => {
+                    self.deleted_channels.push(arn.clone());
+                    self.row.as_mut().unwrap().channel_deleted_at = Some(self.now);
+                }
             }
         }
     }

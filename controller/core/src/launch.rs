@@ -11,12 +11,14 @@
 //! launch is not documented.
 
 use crate::action::{Action, Plan, RowWrite};
+use crate::admission::{self, Turn};
 use crate::model::{Policy, Task, View, status_is_stopped};
+use crate::order;
 use crate::restart::{self, Verdict};
 use crate::run_rule::Run;
-use schemas::ids::{TaskArn, Timestamp};
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// What RunTask came to; the shell classifies each of ECS's answers into one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub enum Answer {
     Retry(String),
 }
 
-/// Launches the next generation for this run: intent, then effect. `old` is the row that it replaces, with all that is known
+/// Launches the next generation for this run: intent, then effect; or queues it, when it is not its turn. `old` is the row that it replaces, with all that is known
 /// of how it ended.
 #[must_use]
 pub fn begin(
@@ -56,6 +58,9 @@ pub fn begin(
 ) -> Plan {
     let generation = view.next_generation();
     let why = match &restarts.last {
+        Some(last) if last.cause == Cause::Handover => {
+            Why::new(Cause::Handover, format!("takes the session over: {}", last.text), now)
+        }
         Some(last) if restarts.consecutive > 0 => {
             Why::new(Cause::SessionActive, format!("relaunch {} in a row: {}", restarts.consecutive, last.text), now)
         }
@@ -64,13 +69,49 @@ pub fn begin(
     let write = RowWrite {
         generation,
         transition: None,
-        intent: Some(run.intent(now)),
+        intent: Some(intent(old, run, policy, now)),
         task: None,
         next_look_at: Some(now.plus_ms(policy.confirm_ms).min(run.ends_at)),
         archive: old.and_then(|row| history(row, restarts.last.as_ref(), now)).map(Box::new),
         restarts: Restarts { not_before: None, ..restarts },
     };
-    Plan::write(write.to(Phase::Launching, why)).then(Action::RunTask { generation })
+    let wait = Some(now.plus_ms(policy.admission_wait_ms).min(run.ends_at));
+    match admission::turn(&view.fleet, policy) {
+        Turn::Now => Plan::write(write.to(Phase::Launching, why)).then(Action::RunTask { generation }),
+        Turn::Later(_) if old.is_some_and(|row| row.phase == Phase::Queued) => Plan::rest(wait),
+        Turn::Later(text) => {
+            let write = RowWrite { next_look_at: wait, ..write };
+            Plan::write(write.to(Phase::Queued, Why::new(Cause::Throttled, text, now)))
+        }
+    }
+}
+
+/// The intent of a launch that is decided now. What a run is wanted since stays the same for all of its generations.
+fn intent(old: Option<&WorkerRow>, run: &Run, policy: &Policy, now: Timestamp) -> Intent {
+    let before = old.filter(|row| !row.phase.is_final()).and_then(|row| row.intent.as_ref());
+    let before = before.filter(|intent| run.is_run_of(Some(intent)));
+    let wanted_since = before.map(|intent| intent.wanted_since.unwrap_or(intent.decided_at));
+    Intent {
+        wanted_since: Some(wanted_since.unwrap_or_else(|| order::wanted_since(old, now))),
+        task_definition: policy.task_definition.clone(),
+        ..run.intent(order::decided_at(old, now))
+    }
+}
+
+/// The next generation of a session whose worker has handed it over.
+#[must_use]
+pub fn take_over(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    let restarts = Restarts { not_before: None, last: Some(row.why.clone()), ..row.restarts.clone() };
+    begin(view, Some(row), run, restarts, policy, now)
+}
+
+/// Which of `count` subnets a launch goes to, from 0: spread over the sessions, and another one with each generation, so that
+/// a zone without room is followed by the next. Derived from the launch alone, since a token is good for one set of parameters.
+#[must_use]
+pub fn subnet(session: &SessionId, generation: Generation, count: usize) -> usize {
+    let spread = session.as_str().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let turn = spread.wrapping_add(generation.0) % u64::try_from(count.max(1)).unwrap_or(1);
+    usize::try_from(turn).unwrap_or(0)
 }
 
 /// A launch of the intent's generation is under way and no worker has spoken yet.
@@ -96,10 +137,16 @@ pub fn under_way(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: 
 pub fn replace(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
     let reason = why.text.clone();
     let plan = after_failure(view, row, run, why, policy, now);
+    stopping_the_old(plan, view, row, &reason)
+}
+
+/// The same plan with the stops of this generation's task, seen or recorded, between its intent and its launch.
+#[must_use]
+pub fn stopping_the_old(plan: Plan, view: &View, row: &WorkerRow, reason: &str) -> Plan {
     let old = view.tasks_of(row.generation).filter(|task| !task.is_stopping()).map(|task| task.arn.clone());
     let recorded = row.task.iter().filter(|t| !status_is_stopped(&t.last_status)).map(|t| t.arn.clone());
     let unseen = recorded.filter(|arn| view.known_tasks().iter().all(|task| task.arn != *arn));
-    let stops = old.chain(unseen).map(|arn| Action::StopTask { arn, reason: reason.clone() });
+    let stops = old.chain(unseen).map(|arn| Action::StopTask { arn, reason: reason.to_owned() });
     insert_after_write(plan, stops)
 }
 
@@ -123,7 +170,7 @@ pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: 
 #[must_use]
 pub fn queued(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
     match row.restarts.not_before {
-        Some(at) if at > now => Plan::rest(Some(at.min(run.ends_at))),
+        Some(at) if at > now && !order::wants_it_again(row) => Plan::rest(Some(at.min(run.ends_at))),
         Some(_) | None => begin(view, Some(row), run, row.restarts.clone(), policy, now),
     }
 }
@@ -182,7 +229,8 @@ fn history(row: &WorkerRow, failure: Option<&Why>, now: Timestamp) -> Option<Wor
         return None;
     }
     let why = failure.unwrap_or(&row.why).clone();
-    Some(WorkerRow { phase: Phase::Failed, phase_since: now, why, next_look_at: None, ..row.clone() })
+    let phase = if why.cause == Cause::Handover { Phase::Stopped } else { Phase::Failed };
+    Some(WorkerRow { phase, phase_since: now, why, next_look_at: None, ..row.clone() })
 }
 
 fn insert_after_write(mut plan: Plan, stops: impl Iterator<Item = Action>) -> Plan {

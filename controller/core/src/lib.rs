@@ -7,25 +7,51 @@
 //! | [`action`] | the plan: what to do, and when to look again |
 //! | [`reconcile`](mod@reconcile) | composes the rules below into the one decision |
 //! | [`run_rule`] | what the session row wishes |
+//! | [`order`] | what operators order: stop, restart, drain |
+//! | [`hold`] | hands off what runs, on every path |
+//! | [`admission`] | whose turn it is to launch |
 //! | [`launch`] | the first and the next generation; what RunTask's answer means |
 //! | [`liveness`] | a worker that runs, or is silent for too long |
+//! | [`progress`] | a stage that does not take up what waits for it |
+//! | [`interruption`] | a task that AWS takes away |
+//! | [`handover`] | one worker ends its part, the next takes over |
+//! | [`rollout`] | workers of an old task definition, one at a time |
 //! | [`restart`] | how often, and how soon, a worker is replaced |
 //! | [`settle`] | a task that has ended |
 //! | [`drain`] | a worker that is asked to end |
 //! | [`finished`] | a row in a final phase, and the new run that reopens it |
-//! | [`orphans`] | tasks that no row speaks of any more |
+//! | [`orphans`] | tasks whose place another has taken |
+//! | [`sweep`] | tasks that no row speaks of: two strikes |
+//! | [`channel`] | the signaling channel of a run that has ended |
+//! | [`happening`] | what the bus is told |
+//!
+//! **Room for a standby.** A worker's identity is its lease `(session, generation)`, not its launch: nothing here takes a
+//! task's ARN, its `startedBy` or its token for the session's. What a task belongs to is read from `row.task` first, and every
+//! write of a worker is fenced by the generation alone. A standby task that claims a session later needs one conditional write
+//! of the row (generation + 1, its own ARN as `task`) in the place where [`launch`] asks for RunTask; every rule then holds for
+//! it unchanged.
 
 pub mod action;
+pub mod admission;
+pub mod channel;
 pub mod drain;
 pub mod finished;
+pub mod handover;
+pub mod happening;
+pub mod hold;
+pub mod interruption;
 pub mod launch;
 pub mod liveness;
 pub mod model;
+pub mod order;
 pub mod orphans;
+pub mod progress;
 pub mod reconcile;
 pub mod restart;
+pub mod rollout;
 pub mod run_rule;
 pub mod settle;
+pub mod sweep;
 pub mod triggers;
 
 pub use reconcile::reconcile;

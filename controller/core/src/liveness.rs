@@ -1,15 +1,16 @@
 //! A worker that has spoken: alive while its heartbeat is fresh, whatever it hears.
 //!
-//! **Caveat.** Only the heartbeat counts here. No audio, no speech and no text are no verdict: a quiet worker is not a dead
-//! worker. Health by progress (text that does not follow speech) belongs to the same place and comes with the deeper controller.
+//! **Caveat.** No audio, no speech and no text are no verdict: a quiet worker is not a dead worker. Only something that waits
+//! for a stage ([`crate::progress`]) is one, and only after long.
 
 use crate::action::{Plan, RowWrite};
 use crate::launch;
 use crate::model::{Policy, View};
+use crate::progress;
 use crate::run_rule::Run;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
-use schemas::worker::WorkerRow;
+use schemas::worker::{Intent, WorkerRow};
 
 /// A worker that runs: rest until its heartbeat would be overdue, or replace it when that has happened.
 #[must_use]
@@ -17,6 +18,9 @@ pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Ti
     let last = row.worker.as_ref().map_or(row.phase_since, |worker| worker.heartbeat_at);
     let overdue = last.plus_ms(policy.heartbeat_deadline_ms);
     if overdue > now {
+        if let Some(why) = progress::stuck(row, policy, now).filter(|_| view.tasks_are_known()) {
+            return launch::replace(view, row, run, why, policy, now);
+        }
         return Plan::rest(Some(overdue.min(now.plus_ms(policy.idle_look_ms)).min(run.ends_at)));
     }
     if !view.tasks_are_known() {
@@ -30,7 +34,11 @@ pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Ti
 #[must_use]
 pub fn orders(row: &WorkerRow, run: &Run, rest: Option<Timestamp>) -> Option<Plan> {
     let old = row.intent.as_ref()?;
-    let new = run.intent(old.decided_at);
+    let new = Intent {
+        wanted_since: old.wanted_since,
+        task_definition: old.task_definition.clone(),
+        ..run.intent(old.decided_at)
+    };
     if *old == new {
         return None;
     }

@@ -1,11 +1,11 @@
 //! The one decision.
 //!
-//! **Flow.** Read the wish ([`run_rule`]), let the rule of the row's phase decide, add the stops of orphans, and see that the
-//! row will be looked at again.
+//! **Flow.** Read the wish ([`run_rule`], and an operator's stop above it), let the rule of the row's phase decide, add the
+//! stops of orphans and the verdicts on strays, take out what a [`hold`] forbids, and see that the row will be looked at again.
 //!
 //! **Guarantees.** Total and pure. Intent before effect: a plan that launches writes the row first. At most one RunTask. A
 //! satisfied view gives an empty plan. Every row that is not final has a next look, and the smallest wins. The first cause
-//! of an ending stands; the session row's stop beats every retry.
+//! of an ending stands; an operator's stop beats the session row, and that beats every retry. A held session is not touched.
 //!
 //! **Assumptions.** The view was read afresh, the row before the tasks. Writes are conditional on the row that was read.
 //!
@@ -13,10 +13,10 @@
 //!
 //! **Errors.** None: an unreadable world is a fact in the view.
 
-use crate::action::{Action, Plan, RowWrite};
+use crate::action::{Action, Plan};
 use crate::model::{Policy, View};
 use crate::run_rule::{Run, Wish};
-use crate::{drain, finished, launch, liveness, orphans, run_rule, settle};
+use crate::{drain, finished, handover, hold, interruption, launch, liveness, order, orphans, run_rule, settle, sweep};
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
@@ -24,13 +24,15 @@ use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
 /// Decides what one session needs now. Pure: the same view, policy and time give the same plan.
 #[must_use]
 pub fn reconcile(view: &View, policy: &Policy, now: Timestamp) -> Plan {
-    let wish = run_rule::wish(view, policy, now);
-    let plan = match &view.worker {
-        None => return first_sight(view, &wish, policy, now),
-        Some(row) if row.phase.is_final() => finished::decide(view, row, &wish, policy, now),
-        Some(row) => rearm(row, open(view, row, &wish, policy, now), now),
+    let wish = order::over(view, run_rule::wish(view, policy, now));
+    let Some(row) = &view.worker else { return first_sight(view, &wish, policy, now) };
+    let plan = if row.phase.is_final() {
+        finished::decide(view, row, &wish, policy, now)
+    } else {
+        open(view, row, &wish, policy, now)
     };
-    with_orphans(plan, view)
+    let plan = hold::filter(with_orphans(plan, view, row, policy, now), view, now);
+    if row.phase.is_final() { plan } else { rearm(row, plan, now) }
 }
 
 /// A session without a row of ours. One that is paused at first sight is launched when it resumes.
@@ -41,11 +43,7 @@ fn first_sight(view: &View, wish: &Wish, policy: &Policy, now: Timestamp) -> Pla
         }
         Wish::Serve(run) => Plan::rest(Some(run.ends_at)),
         Wish::Refuse { why, .. } => finished::refuse(view, why),
-        Wish::Stop(_) => {
-            let live = view.known_tasks().iter().filter(|task| !task.is_stopping());
-            let stop = |arn| Action::StopTask { arn, reason: "the session is over and has no row".to_owned() };
-            Plan { actions: live.map(|task| stop(task.arn.clone())).collect(), next_look: None, why: None }
-        }
+        Wish::Stop(_) => Plan { actions: sweep::verdicts(view, policy, now), next_look: None, why: None },
     }
 }
 
@@ -57,7 +55,12 @@ fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timesta
         return settle::ended(view, row, facts, wish, policy, now);
     }
     if row.phase == Phase::Draining {
-        return drain::waiting(view, row, policy, now);
+        return match wish {
+            Wish::Stop(why) | Wish::Refuse { why, .. } if handover::is_under_way(row) => {
+                handover::becomes_an_end(row, why)
+            }
+            Wish::Stop(_) | Wish::Refuse { .. } | Wish::Serve(_) => drain::waiting(view, row, policy, now),
+        };
     }
     match wish {
         Wish::Stop(why) | Wish::Refuse { why, .. } => drain::begin(view, row, why.clone(), policy, now),
@@ -71,7 +74,13 @@ fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timesta
 
 /// A row that is not final and whose run is wanted.
 fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
-    let plan = match row.phase {
+    if let Some(plan) = order::restart(view, row, run, policy, now) {
+        return plan;
+    }
+    if let Some(plan) = interruption::early(view, row, run, policy, now) {
+        return plan;
+    }
+    let mut plan = match row.phase {
         Phase::Queued => return launch::queued(view, row, run, policy, now),
         Phase::Launching => launch::under_way(view, row, run, policy, now),
         Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {
@@ -82,13 +91,16 @@ fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timesta
     if !plan.actions.is_empty() {
         return plan;
     }
+    if let Some(handover) = handover::wanted(view, row, policy, now) {
+        if !handover.actions.is_empty() {
+            return handover;
+        }
+        plan.next_look = plan.next_look.min(handover.next_look);
+    }
     if let Some(orders) = liveness::orders(row, run, plan.next_look) {
         return orders;
     }
-    match settle::newer_facts(view, row) {
-        Some(facts) => Plan::write(RowWrite { task: Some(facts), next_look_at: plan.next_look, ..RowWrite::keep(row) }),
-        None => plan,
-    }
+    settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, plan.next_look)).unwrap_or(plan)
 }
 
 /// Moves the row's next look when it has passed, is missing, or would come too late.
@@ -101,10 +113,9 @@ fn rearm(row: &WorkerRow, mut plan: Plan, now: Timestamp) -> Plan {
     plan
 }
 
-/// Adds the stops of orphans, after the intent and before a launch.
-fn with_orphans(mut plan: Plan, view: &View) -> Plan {
-    let Some(row) = &view.worker else { return plan };
-    let stops = orphans::stops(view, row.generation).into_iter();
+/// Adds the stops of orphans and the verdicts on strays, after the intent and before a launch.
+fn with_orphans(mut plan: Plan, view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Plan {
+    let stops = orphans::stops(view, row.generation).into_iter().chain(sweep::verdicts(view, policy, now));
     let launch = plan.actions.iter().position(|action| matches!(action, Action::RunTask { .. }));
     let at = launch.unwrap_or(plan.actions.len());
     plan.actions.splice(at..at, stops);

@@ -15,13 +15,16 @@ pub enum Verdict {
 }
 
 /// Counts the failure `why` of this generation. A worker that was healthy for long enough begins a new count: the budget
-/// is for failures in a row.
+/// is for failures in a row. An interruption of a worker that had spoken is no failure of anything of ours.
 #[must_use]
 pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp) -> Verdict {
     if !why.cause.retryable() {
         return Verdict::GiveUp(why.clone());
     }
     let before = if was_healthy(row, policy) { 0 } else { row.restarts.consecutive };
+    if why.cause == Cause::TaskInterrupted && row.worker.is_some() {
+        return Verdict::Again(Restarts { consecutive: before, not_before: Some(now), last: Some(why.clone()) });
+    }
     let consecutive = before.saturating_add(1);
     if consecutive > policy.restart_budget {
         let text = format!("{before} launches in a row failed; the last: {}", why.text);

@@ -1,9 +1,11 @@
 use super::*;
+use crate::action::RowWrite;
 use crate::fixtures::{NOW, SECOND, World, any_row, arn, channel, running_task};
 use crate::launch::{Answer, answered};
 use crate::model::{Task, Tasks};
 use proptest::prelude::*;
 use schemas::ids::{Generation, TaskArn};
+use schemas::operator::Verb;
 
 fn stopped_tasks(plan: &Plan) -> Vec<TaskArn> {
     let stop = |action: &Action| match action {
@@ -113,6 +115,42 @@ fn a_worker_without_heartbeats_is_fenced_before_it_is_replaced() {
         [Action::Write(w), Action::StopTask { arn: old, .. }, Action::RunTask { generation: Generation(2) }]
             if *old == arn(1) && w.generation == Generation(2)
     ));
+}
+
+#[test]
+fn idle_timeout_in_teardown_still_restarts() {
+    // A worker that ends in the middle of being replaced, or whose clean-up fails, is followed all the same.
+    let mut world = World::active().live().later(31 * SECOND);
+    let mut plan = world.plan();
+    plan.actions.retain(|action| !matches!(action, Action::StopTask { .. })); // the stop fails
+    world.apply(&plan);
+    assert_eq!((world.tasks.len(), world.row().generation), (2, Generation(2)));
+    assert_eq!(stopped_tasks(&world.plan()), [arn(1)], "and the next look stops the old task");
+}
+
+#[test]
+fn clean_close_while_live_reconnects() {
+    let mut world = World::active().live().exits(0);
+    world.settle();
+    assert_eq!((world.row().phase, world.row().generation), (Phase::Launching, Generation(2)));
+}
+
+#[test]
+fn the_longest_duration_ends_a_session_that_nothing_else_ends() {
+    let mut world = World::active().live().with("expiresAt", NOW.0 / 1_000 + 30 * 86_400);
+    for _ in 0..(26 * 60) {
+        world = world.later(60 * SECOND);
+        if !world.row().phase.is_final() {
+            world.worker_is_fresh();
+        }
+        world.settle();
+        if world.row().phase == Phase::Draining {
+            assert_eq!(world.row().why.cause, Cause::MaxDuration);
+            assert!(world.now.since(NOW) >= world.policy.max_duration_ms - 120 * SECOND);
+            return;
+        }
+    }
+    panic!("it ran for ever");
 }
 
 #[test]
@@ -353,7 +391,9 @@ fn any_world() -> impl Strategy<Value = World> {
     let session = (0..7_u8, any::<bool>());
     let row = prop::option::of((0..PHASES.len(), 1..4_u64, 0..CAUSES.len(), 0..400_i64, any::<bool>(), 0..8_u32));
     let tasks = prop::collection::btree_map(1..6_u64, (any::<bool>(), 0..3_i32), 0..4);
-    (session, row, tasks, any::<bool>()).prop_map(|((kind, second_run), row, tasks, ecs_answers)| {
+    let operator = (0..5_u8, -60..60_i64, any::<bool>());
+    let world = (session, row, tasks, any::<bool>(), operator, any::<bool>());
+    world.prop_map(|((kind, second_run), row, tasks, ecs_answers, operator, surge)| {
         let mut world = World::active();
         match kind {
             0 => world.set("status", "paused"),
@@ -374,8 +414,26 @@ fn any_world() -> impl Strategy<Value = World> {
         });
         world.tasks = tasks.into_iter().map(|(generation, (stopped, code))| task(generation, stopped, code)).collect();
         world.ecs_answers = ecs_answers;
-        world
+        world.launches_left = if surge { 0 } else { u32::MAX };
+        if world.row.is_some() { operated(world, operator) } else { world }
     })
+}
+
+/// What an operator may have left in the row; a hold is as likely as none of it.
+fn operated(mut world: World, (verb, age, held): (u8, i64, bool)) -> World {
+    if held {
+        world = world.held(NOW.plus_ms(3_600 * SECOND));
+    }
+    let verb = match verb {
+        0 => Verb::Stop,
+        1 => Verb::Restart,
+        2 => Verb::Drain,
+        _ => return world,
+    };
+    world = world.ordered(verb);
+    let order = world.row.as_mut().unwrap().operator.order.as_mut().unwrap();
+    order.signed.at = NOW.plus_ms(-age * SECOND);
+    world
 }
 
 fn task(generation: u64, stopped: bool, code: i32) -> Task {
@@ -416,6 +474,31 @@ proptest! {
     }
 
     #[test]
+    fn held_session_untouched(mut world in any_world(), hours in prop::collection::vec(0..2_000_i64, 1..8)) {
+        if world.row.is_none() {
+            return Ok(());
+        }
+        world = world.held(NOW.plus_ms(3_600 * SECOND));
+        for seconds in hours {
+            world = world.later(seconds * SECOND);
+            let plan = world.plan();
+            let held = hold::in_force(&world.view(), world.now).is_some();
+            let generation = world.row().generation;
+            let lives = world.tasks.iter().any(|task| task.generation == generation && !task.is_stopped());
+            if held {
+                prop_assert_eq!(stopped_tasks(&plan), vec![], "{:?}", &plan);
+                let drains = plan.actions.iter().any(|action| matches!(action, Action::Write(write)
+                    if write.transition.as_ref().is_some_and(|t| t.phase == Phase::Draining)));
+                let old = world.row();
+                prop_assert!(!drains || old.phase == Phase::Draining || !lives, "{:?}", &plan);
+                let ours = world.tasks.iter().any(|task| task.generation == old.generation && !task.is_stopped());
+                prop_assert!(launched(&plan).iter().all(|g| *g == old.generation) || !ours || !world.ecs_answers, "{:?}", &plan);
+            }
+            world.apply(&plan);
+        }
+    }
+
+    #[test]
     fn a_row_that_is_not_final_is_always_looked_at_again(mut world in any_world()) {
         for _ in 0..4 {
             let plan = world.plan();
@@ -444,6 +527,7 @@ proptest! {
         world.ecs_answers = true;
         world.row = None;
         world.tasks.clear();
+        world.launches_left = 1;
         world.settle();
         let wanted = matches!(run_rule::wish(&world.view(), &world.policy, world.now),
             Wish::Serve(run) if run.desired == Desired::Run);
@@ -456,6 +540,9 @@ proptest! {
         world.tasks.retain(|t| world.row.as_ref().is_some_and(|r| t.generation <= r.generation));
         world.set("sessionId", "calm-river-123");
         world.set("status", "ended");
+        if let Some(row) = &mut world.row {
+            row.operator.hold = None;
+        }
         for _ in 0..6 {
             world.settle();
             world = world.later(61 * SECOND);

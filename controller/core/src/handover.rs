@@ -1,0 +1,128 @@
+//! A handover: the worker ends its part at a silence, and the next generation takes the session over.
+//!
+//! **Flow.** `Draining` with `intent.desired = stop` and the cause [`Cause::Handover`], by which the worker knows that the
+//! session goes on: it flushes its last words, tells its listeners that captions move (not that the session has ended), and
+//! exits without a final phase. When its task has ended, the next generation is begun. An old worker leaves before the new one
+//! joins, because a channel carries one viewer of ours: two would break each other's audio.
+//!
+//! **Guarantees.** Never two workers of one session. A stop that comes during the handover wins over the next generation.
+
+use crate::action::{Plan, RowWrite};
+use crate::model::{Policy, View};
+use crate::order;
+use crate::rollout;
+use schemas::ids::Timestamp;
+use schemas::operator::Verb;
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Phase, WorkerRow};
+
+/// Whether this row's worker was asked to hand over.
+#[must_use]
+pub fn is_under_way(row: &WorkerRow) -> bool {
+    row.phase == Phase::Draining && row.why.cause == Cause::Handover
+}
+
+/// The handover that an order or a rollout asks for, or the look at which it may be time for it.
+#[must_use]
+pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Option<Plan> {
+    match row.phase {
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {}
+        Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => return None,
+    }
+    if let Some(order) = order::pending(row, Verb::Drain) {
+        let deadline = order.signed.at.plus_ms(policy.drain_deadline_ms);
+        return Some(if is_silent(row, policy) || deadline <= now {
+            begin(row, order::signed("a drain", order), policy, now)
+        } else {
+            Plan::rest(Some(deadline.min(now.plus_ms(policy.silence_ms))))
+        });
+    }
+    rollout::due(view, row, policy).filter(|_| is_silent(row, policy)).map(|text| begin(row, text, policy, now))
+}
+
+/// Whether nobody was speaking when the worker last wrote.
+fn is_silent(row: &WorkerRow, policy: &Policy) -> bool {
+    let Some(worker) = &row.worker else { return true };
+    worker.progress.speech_at.is_none_or(|at| worker.heartbeat_at.since(at) >= policy.silence_ms)
+}
+
+fn begin(row: &WorkerRow, text: String, policy: &Policy, now: Timestamp) -> Plan {
+    let mut write = RowWrite { next_look_at: Some(now.plus_ms(policy.drain_deadline_ms)), ..RowWrite::keep(row) };
+    if let Some(intent) = &mut write.intent {
+        intent.desired = Desired::Stop;
+    }
+    Plan::write(write.to(Phase::Draining, Why::new(Cause::Handover, text, now)))
+}
+
+/// A stop that comes while the worker hands over: the session ends with it.
+#[must_use]
+pub fn becomes_an_end(row: &WorkerRow, why: &Why) -> Plan {
+    Plan::write(RowWrite::keep(row).to(Phase::Draining, why.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{SECOND, World};
+    use schemas::ids::Generation;
+
+    fn speaking() -> World {
+        let mut world = World::active().live().later(20 * SECOND);
+        world.worker_is_fresh();
+        let now = world.now;
+        world.row.as_mut().unwrap().worker.as_mut().unwrap().progress.speech_at = Some(now);
+        world
+    }
+    fn drain(mut world: World) -> World {
+        world = world.ordered(Verb::Drain);
+        world.settle();
+        world
+    }
+
+    #[test]
+    fn a_drain_waits_for_a_silence() {
+        let mut world = drain(speaking());
+        assert_eq!(world.row().phase, Phase::Live);
+        assert_eq!(world.row().next_look_at, Some(world.now.plus_ms(2 * SECOND)));
+        world = world.later(3 * SECOND);
+        world.worker_is_fresh();
+        world.settle();
+        assert_eq!((world.row().phase, world.row().why.cause), (Phase::Draining, Cause::Handover));
+    }
+
+    #[test]
+    fn a_drain_of_somebody_who_never_stops_talking_happens_at_its_deadline() {
+        let mut world = drain(speaking()).later(Policy::default().drain_deadline_ms + 1);
+        world.worker_is_fresh();
+        let now = world.now;
+        world.row.as_mut().unwrap().worker.as_mut().unwrap().progress.speech_at = Some(now);
+        world.settle();
+        assert!(is_under_way(&world.row()));
+    }
+
+    #[test]
+    fn the_next_generation_begins_when_the_old_task_has_ended_and_costs_no_budget() {
+        let mut world = drain(World::active().live().later(20 * SECOND));
+        assert_eq!(world.tasks.len(), 1, "never two");
+        world = world.exits(143);
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.generation, row.phase, row.restarts.consecutive), (Generation(2), Phase::Launching, 0));
+        assert_eq!(row.intent.unwrap().desired, Desired::Run);
+        assert_eq!(world.history[0].why.cause, Cause::Handover);
+        world = world.later(20 * SECOND);
+        world.worker_says(Phase::Live);
+        world.settle();
+        assert_eq!(world.tasks.len(), 2, "one order, one handover");
+    }
+
+    #[test]
+    fn a_stop_during_a_handover_wins_over_the_next_generation() {
+        let mut world = drain(World::active().live().later(20 * SECOND)).with("status", "ended");
+        world.settle();
+        assert_eq!((world.row().phase, world.row().why.cause), (Phase::Draining, Cause::SessionEnded));
+        world = world.exits(143);
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));
+    }
+}
