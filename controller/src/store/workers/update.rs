@@ -59,7 +59,21 @@ impl Update {
         if read.is_some_and(|row| row.generation != write.generation) {
             removes.extend(OF_A_GENERATION);
         }
-        Ok(Self::render(read, sets, &removes))
+        let mut update = Self::render(read, sets, &removes);
+        if let Some(row) = read.filter(|row| write.gives_up(row))
+            && let Some(worker) = &row.worker
+        {
+            update.demand_silence_since(worker.heartbeat_at);
+        }
+        Ok(update)
+    }
+
+    /// The verdict on a silent worker stands only if it is silent still: a heartbeat raises no revision.
+    fn demand_silence_since(&mut self, heartbeat: Timestamp) {
+        self.condition.push_str(" AND #worker.#heartbeatAt = :readHeartbeat");
+        self.names.insert("#worker".into(), WORKER.to_owned());
+        self.names.insert("#heartbeatAt".into(), "heartbeatAt".to_owned());
+        self.values.insert(":readHeartbeat".into(), AttributeValue::N(heartbeat.0.to_string()));
     }
 
     fn render(read: Option<&WorkerRow>, sets: BTreeMap<&str, AttributeValue>, removes: &[&str]) -> Self {
@@ -152,6 +166,21 @@ mod tests {
     #[test]
     fn a_new_generation_forgets_the_old_worker() {
         assert!(update(Some(&launching()), &write(2, Some(Phase::Launching))).expression.contains("#worker"));
+    }
+
+    #[test]
+    fn a_worker_that_spoke_again_is_not_given_up() {
+        let mut row = launching();
+        row.phase = Phase::Live;
+        let status = r#"{"version": "1", "heartbeatAt": 7, "startUp": {}, "progress": {}, "languages": {}, "rung": "full",
+            "media": {"packets": 0, "lost": 0, "jitterMs": 0.0, "concealedMs": 0, "mediaMs": 0}, "usage": {"transcribedMs": 0,
+            "transcribeStreams": 0, "translatedCharacters": 0, "translations": 0, "posts": 0, "postsFailed": 0},
+            "cpuMs": 0, "peakMemoryBytes": 0}"#;
+        row.worker = Some(serde_json::from_str(status).unwrap());
+        let given_up = update(Some(&row), &write(2, Some(Phase::Launching)));
+        assert!(given_up.condition.ends_with("AND #worker.#heartbeatAt = :readHeartbeat"), "{}", given_up.condition);
+        assert_eq!(given_up.values[":readHeartbeat"], AttributeValue::N("7".into()));
+        assert!(!update(Some(&row), &write(1, Some(Phase::Draining))).condition.contains("heartbeat"));
     }
 
     #[test]
