@@ -1,0 +1,190 @@
+//! What always holds, by name. The model check and the simulation call the same functions.
+
+use schemas::ids::Generation;
+use schemas::reason::Cause;
+use schemas::worker::{Phase, WorkerRow};
+use std::fmt;
+
+/// The names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Invariant {
+    /// Of a session's workers, at most one can write the row, and at most one may still speak to listeners.
+    AtMostOneWriter,
+    /// A generation starts one task at most.
+    AtMostOneTaskPerGeneration,
+    /// From every state, without further faults, the schedule alone brings a wanted session to one worker that serves it.
+    LiveSessionEventuallyServed,
+    /// From every state, without further faults, the schedule alone brings an unwanted session to no task and a final row.
+    EndedSessionEventuallyEmpty,
+    /// Nothing of a held session is stopped or replaced.
+    HeldSessionUntouched,
+    /// A task of an older generation is asked to stop within two whole sweeps.
+    NoOrphanOutlivesTwoSweeps,
+    /// The first cause of an ending stands; only a newer word of the session row, or another run, reopens it.
+    ReasonNeverWorsens,
+    /// No task is started that the row did not announce before, and none is stopped that the row did not give up before.
+    IntentBeforeEffect,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// An invariant that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl Violation {
+    /// What was seen against this invariant.
+    #[must_use]
+    pub fn of(invariant: Invariant, seen: impl Into<String>) -> Self {
+        Self { invariant, seen: seen.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is broken: {}", self.invariant, self.seen)
+    }
+}
+
+type Holds = Result<(), Violation>;
+
+/// One worker process of a session, as the world (not the controller) sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its launch.
+    pub generation: Generation,
+    /// Whether a conditional write of it would be taken now.
+    pub can_write: bool,
+    /// Whether it holds a lease that is not over, so that it may speak to listeners.
+    pub may_speak: bool,
+}
+
+/// [`Invariant::AtMostOneWriter`].
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn at_most_one_writer(workers: impl Iterator<Item = Seen> + Clone) -> Holds {
+    let writers = workers.clone().filter(|w| w.can_write).count();
+    let speakers = workers.clone().filter(|w| w.may_speak).count();
+    if writers <= 1 && speakers <= 1 {
+        return Ok(());
+    }
+    let seen = format!("{writers} can write, {speakers} may speak: {:?}", workers.collect::<Vec<_>>());
+    Err(Violation::of(Invariant::AtMostOneWriter, seen))
+}
+
+/// [`Invariant::AtMostOneTaskPerGeneration`], for one session's tasks.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn at_most_one_task_per_generation(generations: impl Iterator<Item = Generation>) -> Holds {
+    let mut all: Vec<Generation> = generations.collect();
+    all.sort_unstable();
+    match all.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            let seen = format!("two tasks of generation {}", pair[0]);
+            Err(Violation::of(Invariant::AtMostOneTaskPerGeneration, seen))
+        }
+        None => Ok(()),
+    }
+}
+
+/// [`Invariant::IntentBeforeEffect`] of a launch: `announced` is the newest generation that was ever written.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn intent_before_launch(announced: Generation, launched: Generation) -> Holds {
+    if launched <= announced && launched > Generation(0) {
+        return Ok(());
+    }
+    let seen = format!("generation {launched} was started, the row has announced {announced}");
+    Err(Violation::of(Invariant::IntentBeforeEffect, seen))
+}
+
+/// [`Invariant::IntentBeforeEffect`] of a stop: `given_up` is the newest generation that a row was ever written to end, to
+/// wait without, or to take the place of. (A worker may have written over `Queued` since; the intent was there first.)
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn intent_before_stop(given_up: Generation, stopped: Generation) -> Holds {
+    if stopped <= given_up {
+        return Ok(());
+    }
+    let seen = format!("the task of generation {stopped} was stopped, the row has given up {given_up} at most");
+    Err(Violation::of(Invariant::IntentBeforeEffect, seen))
+}
+
+/// The newest generation that this row gives up.
+#[must_use]
+pub fn given_up(row: &WorkerRow) -> Generation {
+    if row.phase.is_final() || matches!(row.phase, Phase::Draining | Phase::Queued) {
+        row.generation
+    } else {
+        Generation(row.generation.0.saturating_sub(1))
+    }
+}
+
+/// What a change of the row rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Basis {
+    /// The version of the session row that the writer had read.
+    pub read: u64,
+    /// The version of the session row that the ending rests on.
+    pub ended_by: u64,
+}
+
+/// [`Invariant::ReasonNeverWorsens`], for one write of the row.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn reason_never_worsens(before: &WorkerRow, after: &WorkerRow, basis: Basis) -> Holds {
+    let broken = |seen: String| Err(Violation::of(Invariant::ReasonNeverWorsens, seen));
+    // A handover is no ending: the session goes on, and a real ending may still overtake it.
+    let ending = (before.phase.is_final() || before.phase == Phase::Draining) && before.why.cause != Cause::Handover;
+    if !ending {
+        return Ok(());
+    }
+    let change =
+        format!("{:?} ({:?}) became {:?} ({:?})", before.phase, before.why.cause, after.phase, after.why.cause);
+    if before.generation == after.generation {
+        let kept = after.why.cause == before.why.cause && (after.phase.is_final() || after.phase == before.phase);
+        return if kept { Ok(()) } else { broken(change) };
+    }
+    if before.phase == Phase::Draining {
+        return broken(format!("{change} before it had ended"));
+    }
+    let same_run = match (&before.intent, &after.intent) {
+        (Some(before), Some(after)) => before.channel_arn == after.channel_arn && before.stream_arn == after.stream_arn,
+        (Some(_) | None, Some(_) | None) => false,
+    };
+    if same_run && (basis.read <= basis.ended_by || !the_session_row_ended_it(before.why.cause)) {
+        return broken(format!("{change}, and the session row said nothing new"));
+    }
+    Ok(())
+}
+
+/// Whether it was the session row that ended the run; only then can the session row take it back.
+#[must_use]
+pub fn the_session_row_ended_it(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::SessionActive
+            | Cause::SessionEnded
+            | Cause::SessionInactive
+            | Cause::SessionDeleted
+            | Cause::SessionExpired
+            | Cause::SessionReplaced
+            | Cause::SessionPaused
+            | Cause::UnsupportedLanguage
+            | Cause::MalformedRow
+    )
+}

@@ -1,0 +1,12 @@
+//! Proofs about the controller: the real decisions, in worlds where everything happens that AWS documents.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`invariants`] | what always holds, by name |
+//! | [`checker`] | explores every state of a small world |
+//! | [`model`] | the small world |
+#![allow(clippy::expect_used, reason = "a proof that cannot set up its world has failed")]
+
+pub mod checker;
+pub mod invariants;
+pub mod model;

@@ -1,0 +1,165 @@
+//! The continuation without faults: no more triggers, no more changes; the schedule alone. What is hung stays hung, what is cut
+//! off stays cut off, and whatever a controller was at is lost.
+
+use super::control::{Eyes, Look, Outcome};
+use super::event::tick;
+use super::state::{Process, Session, State, Task, Told, Wish};
+use super::{TICK, World};
+use crate::invariants::{Invariant, Violation, the_session_row_ended_it};
+use schemas::worker::Phase;
+use std::collections::HashMap;
+
+/// Sweeps until every goal is reached, at most. (A launch that never speaks takes its deadline, each retry its backoff.)
+pub const ROUNDS: u16 = 24;
+/// Plans that one look may carry out, as in the real controller.
+const PASSES: usize = 6;
+
+/// States that reach their goals, and in how many rounds.
+pub type Memo = HashMap<u64, u16>;
+
+/// [`Invariant::LiveSessionEventuallyServed`] and [`Invariant::EndedSessionEventuallyEmpty`] from this state on.
+///
+/// # Errors
+/// [`Violation`] when a goal is not reached within [`ROUNDS`], or a step on the way is wrong.
+pub fn goals_are_reached(world: &World, state: &State, memo: &mut Memo) -> Result<(), Violation> {
+    let mut state = quiet(state);
+    let mut way = Vec::new();
+    let left = loop {
+        let fingerprint = state.fingerprint();
+        if let Some(rounds) = memo.get(&fingerprint) {
+            break *rounds;
+        }
+        if state.sessions.iter().all(|session| goal(session).is_ok()) {
+            memo.insert(fingerprint, 0);
+            break 0;
+        }
+        way.push(fingerprint);
+        if way.len() > usize::from(ROUNDS) {
+            let missed = state.sessions.iter().find_map(|session| goal(session).err());
+            return missed.map_or(Ok(()), Err);
+        }
+        round(world, &mut state)?;
+        state.check(world)?;
+    };
+    for (rounds, fingerprint) in (left + 1..).zip(way.into_iter().rev()) {
+        memo.insert(fingerprint, rounds);
+        if rounds > ROUNDS {
+            let seen = format!("it takes {rounds} sweeps");
+            return Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen));
+        }
+    }
+    Ok(())
+}
+
+/// [`Invariant::NoOrphanOutlivesTwoSweeps`] from this state on.
+///
+/// # Errors
+/// [`Violation`] when a task that was an orphan before two sweeps has not been asked to stop after them.
+pub fn orphans_are_stopped(world: &World, state: &State) -> Result<(), Violation> {
+    let is_orphan = |session: &Session, n: usize| {
+        let task = session.tasks[n];
+        task.generation < session.generation() && !task.stopping && !task.is_over()
+    };
+    let any = |session: &Session| (0..session.tasks.len()).any(|n| is_orphan(session, n));
+    if !state.sessions.iter().any(any) {
+        return Ok(());
+    }
+    let mut after = quiet(state);
+    round(world, &mut after)?;
+    round(world, &mut after)?;
+    for (before, after) in state.sessions.iter().zip(&after.sessions) {
+        for n in (0..before.tasks.len()).filter(|n| is_orphan(before, *n)) {
+            if is_orphan(after, n) {
+                let seen = format!("generation {} still runs after two sweeps", after.tasks[n].generation);
+                return Err(Violation::of(Invariant::NoOrphanOutlivesTwoSweeps, seen));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn quiet(state: &State) -> State {
+    let controllers = vec![None; state.controllers.len()];
+    State { controllers, faults: 0, edits: 0, ..state.clone() }
+}
+
+/// One tick and one sweep, in the order of `controller/src/sweep.rs`: what is due, what is astray, what was missed.
+fn round(world: &World, state: &mut State) -> Result<(), Violation> {
+    tick(world, state)?;
+    for n in 0..state.sessions.len() {
+        let session = &state.sessions[n];
+        let open = session.row.as_ref().filter(|row| !row.phase.is_final());
+        let due = open.is_some_and(|row| row.next_look_at.is_some_and(|at| at <= state.now));
+        let current = open.map(|row| row.generation);
+        let runs = |task: &Task| task.listed && !task.stopping && task.told != Told::Stopped;
+        let astray = session.tasks.iter().any(|task| runs(task) && current != Some(task.generation));
+        let missed = open.is_none() && session.is_wanted();
+        if due || missed {
+            look(world, state, n, Eyes::Row)?;
+        }
+        if astray {
+            look(world, state, n, Eyes::Sweep)?;
+        }
+    }
+    Ok(())
+}
+
+fn look(world: &World, state: &mut State, session: usize, eyes: Eyes) -> Result<(), Violation> {
+    for _ in 0..PASSES {
+        let look = Look::begin(world, state, session, eyes).decide(world, state, Outcome::Well);
+        let Some(mut look) = look else { return Ok(()) };
+        while let Some(next) = look.act(world, state, Outcome::Well)? {
+            look = next;
+        }
+    }
+    Ok(())
+}
+
+/// What a session comes to when it is left alone.
+fn goal(session: &Session) -> Result<(), Violation> {
+    let left = session.tasks.iter().filter(|task| !task.is_over()).count();
+    let seen = || {
+        let row = session.row.as_ref();
+        let row = row.map(|row| format!("{:?} ({:?}) of generation {}", row.phase, row.why.cause, row.generation));
+        let row = row.unwrap_or_else(|| "no row".to_owned());
+        format!("{:?}: {row}, {left} tasks left: {:?}", session.wish, session.tasks)
+    };
+    let at_rest = session.row.as_ref().is_none_or(|row| row.phase.is_final()) && left == 0;
+    match session.wish {
+        Wish::Ended | Wish::Deleted if at_rest => Ok(()),
+        Wish::Ended | Wish::Deleted => Err(Violation::of(Invariant::EndedSessionEventuallyEmpty, seen())),
+        Wish::Paused if at_rest => Ok(()),
+        Wish::Active | Wish::Paused if is_served(session, left) || (at_rest && has_ended_itself(session)) => Ok(()),
+        Wish::Active | Wish::Paused => Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())),
+    }
+}
+
+fn is_served(session: &Session, left: usize) -> bool {
+    let Some(row) = &session.row else { return false };
+    let phase = match session.wish {
+        Wish::Active => Phase::Live,
+        Wish::Paused => Phase::Paused,
+        Wish::Ended | Wish::Deleted => return false,
+    };
+    let suffix = format!("/{}", session.run);
+    let run = row.intent.as_ref().and_then(|intent| intent.channel_arn.as_ref());
+    let serves = |task: &Task| task.generation == row.generation && task.worker == Process::Serving;
+    row.phase == phase
+        && left == 1
+        && session.tasks.iter().any(serves)
+        && run.is_some_and(|channel| channel.as_str().ends_with(&suffix))
+}
+
+/// Whether the run has ended for a reason that the session row cannot take back, or has said nothing new about.
+fn has_ended_itself(session: &Session) -> bool {
+    session
+        .row
+        .as_ref()
+        .is_some_and(|row| !the_session_row_ended_it(row.why.cause) || session.ended_by == session.version)
+}
+
+/// The longest way to the goals that was seen, in ticks of simulated time.
+#[must_use]
+pub fn longest(memo: &Memo) -> i64 {
+    memo.values().max().map_or(0, |rounds| i64::from(*rounds) * TICK)
+}

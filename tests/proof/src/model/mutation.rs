@@ -1,0 +1,91 @@
+//! Rules broken on purpose: a checker that cannot fail proves nothing.
+
+use controller_core::action::{Action, Plan};
+use controller_core::model::{Policy, View};
+use schemas::ids::Timestamp;
+use schemas::worker::Phase;
+
+/// What is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// Nothing.
+    None,
+    /// A launch does not write its intent first.
+    LaunchWithoutIntent,
+    /// The controller's writes demand nothing of the row.
+    WriteWithoutLock,
+    /// RunTask gets a new token with each call.
+    FreshTokenPerCall,
+    /// The worker's writes demand nothing of the row.
+    WorkerWithoutFence,
+    /// A worker speaks whether or not its lease has been confirmed.
+    WorkerWithoutLease,
+    /// A session that is ended is launched again when its task has ended.
+    RetryBeatsStop,
+    /// Older tasks are left alone.
+    OrphansAreLeft,
+    /// A wanted session is not looked at again by itself.
+    NoNextLook,
+    /// A worker that does not end when asked is never stopped.
+    NoStopAtTheDeadline,
+    /// The session row is read before ours.
+    SessionReadFirst,
+}
+
+/// The real decision, or the one that is broken so.
+#[must_use]
+pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestamp) -> Plan {
+    let mut plan = controller_core::reconcile(view, policy, now);
+    match mutation {
+        Mutation::None
+        | Mutation::WriteWithoutLock
+        | Mutation::FreshTokenPerCall
+        | Mutation::WorkerWithoutFence
+        | Mutation::WorkerWithoutLease
+        | Mutation::SessionReadFirst => {}
+        Mutation::LaunchWithoutIntent => {
+            if plan.actions.iter().any(|action| matches!(action, Action::RunTask { .. })) {
+                plan.actions.reverse();
+            }
+        }
+        Mutation::RetryBeatsStop => keep_going(view, &mut plan),
+        Mutation::OrphansAreLeft => plan.actions.retain(|action| !is_stop_of_an_orphan(view, action)),
+        Mutation::NoNextLook => {
+            for action in &mut plan.actions {
+                if let Action::Write(write) = action {
+                    write.next_look_at = Some(Timestamp(i64::MAX / 2));
+                }
+            }
+            plan.actions.retain(|action| !matches!(action, Action::LookAgain { .. }));
+        }
+        Mutation::NoStopAtTheDeadline => {
+            let draining = view.worker.as_ref().is_some_and(|row| row.phase == Phase::Draining || row.phase.is_final());
+            plan.actions.retain(|action| !(draining && matches!(action, Action::StopTask { .. })));
+        }
+    }
+    plan
+}
+
+/// Turns the end of a drained row into its next launch.
+fn keep_going(view: &View, plan: &mut Plan) {
+    let Some(row) = view.worker.as_ref().filter(|row| row.phase == Phase::Draining) else { return };
+    let mut launch = None;
+    for action in &mut plan.actions {
+        if let Action::Write(write) = action
+            && let Some(transition) = &mut write.transition
+            && transition.phase == Phase::Stopped
+        {
+            transition.phase = Phase::Launching;
+            write.generation = row.generation.next();
+            write.next_look_at = row.next_look_at;
+            launch = Some(Action::RunTask { generation: write.generation });
+        }
+    }
+    plan.actions.extend(launch);
+}
+
+fn is_stop_of_an_orphan(view: &View, action: &Action) -> bool {
+    let Action::StopTask { arn, .. } = action else { return false };
+    let Some(row) = &view.worker else { return false };
+    view.known_tasks().iter().any(|task| task.arn == *arn && task.generation < row.generation)
+}

@@ -1,0 +1,113 @@
+//! The worker's row protocol, as `worker/src/io/table.rs` writes it: conditional on the generation, never over a final phase,
+//! and nothing but `Stopped` over `Draining`.
+
+use super::mutation::Mutation;
+use super::state::{Exit, Process, Session};
+use crate::invariants::{self, Basis, Violation};
+use schemas::ids::Timestamp;
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Phase, WorkerStatus};
+use serde_json::json;
+use std::sync::{Arc, LazyLock};
+
+/// A heartbeat of the nth task: the row learns of it, and it learns of the row.
+pub fn heartbeat(mutation: Mutation, session: &mut Session, task: usize, now: Timestamp) {
+    let generation = session.tasks[task].generation;
+    let unfenced = mutation == Mutation::WorkerWithoutFence;
+    let holder = session.row.as_mut().filter(|row| unfenced || (row.generation == generation && !row.phase.is_final()));
+    let Some(row) = holder else { return exit(session, task, Exit::LeaseLost, now) };
+    let row = Arc::make_mut(row);
+    let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at);
+    row.worker = Some(status(now, begun.or(Some(now))));
+    let desired = row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired);
+    let (phase, cause) = match desired {
+        Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
+        Desired::Pause => (Phase::Paused, Cause::SessionPaused),
+    };
+    if row.phase != phase && row.phase != Phase::Draining {
+        row.phase = phase;
+        row.phase_since = now;
+        row.why = Why::new(cause, "the worker says so", now);
+    }
+    let task = &mut session.tasks[task];
+    task.confirmed = Some(now);
+    if desired == Desired::Stop && task.worker == Process::Serving {
+        task.worker = Process::Flushing;
+        task.since = now;
+    }
+}
+
+/// The last words are out: the row becomes Stopped with the reason that the worker was given, and the process ends.
+///
+/// # Errors
+/// [`Violation`] when that overwrites a reason.
+pub fn finish(session: &mut Session, task: usize, now: Timestamp) -> Result<(), Violation> {
+    let why = session.row.as_ref().map(|row| row.why.clone());
+    let ended_by = session.ended_by;
+    if let Some(why) = why {
+        end(session, task, why, ended_by, now)?;
+    }
+    exit(session, task, Exit::Clean, now);
+    Ok(())
+}
+
+/// The worker ends by itself, for a reason that it alone can see.
+///
+/// # Errors
+/// [`Violation`] when that overwrites a reason.
+pub fn leave(session: &mut Session, task: usize, cause: Cause, now: Timestamp) -> Result<(), Violation> {
+    let already = session.row.as_ref().filter(|row| row.phase == Phase::Draining).map(|row| row.why.clone());
+    // A worker that heartbeats every two seconds knows of the drain by the time it has flushed; the first cause stands.
+    let (why, by) = match already {
+        Some(why) => (why, session.ended_by),
+        None => (Why::new(cause, "the worker says so", now), session.version),
+    };
+    end(session, task, why, by, now)?;
+    exit(session, task, Exit::Clean, now);
+    Ok(())
+}
+
+fn end(session: &mut Session, task: usize, why: Why, ended_by: u64, now: Timestamp) -> Result<(), Violation> {
+    let generation = session.tasks[task].generation;
+    let basis = Basis { read: session.version, ended_by: session.ended_by };
+    let Some(row) = session.row.as_mut().filter(|row| row.generation == generation && !row.phase.is_final()) else {
+        return Ok(());
+    };
+    let before = row.clone();
+    let row = Arc::make_mut(row);
+    row.phase = Phase::Stopped;
+    row.phase_since = now;
+    row.next_look_at = None;
+    row.why = why;
+    let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at);
+    row.worker = Some(status(now, begun.or(Some(now))));
+    session.ended_by = ended_by;
+    session.given_up = session.given_up.max(generation);
+    invariants::reason_never_worsens(&before, session.row.as_deref().unwrap_or(&before), basis)
+}
+
+/// The process ends.
+pub fn exit(session: &mut Session, task: usize, exit: Exit, now: Timestamp) {
+    let task = &mut session.tasks[task];
+    task.worker = Process::Exited(exit);
+    task.since = now;
+}
+
+fn status(at: Timestamp, process_at: Option<Timestamp>) -> WorkerStatus {
+    let mut status = TEMPLATE.clone();
+    status.heartbeat_at = at;
+    status.start_up.process_at = process_at;
+    status
+}
+
+/// Written as JSON, so that a worker's section may gain fields.
+pub(crate) static TEMPLATE: LazyLock<WorkerStatus> = LazyLock::new(|| {
+    serde_json::from_value(json!({
+        "version": "0.1.0", "taskArn": null, "heartbeatAt": 0, "startUp": {}, "progress": {}, "languages": {}, "rung": "full",
+        "media": {"packets": 0, "lost": 0, "jitterMs": 0.0, "concealedMs": 0, "mediaMs": 0},
+        "usage": {"transcribedMs": 0, "transcribeStreams": 0, "translatedCharacters": 0, "translations": 0, "posts": 0,
+            "postsFailed": 0},
+        "cpuMs": 0, "peakMemoryBytes": 0,
+    }))
+    .expect("the template is a worker's section")
+});
