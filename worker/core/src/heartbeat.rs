@@ -2,6 +2,7 @@
 
 use crate::config::Timing;
 use crate::time::MediaInstant;
+use crate::waiting::Waits;
 use schemas::worker::Phase;
 
 /// A write that is not answered for so long is not waited for, ms.
@@ -16,11 +17,19 @@ pub(crate) struct Heartbeat {
     not_before: MediaInstant,
     issued_at: Option<MediaInstant>,
     phase: Option<Phase>,
+    /// What waits for its next stage.
+    pub(crate) waits: Waits,
 }
 
 impl Heartbeat {
     pub(crate) fn new() -> Self {
-        Self { next_at: MediaInstant(0), not_before: MediaInstant(0), issued_at: None, phase: None }
+        Self {
+            next_at: MediaInstant(0),
+            not_before: MediaInstant(0),
+            issued_at: None,
+            phase: None,
+            waits: Waits::default(),
+        }
     }
 
     /// Whether a write is due, and whether it tells a new phase; the write is taken as issued.

@@ -16,7 +16,7 @@
 //! | `deliver/` | a track with cursors per language, a queue per listener |
 //! | `flow` | what each part hands to the next |
 //! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
-//! | `heartbeat` `status` | when and what is written to our row |
+//! | `heartbeat` `status` `waiting` | when and what is written to our row |
 
 pub mod config;
 pub mod engine;
@@ -40,6 +40,7 @@ mod quality;
 mod status;
 mod transcribe;
 mod translate;
+mod waiting;
 
 pub use config::EngineConfig;
 pub use engine::Engine;

@@ -6,9 +6,10 @@ use crate::input::StreamEnd;
 use crate::lifecycle::Stage;
 use crate::output::{Output, StatusWrite};
 use crate::time::MediaInstant;
+use crate::waiting::Needed;
 use schemas::ids::Language;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{LanguageStatus, Phase, Progress, Usage, WorkerStatus};
+use schemas::worker::{LanguageStatus, Phase, Progress, Usage, Waiting, WorkerStatus};
 use std::collections::BTreeMap;
 
 impl Engine {
@@ -27,7 +28,8 @@ impl Engine {
             }
         };
         self.out.push(Output::MeasureResources);
-        let status = self.status();
+        let waiting = self.waiting();
+        let status = self.status(waiting);
         self.out.push(Output::WriteStatus(Box::new(StatusWrite { phase, why, status })));
     }
 
@@ -46,7 +48,22 @@ impl Engine {
         Why::new(cause, text, self.wall())
     }
 
-    fn status(&self) -> WorkerStatus {
+    /// What waits for its next stage, where anybody needs that stage.
+    fn waiting(&mut self) -> Waiting {
+        let listened = self.delivery.languages();
+        let source = self.life.language.as_ref();
+        let serves = self.life.is_serving() && !self.life.is_paused();
+        let heard = Needed::from(serves && !listened.is_empty());
+        let translated = Needed::from(serves && listened.keys().any(|language| Some(language) != source));
+        let waits = &mut self.heartbeat.waits;
+        let speech = waits.speech.observe(self.audio.speech_at, self.transcript_at, heard);
+        let transcript = waits.transcript.observe(self.transcript_at, self.translator.answered_at, translated);
+        let caption = waits.caption.observe(self.transcript_at, self.delivery.delivered_at, heard);
+        let at = |moment: Option<MediaInstant>| moment.map(|at| self.wall_of(at));
+        Waiting { speech_since: at(speech), transcript_since: at(transcript), caption_since: at(caption) }
+    }
+
+    fn status(&self, waiting: Waiting) -> WorkerStatus {
         let at = |moment: Option<MediaInstant>| moment.map(|at| self.wall_of(at));
         WorkerStatus {
             version: self.config.version.clone(),
@@ -59,7 +76,7 @@ impl Engine {
                 transcript_at: at(self.transcript_at),
                 translation_at: at(self.translator.answered_at),
                 delivery_at: at(self.delivery.delivered_at),
-                waiting: schemas::worker::Waiting::default(),
+                waiting,
             },
             media: self.media.clone(),
             languages: self.languages(),

@@ -123,6 +123,19 @@ fn an_interrupted_worker_flushes_and_tells_nobody_that_the_session_ended() {
 }
 
 #[test]
+fn a_worker_that_hands_over_flushes_and_tells_nobody_that_the_session_ended() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(12_000, |w| w.desired = (Desired::Stop, Some(Cause::Handover)));
+    world.run_until(60_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (143, Cause::Handover));
+    assert!(at < 18_000 && !world.seat("ann").ended());
+    assert!(matches!(world.seat("ann").received.last(), Some((_, Message::CaptionStatus(_)))));
+    assert_ne!(last_phase(&world), Phase::Stopped, "the row is the next generation's");
+}
+
+#[test]
 fn a_sigterm_after_the_stop_changes_nothing_of_its_cause() {
     let mut world = World::new(Talk::long(8));
     world.listener("ann", "en");
