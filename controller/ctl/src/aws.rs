@@ -14,6 +14,8 @@ pub struct Aws {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Tasks.
     pub ecs: aws_sdk_ecs::Client,
+    /// Who is asking.
+    pub sts: aws_sdk_sts::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
     /// For sentences about failures.
@@ -38,6 +40,7 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
     Aws {
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         ecs: aws_sdk_ecs::Client::new(&config),
+        sts: aws_sdk_sts::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
         place: Place { env: env.to_owned(), region },
         config,
@@ -64,5 +67,10 @@ impl Aws {
     #[must_use]
     pub fn cluster(&self) -> String {
         format!("session-workers-{}", self.place.env)
+    }
+    /// The family of the workers' task definitions.
+    #[must_use]
+    pub fn family(&self) -> String {
+        format!("session-worker-{}", self.place.env)
     }
 }

@@ -2,17 +2,24 @@
 
 use crate::rehearse::plan::ListenerPlan;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use schemas::ids::SessionId;
+use schemas::ids::{Language, SessionId};
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// See which sessions are served and why, and rehearse a whole one.
+mod verbs;
+
+pub use verbs::{CostArgs, DrainArgs, HoldArgs, PreflightArgs, ReleaseArgs, RestartArgs, SignArgs, StopArgs, WaitArgs};
+
+/// See which sessions are served and why, say what you wish for them, and rehearse a whole one.
 ///
-/// Region, endpoints and credentials come from the environment, as for every AWS tool.
+/// Wishes (hold, release, stop, restart, drain) are written into the session's row with who, when and why; the controller
+/// acts on them within a minute. Region, endpoints and credentials (also SSO and profiles) come from the environment, as for
+/// every AWS tool.
 #[derive(Debug, Parser)]
 #[command(
     name = "sessionctl",
     version,
-    after_help = "Exit codes: 0 ok · 1 not found, or not healthy · 2 usage · 3 AWS refused"
+    after_help = "Exit codes: 0 ok · 1 not found, not fine, or not done in time · 2 usage · 3 AWS refused\n\nAt 3 a.m.: `sessionctl list --not-fine`, then `sessionctl why ID`."
 )]
 pub struct Cli {
     /// Environment whose tables are used: SessionWorkers-ENV, Sessions-ENV, Connections-ENV.
@@ -29,22 +36,89 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// One line per session: phase, progress, listeners, lag, cost.
+    /// One line per session: phase, progress, listeners, lag, cost; below it why, and what is not fine.
+    #[command(after_help = LIST_HELP)]
     List(ListArgs),
-    /// Everything about one session: timeline, languages, usage, earlier generations.
+    /// Everything about one session: timeline, start-up, languages, usage, earlier generations.
     Show(OneArgs),
-    /// One paragraph: the facts, the cause, who is to blame, and when somebody looks again.
+    /// One paragraph: the facts, the rule that fired, the action, the next look. Exit code 1 when it is not fine.
     Why(OneArgs),
+    /// Decide the stored inputs of the last noteworthy decision again, and compare.
+    Replay(OneArgs),
+    /// What sessions have cost, part by part, with the assumptions.
+    #[command(after_help = "Examples:\n  sessionctl cost --today\n  sessionctl cost blessed-shepherd-123 --json")]
+    Cost(CostArgs),
+    /// Let no plan stop or replace anything of this session for a while.
+    #[command(
+        after_help = "Example:\n  sessionctl hold blessed-shepherd-123 --for 2h --note \"watching the relay with Bob\""
+    )]
+    Hold(HoldArgs),
+    /// End a hold before its time.
+    Release(ReleaseArgs),
+    /// End the session's worker; the run stays ended. Asks first.
+    #[command(
+        after_help = "Examples:\n  sessionctl stop blessed-shepherd-123 --note \"asked by the host\"\n  sessionctl stop a-b-001 a-b-002 --yes --wait"
+    )]
+    Stop(StopArgs),
+    /// Replace the worker now; captions pause for the time of a launch.
+    #[command(
+        after_help = "Example:\n  sessionctl restart blessed-shepherd-123 --wait --note \"no captions since 10:02\""
+    )]
+    Restart(RestartArgs),
+    /// Replace workers one at a time, each at a silence of its speaker.
+    #[command(
+        after_help = "Examples:\n  sessionctl drain --old --note \"version 0.2\"\n  sessionctl drain blessed-shepherd-123 --wait"
+    )]
+    Drain(DrainArgs),
+    /// Look at everything that must be in place, and change nothing.
+    Preflight(PreflightArgs),
     /// Play a whole session with a speaker and listeners, then give a report card.
     Rehearse(Box<RehearseArgs>),
+    /// Print completions for a shell.
+    #[command(
+        after_help = "Example:\n  sessionctl completions bash > ~/.local/share/bash-completion/completions/sessionctl"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
+
+const LIST_HELP: &str =
+    "Shown are the sessions that are open, those that failed within a day and those that stopped within an hour; \
+--all shows the rest, --open reads only the index of the open ones.
+
+Below each session: why it is so, ! what is not fine, * what operators wish, ~ an old task definition.
+
+Examples:
+  sessionctl list --not-fine
+  sessionctl list --phase queued,launching --json
+  sessionctl list --language es --older-than 2h --watch";
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// Only these sessions.
+    #[arg(value_name = "ID")]
+    pub sessions: Vec<SessionId>,
     /// Only sessions in these phases.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PHASE,…")]
     pub phase: Vec<PhaseArg>,
+    /// Only sessions with something that is not fine.
+    #[arg(long)]
+    pub not_fine: bool,
+    /// Only sessions that are spoken in this language or have a listener in it.
+    #[arg(long, value_name = "LANG")]
+    pub language: Option<Language>,
+    /// Only sessions that have been wanted for longer than this, for example 90m.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub older_than: Option<Duration>,
+    /// Only open sessions; reads the index, however many have ended.
+    #[arg(long, conflicts_with = "all")]
+    pub open: bool,
+    /// Those that ended long ago, too.
+    #[arg(long)]
+    pub all: bool,
     /// One JSON document.
     #[arg(long, conflicts_with = "watch")]
     pub json: bool,
@@ -92,7 +166,7 @@ impl From<PhaseArg> for schemas::worker::Phase {
     }
 }
 
-/// Arguments of `show` and `why`.
+/// Arguments of `show`, `why` and `replay`.
 #[derive(Debug, Args)]
 pub struct OneArgs {
     /// The session, for example blessed-shepherd-123.
@@ -127,7 +201,7 @@ pub struct RehearseArgs {
     pub listeners: Vec<ListenerPlan>,
     /// The speaker's language.
     #[arg(long, default_value = "en", value_name = "LANG")]
-    pub source: schemas::ids::Language,
+    pub source: Language,
     /// How it ends.
     #[arg(long, value_enum, default_value = "ended")]
     pub end: End,
@@ -144,6 +218,13 @@ pub struct RehearseArgs {
     /// One JSON document on stdout; progress goes to stderr.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `2h`, `90m`, `1h 30m`: from a second to 30 days.
+fn duration(text: &str) -> Result<Duration, String> {
+    let asked = humantime::parse_duration(text).map_err(|e| format!("{e}; expected for example 90m or 2h"))?;
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
+    if bounds.contains(&asked) { Ok(asked) } else { Err("expected 1s to 30d".into()) }
 }
 
 fn env_name(text: &str) -> Result<String, String> {
@@ -184,5 +265,45 @@ mod tests {
     fn an_environment_that_is_no_name_is_a_usage_error() {
         let error = Cli::try_parse_from(["sessionctl", "--env", "a b", "list"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
+    }
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn a_hold_needs_an_end_and_a_note() {
+        assert!(parse("sessionctl hold a-b-001 --for 2h --note why").is_ok());
+        for line in [
+            "sessionctl hold a-b-001 --note why",
+            "sessionctl hold a-b-001 --for 2h",
+            "sessionctl hold a-b-001 --for 2 --note x",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_drain_says_of_what() {
+        for line in ["sessionctl drain a-b-001", "sessionctl drain --all", "sessionctl drain --old"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in
+            ["sessionctl drain", "sessionctl drain --all --old", "sessionctl drain a-b-001 --all", "sessionctl stop"]
+        {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn completions_name_every_verb() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sessionctl", &mut out);
+            let out = String::from_utf8(out).unwrap();
+            for verb in Cli::command().get_subcommands() {
+                assert!(out.contains(verb.get_name()), "{shell}: {}", verb.get_name());
+            }
+        }
     }
 }

@@ -56,9 +56,12 @@ pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<
     let Place { env, region } = place;
     let said = message.unwrap_or("no message");
     match code {
+        // Credentials fail to load before anything is sent, region or not; a missing region is the simpler remedy.
+        None if region == NO_REGION => format!("{doing}: no region; set AWS_REGION or --region"),
         Some("ResourceNotFoundException") => format!(
             "{doing}: it does not exist in {region}; check --env ({env}) and AWS_REGION, or deploy SessionWorkers-{env} there"
         ),
+        Some("ConditionalCheckFailedException") => format!("{doing}: the row has changed in the meantime; repeat"),
         Some("AccessDeniedException" | "AccessDenied" | "NotAuthorizedException") => {
             format!("{doing}: access denied ({said}); use a role that may do this")
         }
@@ -78,10 +81,14 @@ pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<
             format!("{doing}: AWS asks to slow down; wait a moment and repeat")
         }
         Some(code) => format!("{doing}: {code} ({said})"),
-        None if chain.contains("credential") || chain.contains("CredentialsNotLoaded") => {
-            format!("{doing}: no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        None if chain.contains("sso") || chain.contains("SSO") => {
+            format!("{doing}: the SSO session has ended or never began; run `aws sso login` (with your --profile)")
         }
-        None if region == NO_REGION => format!("{doing}: no region; set AWS_REGION or --region"),
+        None if chain.contains("credential") || chain.contains("CredentialsNotLoaded") => {
+            format!(
+                "{doing}: no AWS credentials; run `aws sso login` and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        }
         None if chain.contains("timeout") || chain.contains("timed out") => {
             format!("{doing}: no answer in {region}; check AWS_REGION, AWS_ENDPOINT_URL and the network")
         }
@@ -117,6 +124,28 @@ mod tests {
         let chain = "dispatch failure: other: the credential provider was not enabled";
         let line = sentence("read it", &place(), None, None, chain);
         assert!(line.contains("AWS_PROFILE"), "{line}");
+    }
+
+    #[test]
+    fn a_missing_region_is_named_before_the_credentials() {
+        let place = Place { env: "dev".into(), region: NO_REGION.into() };
+        let line = sentence("read it", &place, None, None, "dispatch failure: no credentials");
+        assert!(line.contains("AWS_REGION") && line.contains("--region"), "{line}");
+    }
+
+    #[test]
+    fn an_ended_sso_session_says_how_to_sign_in() {
+        let chain = "dispatch failure: other: the SSO session token has expired";
+        let line = sentence("read it", &place(), None, None, chain);
+        assert!(line.contains("aws sso login"), "{line}");
+    }
+
+    #[test]
+    fn credentials_that_aws_does_not_accept_are_told_from_those_that_may_not() {
+        let line = sentence("read it", &place(), Some("ExpiredTokenException"), Some("expired"), "");
+        assert!(line.contains("sign in again") && line.contains("AWS_PROFILE"), "{line}");
+        let line = sentence("read it", &place(), Some("AccessDeniedException"), Some("no"), "");
+        assert!(line.contains("use a role that may do this"), "{line}");
     }
 
     #[test]

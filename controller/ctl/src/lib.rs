@@ -3,22 +3,35 @@
 //! | module | what |
 //! |---|---|
 //! | [`cli`] | the command line |
+//! | [`commands`] | the verbs: read, ask the pure modules below, print |
 //! | [`error`] | what can go wrong, with exit code and remedy |
 //! | [`aws`] | clients and names |
 //! | [`store`] | the rows of `SessionWorkers-{env}` |
-//! | [`board`] | `list`: one line per session |
+//! | [`definitions`] | task definitions: the current one, old workers, sizes |
+//! | [`board`], [`filter`] | `list`: one line per session, and which |
+//! | [`concerns`] | what is not fine about a session |
 //! | [`show`], [`why`] | one session, in full and in one paragraph |
-//! | [`money`] | what a session has cost |
+//! | [`orders`] | operators' wishes: what is written, and what became of it |
+//! | [`replay`] | a stored decision, decided again |
+//! | [`money`], [`bill`] | what a generation has cost, and `cost` |
+//! | [`preflight`] | what must be in place, looked at without a change |
 //! | [`text`] | durations and widths for people |
 //! | [`rehearse`] | a whole session with a speaker and listeners, and its report card |
 
 pub mod aws;
+pub mod bill;
 pub mod board;
 pub mod cli;
 pub mod commands;
+pub mod concerns;
+pub mod definitions;
 pub mod error;
+pub mod filter;
 pub mod money;
+pub mod orders;
+pub mod preflight;
 pub mod rehearse;
+pub mod replay;
 pub mod show;
 pub mod store;
 pub mod text;

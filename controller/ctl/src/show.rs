@@ -1,31 +1,29 @@
 //! `show`: one session in full.
 
-use crate::board::{short_task, tenths};
+use crate::board::{Scene, short_task, tenths};
+use crate::definitions::{Definitions, revision};
 use crate::money::{cost, dollars};
-use crate::store::Record;
-use crate::text::{age, duration, mebibytes, utc, wrap};
+use crate::orders;
+use crate::store::{Kept, Record};
+use crate::text::{self, age, duration, mebibytes, utc, wrap};
 use crate::why;
 use schemas::ids::Timestamp;
 use schemas::worker::{WorkerRow, WorkerStatus};
 
-/// The current row in full, and one line per earlier generation.
+/// The current row in full, and the story of every generation that is kept.
 #[must_use]
-pub fn page(records: &[Record], now: Timestamp, width: u16) -> String {
+pub fn page(kept: &Kept, scene: Scene<'_>) -> String {
     let mut lines = Vec::new();
-    let mut records = records.iter();
-    match records.next() {
-        Some(Record::Row(row)) => current(&mut lines, row, now, width),
-        Some(Record::Unreadable { session, record, problem }) => {
+    match &kept.current {
+        Record::Row(row) => current(&mut lines, row, kept, scene),
+        Record::Unreadable { session, record, problem } => {
             lines.push(format!("{session}: the row {record:?} cannot be read by this sessionctl: {problem}"));
         }
-        None => lines.push("no record".to_owned()),
     }
-    let earlier: Vec<_> = records.collect();
-    if !earlier.is_empty() {
-        heading(&mut lines, "Earlier generations");
-        lines.extend(earlier.into_iter().map(history));
+    for record in &kept.earlier {
+        earlier(&mut lines, record, scene);
     }
-    lines.join("\n")
+    text::page(lines, usize::from(scene.width))
 }
 
 fn heading(lines: &mut Vec<String>, title: &str) {
@@ -33,14 +31,100 @@ fn heading(lines: &mut Vec<String>, title: &str) {
     lines.push(title.to_owned());
 }
 
-fn current(lines: &mut Vec<String>, row: &WorkerRow, now: Timestamp, width: u16) {
-    lines.extend(wrap(&why::paragraph(row, now), usize::from(width)));
-    heading(lines, "Timeline");
-    timeline(lines, row);
+fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, scene: Scene<'_>) {
+    let decision = why::Decision::read(kept.decision.as_deref());
+    lines.extend(wrap(&why::paragraph(row, decision.as_ref(), scene.now), usize::from(scene.width)));
+    let wishes = orders::sentences(row, scene.now);
+    if !wishes.is_empty() {
+        heading(lines, "Operators");
+        lines.extend(wishes.into_iter().map(|wish| format!("  {wish}")));
+    }
+    heading(lines, &format!("Generation {}", row.generation));
+    timeline(lines, row, scene.width);
+    start_up(lines, row);
+    task(lines, row, scene.definitions);
     if let Some(worker) = &row.worker {
         languages(lines, worker);
-        media_and_usage(lines, row, worker, now);
+        media_and_usage(lines, worker, scene);
     }
+    lines.extend(price(row, scene));
+}
+
+fn earlier(lines: &mut Vec<String>, record: &Record, scene: Scene<'_>) {
+    match record {
+        Record::Row(row) => {
+            heading(lines, &format!("Generation {}", row.generation));
+            timeline(lines, row, scene.width);
+            start_up(lines, row);
+            lines.extend(orders::sentences(row, scene.now).into_iter().map(|wish| format!("  {wish}")));
+            lines.extend(price(row, scene));
+        }
+        Record::Unreadable { record, problem, .. } => {
+            heading(lines, record);
+            lines.push(format!("  cannot be read: {problem}"));
+        }
+    }
+}
+
+/// Where the time of the start went: each step from the one before.
+fn start_up(lines: &mut Vec<String>, row: &WorkerRow) {
+    let (Some(intent), Some(task)) = (&row.intent, &row.task) else { return };
+    let s = row.worker.as_ref().map(|w| w.start_up.clone()).unwrap_or_default();
+    let steps = [
+        ("RunTask", Some(task.launched_at)),
+        ("image and container", task.started_at.or(s.process_at)),
+        ("process", s.process_at),
+        ("channel joined", s.joined_at),
+        ("first audio", s.first_audio_at),
+        ("first caption", s.first_caption_at),
+    ];
+    let mut before = intent.decided_at;
+    let mut said = Vec::new();
+    for (what, at) in steps {
+        if let Some(at) = at {
+            said.push(format!("{what} {}", duration(at.since(before))));
+            before = before.max(at);
+        }
+    }
+    let total = s
+        .first_caption_at
+        .map_or_else(String::new, |at| format!(" = {} to the first caption", duration(at.since(intent.decided_at))));
+    lines.push(format!("  start-up: {}{total}", said.join(" + ")));
+}
+
+fn task(lines: &mut Vec<String>, row: &WorkerRow, definitions: &Definitions) {
+    let Some(task) = &row.task else { return };
+    let size = definitions.size(row);
+    let definition = row.intent.as_ref().and_then(|i| i.task_definition.as_deref());
+    lines.push(format!(
+        "  task {} is {}, definition {}{}, {} vCPU, {} GB, {}{}",
+        short_task(&task.arn),
+        task.last_status,
+        definition.map_or_else(|| "not recorded".to_owned(), |arn| format!(":{}", revision(arn))),
+        if definitions.is_old(row) { " (old)" } else { "" },
+        size.vcpu,
+        size.gb,
+        if size.arm64 { "arm64" } else { "x86_64" },
+        if size.read { "" } else { " (assumed)" },
+    ));
+    if let Some(reason) = &task.stopped_reason {
+        lines.push(format!("  ECS says: {} ({reason})", task.stop_code.as_deref().unwrap_or("no stop code")));
+    }
+}
+
+fn price(row: &WorkerRow, scene: Scene<'_>) -> Option<String> {
+    row.task.as_ref()?;
+    let c = cost(row, scene.definitions.size(row), scene.now);
+    Some(format!(
+        "  {} = Fargate {} + IP {} + Transcribe {} + Translate {} + posts {} + rows {} (list prices)",
+        dollars(c.total),
+        dollars(c.fargate),
+        dollars(c.address),
+        dollars(c.transcribe),
+        dollars(c.translate),
+        dollars(c.posts),
+        dollars(c.relay + c.rows)
+    ))
 }
 
 /// Every moment that the row knows, in order, with the step from the one before.
@@ -67,11 +151,15 @@ pub fn moments(row: &WorkerRow) -> Vec<(Timestamp, String)> {
     moments
 }
 
-fn timeline(lines: &mut Vec<String>, row: &WorkerRow) {
+fn timeline(lines: &mut Vec<String>, row: &WorkerRow, width: u16) {
     let mut before: Option<Timestamp> = None;
     for (at, what) in moments(row) {
         let step = before.map_or_else(String::new, |b| format!("+{}", duration(at.since(b))));
-        lines.push(format!("  {}  {step:>8}  {what}", utc(at)));
+        let head = format!("  {}  {step:>8}  ", utc(at));
+        let room = usize::from(width).saturating_sub(head.len()).max(20);
+        let blank = " ".repeat(head.len());
+        let told = wrap(&what, room).into_iter().enumerate();
+        lines.extend(told.map(|(i, text)| format!("{}{text}", if i == 0 { &head } else { &blank })));
         before = Some(at);
     }
 }
@@ -91,7 +179,7 @@ fn languages(lines: &mut Vec<String>, worker: &WorkerStatus) {
     }
 }
 
-fn media_and_usage(lines: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStatus, now: Timestamp) {
+fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<'_>) {
     let (m, u) = (&worker.media, &worker.usage);
     heading(lines, "Media");
     lines.push(format!(
@@ -118,29 +206,11 @@ fn media_and_usage(lines: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStat
         duration(ms(worker.cpu_ms)),
         mebibytes(worker.peak_memory_bytes)
     ));
-    let c = cost(row, now);
-    lines.push(format!(
-        "  {} = compute {} + transcription {} + translation {} + delivery {} (list prices)",
-        dollars(c.total),
-        dollars(c.compute),
-        dollars(c.transcribe),
-        dollars(c.translate),
-        dollars(c.delivery)
-    ));
-    lines.push(format!("  service: {:?}, last heartbeat {} ago", worker.rung, age(worker.heartbeat_at, now)));
+    lines.push(format!("  service: {:?}, last heartbeat {} ago", worker.rung, age(worker.heartbeat_at, scene.now)));
 }
 
 fn ms(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn history(record: &Record) -> String {
-    match record {
-        Record::Row(row) => {
-            format!("  {}  {}  {:?}: {}", row.generation, utc(row.phase_since), row.phase, row.why.text)
-        }
-        Record::Unreadable { record, problem, .. } => format!("  {record}: cannot be read: {problem}"),
-    }
 }
 
 #[cfg(test)]
@@ -166,13 +236,31 @@ mod tests {
         );
     }
 
+    fn shown(current: WorkerRow, earlier: Vec<WorkerRow>) -> String {
+        let kept = Kept {
+            current: Record::Row(Box::new(current)),
+            section: orders::Section::Present,
+            earlier: earlier.into_iter().map(|row| Record::Row(Box::new(row))).collect(),
+            decision: None,
+        };
+        page(&kept, Scene { now: Timestamp(T0 + 10_000), width: 100, definitions: &Definitions::default() })
+    }
+
     #[test]
-    fn earlier_generations_are_kept_in_sight() {
+    fn earlier_generations_are_told_as_fully() {
         let mut old = row("a-b-001");
+        old.generation = schemas::ids::Generation(7);
         old.why.text = "the host went away".into();
-        let records = [row("a-b-001"), old].map(|r| Record::Row(Box::new(r)));
-        let page = page(&records, Timestamp(T0 + 10_000), 100);
-        assert!(page.contains("Earlier generations") && page.contains("the host went away"), "{page}");
+        let page = shown(row("a-b-001"), vec![old]);
+        assert!(page.contains("\nGeneration 7\n") && page.contains("the host went away"), "{page}");
+        assert_eq!(page.matches("start-up:").count(), 2, "{page}");
+    }
+
+    #[test]
+    fn the_start_up_says_where_the_time_went() {
+        let page = shown(row("a-b-001"), Vec::new());
+        let told = "start-up: RunTask 200ms + image and container 800ms + process 100ms + channel joined 400ms + first audio 1.5s + first caption 3.0s = 6.0s to the first caption";
+        assert!(page.contains(told), "{page}");
     }
 
     #[test]
@@ -180,6 +268,6 @@ mod tests {
         let mut row = row("a-b-001");
         row.worker = None;
         row.task = None;
-        assert!(page(&[Record::Row(Box::new(row))], Timestamp(T0), 100).contains("generation 1 decided"));
+        assert!(shown(row, Vec::new()).contains("generation 1 decided"));
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::aws::Aws;
 use crate::error::{CtlError, refused};
+use crate::orders::{self, OPERATOR, Section};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use schemas::ids::{SessionId, Timestamp};
 use schemas::table::workers;
@@ -35,7 +37,8 @@ impl Record {
     }
 }
 
-type Item = HashMap<String, AttributeValue>;
+/// An item of the table.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// Reads an item.
 #[must_use]
@@ -48,38 +51,128 @@ pub fn read_item(item: Item) -> Record {
     }
 }
 
-/// The current row of every session, by session id.
+/// Everything that the table holds of one session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The current row.
+    pub current: Record,
+    /// Whether it has an operator's section.
+    pub section: Section,
+    /// Its earlier generations, newest first.
+    pub earlier: Vec<Record>,
+    /// The last noteworthy decision, as JSON.
+    pub decision: Option<String>,
+}
+
+impl Kept {
+    /// Sorts the items of one session; `None` when none of them is the current row.
+    #[must_use]
+    pub fn of(items: Vec<Item>) -> Option<Self> {
+        let key = |item: &Item| item.get(workers::RECORD).and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
+        let (mut current, mut decision, mut earlier) = (None, None, Vec::new());
+        for item in items {
+            match key(&item).as_str() {
+                workers::CURRENT => current = Some(item),
+                workers::DECISION => {
+                    decision = item.get(workers::DECISION_JSON).and_then(|v| v.as_s().ok()).cloned();
+                }
+                other if other.starts_with(GENERATION) => earlier.push(item),
+                _ => {} // Marks of stray tasks, and whatever later versions keep.
+            }
+        }
+        // The numbers have leading zeros: sort keys rise with them.
+        earlier.sort_by_key(|item| std::cmp::Reverse(key(item)));
+        let current = current?;
+        let section = match current.get(OPERATOR) {
+            Some(AttributeValue::M(_)) => Section::Present,
+            Some(_) | None => Section::Absent,
+        };
+        let earlier = earlier.into_iter().map(read_item).collect();
+        Some(Self { current: read_item(current), section, earlier, decision })
+    }
+
+    /// The current row, then the earlier ones.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        std::iter::once(&self.current).chain(&self.earlier)
+    }
+}
+
+/// How the sort keys of all history rows begin.
+const GENERATION: &str = "generation#";
+
+/// Which rows a list needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are not final: a query of the index, however many have ended.
+    Open,
+    /// The current row of every session.
+    Current,
+    /// The current rows and the kept generations.
+    All,
+}
+
+/// Rows of every session, by session id; earlier generations after the current row, newest first.
 ///
 /// # Errors
 /// [`CtlError::Refused`] when the table cannot be read.
-pub async fn current_rows(aws: &Aws) -> Result<Vec<Record>, CtlError> {
+pub async fn rows(aws: &Aws, which: Which) -> Result<Vec<Record>, CtlError> {
     let table = aws.workers_table();
+    let failed = |e| refused(&format!("read the table {table}"), &aws.place, &e);
+    let mut items: Vec<Item> = match which {
+        Which::Open => open_items(aws, &table).await?,
+        Which::Current | Which::All => {
+            let scan = aws
+                .dynamodb
+                .scan()
+                .table_name(&table)
+                .expression_attribute_names("#record", workers::RECORD)
+                .expression_attribute_values(":current", AttributeValue::S(workers::CURRENT.into()));
+            let scan = if which == Which::All {
+                scan.filter_expression("#record = :current OR begins_with(#record, :generation)")
+                    .expression_attribute_values(":generation", AttributeValue::S(GENERATION.into()))
+            } else {
+                scan.filter_expression("#record = :current")
+            };
+            let mut pages = scan.into_paginator().items().send();
+            let mut items = Vec::new();
+            while let Some(item) = pages.next().await {
+                items.push(item.map_err(failed)?);
+            }
+            items
+        }
+    };
+    let key = |item: &Item, name: &str| item.get(name).and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
+    items.sort_by_cached_key(|item| {
+        let record = key(item, workers::RECORD);
+        (key(item, workers::SESSION_ID), record != workers::CURRENT, std::cmp::Reverse(record))
+    });
+    Ok(items.into_iter().map(read_item).collect())
+}
+
+async fn open_items(aws: &Aws, table: &str) -> Result<Vec<Item>, CtlError> {
     let mut pages = aws
         .dynamodb
-        .scan()
-        .table_name(&table)
-        .filter_expression("#record = :current")
-        .expression_attribute_names("#record", workers::RECORD)
-        .expression_attribute_values(":current", AttributeValue::S(workers::CURRENT.into()))
+        .query()
+        .table_name(table)
+        .index_name(workers::BY_DUE)
+        .key_condition_expression("#open = :open")
+        .expression_attribute_names("#open", workers::OPEN)
+        .expression_attribute_values(":open", AttributeValue::S(workers::OPEN_VALUE.into()))
         .into_paginator()
         .items()
         .send();
-    let mut records = Vec::new();
+    let mut items = Vec::new();
     while let Some(item) = pages.next().await {
-        records.push(read_item(item.map_err(|e| refused(&format!("read the table {table}"), &aws.place, &e))?));
+        items.push(item.map_err(|e| refused(&format!("read the table {table}"), &aws.place, &e))?);
     }
-    records.sort_by_key(|r| match r {
-        Record::Row(row) => row.session_id.to_string(),
-        Record::Unreadable { session, .. } => session.clone(),
-    });
-    Ok(records)
+    Ok(items)
 }
 
-/// Every record of one session: the current one first, then its generations, newest first.
+/// Everything about one session.
 ///
 /// # Errors
 /// [`CtlError::Refused`] when the table cannot be read, [`CtlError::NotFound`] when there is none.
-pub async fn records_of(aws: &Aws, session: &SessionId) -> Result<Vec<Record>, CtlError> {
+pub async fn session(aws: &Aws, session: &SessionId) -> Result<Kept, CtlError> {
     let table = aws.workers_table();
     let mut pages = aws
         .dynamodb
@@ -96,16 +189,46 @@ pub async fn records_of(aws: &Aws, session: &SessionId) -> Result<Vec<Record>, C
     while let Some(item) = pages.next().await {
         items.push(item.map_err(|e| refused(&format!("read the table {table}"), &aws.place, &e))?);
     }
-    // "current" sorts before "generation#…", and those rise.
-    let history = items.split_off(items.len().min(1));
-    items.extend(history.into_iter().rev());
-    if items.is_empty() {
-        return Err(CtlError::NotFound(format!(
+    Kept::of(items).ok_or_else(|| {
+        CtlError::NotFound(format!(
             "no row of session {session} in {table} ({}): never seen, or gone by TTL; `sessionctl list` shows what is there",
             aws.place.region
-        )));
+        ))
+    })
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wished {
+    /// It stands in the row.
+    Written,
+    /// The row has ended, is gone, or has got its first operator's section in the meantime.
+    Moved,
+}
+
+/// Writes a wish into the current row.
+///
+/// # Errors
+/// [`CtlError::Refused`] when the table refuses it.
+pub async fn wish(aws: &Aws, session: &SessionId, update: orders::Update) -> Result<Wished, CtlError> {
+    let table = aws.workers_table();
+    let request = aws
+        .dynamodb
+        .update_item()
+        .table_name(&table)
+        .key(workers::SESSION_ID, AttributeValue::S(session.to_string()))
+        .key(workers::RECORD, AttributeValue::S(workers::CURRENT.into()))
+        .update_expression(update.expression)
+        .condition_expression(update.condition)
+        .set_expression_attribute_names(Some(update.names))
+        .set_expression_attribute_values(Some(update.values));
+    match request.send().await {
+        Ok(_) => Ok(Wished::Written),
+        Err(e) if e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+            Ok(Wished::Moved)
+        }
+        Err(e) => Err(refused(&format!("write to the table {table}"), &aws.place, &e)),
     }
-    Ok(items.into_iter().map(read_item).collect())
 }
 
 /// The current row of one session, if there is one that can be read.
@@ -251,5 +374,27 @@ pub(crate) mod samples {
         let super::Record::Unreadable { session, record, problem } = super::read_item(item) else { panic!("read") };
         assert_eq!((session.as_str(), record.as_str()), ("a-b-001", "current"));
         assert!(problem.contains("missing field"), "{problem}");
+    }
+
+    fn item(record: &str) -> super::Item {
+        let mut item: super::Item = serde_dynamo::to_item(row("a-b-001")).unwrap();
+        item.insert("record".into(), super::AttributeValue::S(record.into()));
+        item
+    }
+
+    #[test]
+    fn the_records_of_a_session_are_told_apart_by_their_keys() {
+        let mut decision = item("decision");
+        decision.insert("json".into(), super::AttributeValue::S("{}".into()));
+        let mut first = item("current");
+        first.remove("operator");
+        let items = vec![first, decision, item("generation#00000001"), item("generation#00000002"), item("stray#x")];
+        let kept = super::Kept::of(items).unwrap();
+        assert_eq!(
+            (kept.earlier.len(), kept.decision.as_deref(), kept.section),
+            (2, Some("{}"), super::Section::Absent)
+        );
+        assert_eq!(super::Kept::of(vec![item("current")]).unwrap().section, super::Section::Present);
+        assert!(super::Kept::of(vec![item("generation#00000001")]).is_none());
     }
 }

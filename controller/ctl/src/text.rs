@@ -74,6 +74,24 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Wraps every line of a page to `width` columns; what a line is broken into stands below its begin.
+#[must_use]
+pub fn page(lines: impl IntoIterator<Item = String>, width: usize) -> String {
+    let mut fitted = Vec::new();
+    for line in lines {
+        if line.width() <= width {
+            fitted.push(line);
+            continue;
+        }
+        let indent = line.len() - line.trim_start().len();
+        let room = width.saturating_sub(indent + 2);
+        let broken = wrap(&line, room).into_iter().enumerate();
+        fitted
+            .extend(broken.map(|(i, text)| format!("{}{text}", " ".repeat(if i == 0 { indent } else { indent + 2 }))));
+    }
+    fitted.join("\n")
+}
+
 /// The text, or as much of its begin as fits into `width` columns with an ellipsis.
 #[must_use]
 pub fn cut(text: &str, width: usize) -> String {
@@ -129,6 +147,12 @@ mod tests {
     fn the_end_of_a_growing_text_is_what_is_shown() {
         assert_eq!(cut_begin("one two three", 6), "…three");
         assert_eq!(cut("one two three", 6), "one t…");
+    }
+
+    #[test]
+    fn a_broken_line_stands_below_its_begin() {
+        let lines = ["one".to_owned(), "  two three four".to_owned()];
+        assert_eq!(page(lines, 11), "one\n  two\n    three\n    four");
     }
 
     proptest! {

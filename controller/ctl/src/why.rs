@@ -1,14 +1,18 @@
 //! `why`: one paragraph from one row.
 
 use crate::board::short_task;
+use crate::concerns::concerns;
+use crate::orders;
+use crate::replay;
 use crate::text::{age, duration};
+use controller_core::action::Plan;
 use schemas::ids::Timestamp;
 use schemas::reason::Blame;
-use schemas::worker::{Phase, WorkerRow};
+use schemas::worker::WorkerRow;
 
-/// The facts, the cause, who is to blame, and the next look.
+/// The facts, the cause, who is to blame, what was decided, what operators wish, and the next look.
 #[must_use]
-pub fn paragraph(row: &WorkerRow, now: Timestamp) -> String {
+pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, now: Timestamp) -> String {
     let mut said = vec![format!(
         "{} is {:?} since {} (generation {}): {}.",
         row.session_id,
@@ -27,8 +31,41 @@ pub fn paragraph(row: &WorkerRow, now: Timestamp) -> String {
     said.extend(task(row));
     said.extend(progress(row, now));
     said.extend(restarts(row, now));
+    let concerns = concerns(row, now);
+    if !concerns.is_empty() && !row.phase.is_final() {
+        said.push(format!("Not fine: {}.", concerns.join("; ")));
+    }
+    said.extend(decision.map(|decision| decided(decision, now)));
+    said.extend(orders::sentences(row, now).into_iter().map(|wish| format!("An operator's wish: {wish}.")));
     said.push(next_look(row, now));
     said.join(" ")
+}
+
+/// The last noteworthy decision, as far as this version can read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// When it was made.
+    pub at: Timestamp,
+    /// What was decided.
+    pub plan: Plan,
+}
+
+impl Decision {
+    /// Reads a stored decision; `None` when it is of another version.
+    #[must_use]
+    pub fn read(json: Option<&str>) -> Option<Self> {
+        let stored = replay::read(json?).ok()?;
+        Some(Self { at: stored.now, plan: serde_json::from_value(stored.plan).ok()? })
+    }
+}
+
+fn decided(decision: &Decision, now: Timestamp) -> String {
+    let rule = decision.plan.why.as_ref().map_or_else(String::new, |why| format!(" by the rule of {:?}", why.cause));
+    format!(
+        "The last decision{rule}, {} ago, was to {}.",
+        age(decision.at, now),
+        replay::in_words(&decision.plan, decision.at).join(", then ").trim_end_matches('.')
+    )
 }
 
 /// Who is to blame, in words.
@@ -100,20 +137,10 @@ fn next_look(row: &WorkerRow, now: Timestamp) -> String {
     }
 }
 
-/// Whether a script should be worried.
+/// Whether a script need not be worried: nothing is not fine.
 #[must_use]
-pub fn healthy(row: &WorkerRow) -> bool {
-    match row.phase {
-        Phase::Failed => false,
-        Phase::Queued
-        | Phase::Launching
-        | Phase::Joining
-        | Phase::WaitingForSpeaker
-        | Phase::Live
-        | Phase::Paused
-        | Phase::Draining
-        | Phase::Stopped => true,
-    }
+pub fn healthy(row: &WorkerRow, now: Timestamp) -> bool {
+    concerns(row, now).is_empty()
 }
 
 #[cfg(test)]
@@ -121,10 +148,11 @@ mod tests {
     use super::*;
     use crate::store::samples::{T0, row};
     use schemas::reason::{Cause, Why};
+    use schemas::worker::Phase;
 
     #[test]
     fn a_live_session_says_what_moves_and_who_looks_next() {
-        let said = paragraph(&row("a-b-001"), Timestamp(T0 + 10_000));
+        let said = paragraph(&row("a-b-001"), None, Timestamp(T0 + 10_000));
         for part in ["is Live since 7s", "SessionActive", "audio 1s ago", "looks again in 50s"] {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -132,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_overdue_look_is_loud() {
-        let said = paragraph(&row("a-b-001"), Timestamp(T0 + 600_000));
+        let said = paragraph(&row("a-b-001"), None, Timestamp(T0 + 600_000));
         assert!(said.contains("should have looked 9m00s ago"), "{said}");
     }
 
@@ -142,8 +170,19 @@ mod tests {
         row.phase = Phase::Failed;
         row.next_look_at = None;
         row.why = Why::new(Cause::UnsupportedLanguage, "sourceLanguage holds \"xx\"", Timestamp(T0));
-        let said = paragraph(&row, Timestamp(T0 + 1_000));
+        let said = paragraph(&row, None, Timestamp(T0 + 1_000));
         assert!(said.contains("the fault of the session row") && said.contains("Nothing more happens"), "{said}");
-        assert!(!healthy(&row));
+        assert!(!healthy(&row, Timestamp(T0 + 1_000)));
+    }
+
+    #[test]
+    fn the_decision_is_told_with_its_rule_and_its_actions() {
+        let why = Why::new(Cause::SessionEnded, "status is ended", Timestamp(T0));
+        let plan = Plan { actions: Vec::new(), next_look: Some(Timestamp(T0 + 60_000)), why: Some(why) };
+        let decision = Decision { at: Timestamp(T0), plan };
+        let said = paragraph(&row("a-b-001"), Some(&decision), Timestamp(T0 + 10_000));
+        let part =
+            "The last decision by the rule of SessionEnded, 10s ago, was to do nothing, then look again after 1m00s.";
+        assert!(said.contains(part), "{said}");
     }
 }

@@ -283,6 +283,7 @@ pub(crate) mod samples {
             start_ms: segment.saturating_sub(1) * 1000,
             end_ms: segment * 1000,
             lag_ms: 700,
+            translated: false,
             degraded: false,
             catch_up: false,
         }

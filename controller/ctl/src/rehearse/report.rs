@@ -5,7 +5,8 @@ use super::screen::{lag_ms, word};
 use super::stats::percentile;
 use super::verdict::{Check, checks};
 use super::wer::{WordErrors, compare};
-use crate::board;
+use crate::board::{self, Scene};
+use crate::definitions::{Definitions, Size};
 use crate::money::{Cost, cost, dollars};
 use crate::store::Record;
 use crate::text::{duration, mebibytes, wrap};
@@ -128,7 +129,7 @@ pub fn report(recording: &Recording, script: Option<&str>, speech_ms: u64, now: 
         words,
         voice: voice(recording),
         worker: recording.row.as_ref().and_then(worker),
-        cost: recording.row.as_ref().map(|row| cost(row, now)),
+        cost: recording.row.as_ref().map(|row| cost(row, Size::STATED, now)),
         checks,
         row: recording.row.clone(),
     }
@@ -207,7 +208,9 @@ impl Report {
         self.worker_lines(&mut lines);
         lines.push(String::new());
         if let Some(row) = &self.row {
-            lines.push(board::table(&[Record::Row(Box::new(row.clone()))], now, width));
+            let definitions = Definitions::default();
+            let scene = Scene { now, width, definitions: &definitions };
+            lines.push(board::table(&[Record::Row(Box::new(row.clone()))], scene));
             lines.push(String::new());
         }
         self.verdict_lines(&mut lines, usize::from(width));
@@ -345,7 +348,9 @@ mod tests {
         r.take(Timestamp(1), Event::Row(Box::new(row.clone())));
         let now = Timestamp(crate::store::samples::T0 + 10_000);
         let card = report(&r, None, 1_000, now).card(120, now);
-        assert!(card.contains(&board::table(&[Record::Row(Box::new(row))], now, 120)), "{card}");
+        let definitions = Definitions::default();
+        let scene = Scene { now, width: 120, definitions: &definitions };
+        assert!(card.contains(&board::table(&[Record::Row(Box::new(row))], scene)), "{card}");
         assert!(card.contains("4000 ms of processor time per minute"), "{card}");
     }
 }

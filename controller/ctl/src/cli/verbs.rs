@@ -1,0 +1,143 @@
+//! Arguments of the verbs that write a wish, and of `cost` and `preflight`.
+
+use super::duration;
+use clap::{ArgGroup, Args};
+use schemas::ids::SessionId;
+use std::time::Duration;
+
+/// Who wishes it, and why.
+#[derive(Debug, Clone, Args)]
+pub struct SignArgs {
+    /// Why, for whoever looks at it later.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = note)]
+    pub note: String,
+    /// Who; the AWS identity when absent, or else the login name and the profile.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub by: Option<String>,
+}
+
+/// Whether to wait until it is done.
+#[derive(Debug, Clone, Args)]
+pub struct WaitArgs {
+    /// Wait until it is done; exit code 1 when it is not in time.
+    #[arg(long)]
+    pub wait: bool,
+    /// Longest wait.
+    #[arg(long, value_name = "DURATION", default_value = "5m", requires = "wait", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// Arguments of `hold`.
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// The session.
+    pub session: SessionId,
+    /// For how long; it ends by itself then.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub lasts: Duration,
+    /// Why, for whoever finds the session held.
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    pub note: String,
+    /// Who; the AWS identity when absent, or else the login name and the profile.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub by: Option<String>,
+}
+
+/// Arguments of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// The session.
+    pub session: SessionId,
+    /// Who and why.
+    #[command(flatten)]
+    pub sign: SignArgs,
+}
+
+/// Arguments of `stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// The sessions.
+    #[arg(required = true, value_name = "ID")]
+    pub sessions: Vec<SessionId>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Who and why.
+    #[command(flatten)]
+    pub sign: SignArgs,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// Arguments of `restart`.
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// The sessions.
+    #[arg(required = true, value_name = "ID")]
+    pub sessions: Vec<SessionId>,
+    /// Who and why.
+    #[command(flatten)]
+    pub sign: SignArgs,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// Arguments of `drain`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["sessions", "all", "old"])))]
+pub struct DrainArgs {
+    /// The sessions.
+    #[arg(value_name = "ID")]
+    pub sessions: Vec<SessionId>,
+    /// Every session that has a worker.
+    #[arg(long)]
+    pub all: bool,
+    /// Every session whose worker is on an old task definition.
+    #[arg(long)]
+    pub old: bool,
+    /// Who and why.
+    #[command(flatten)]
+    pub sign: SignArgs,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// Arguments of `cost`.
+#[derive(Debug, Args)]
+pub struct CostArgs {
+    /// One session, with its earlier generations; every kept session when absent.
+    pub session: Option<SessionId>,
+    /// What ran today (UTC); a generation that began before midnight counts whole.
+    #[arg(long, conflicts_with = "session")]
+    pub today: bool,
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `preflight`.
+#[derive(Debug, Args)]
+pub struct PreflightArgs {
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn note(text: &str) -> Result<String, String> {
+    one_line(text, 200)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("expected a name".into()) } else { one_line(text, 100) }
+}
+
+fn one_line(text: &str, most: usize) -> Result<String, String> {
+    let text = text.trim();
+    if text.chars().count() > most || text.contains(char::is_control) {
+        return Err(format!("expected one line of at most {most} characters"));
+    }
+    Ok(text.to_owned())
+}

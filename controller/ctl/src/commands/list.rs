@@ -1,0 +1,159 @@
+//! `list`, once or as a live table.
+
+use super::{definitions_of, say, session_of, width};
+use crate::aws::Aws;
+use crate::board::{self, Scene};
+use crate::cli::ListArgs;
+use crate::definitions::Definitions;
+use crate::error::CtlError;
+use crate::filter::Filter;
+use crate::store::{self, Record, Which};
+use crossterm::{cursor, execute, queue, style::Print, terminal};
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write, stdout};
+use std::time::Duration;
+
+/// Time between two pictures of `list --watch`.
+const WATCH: Duration = Duration::from_secs(2);
+/// Every so many pictures the ended sessions and the task definitions are read again.
+const REFRESH: u32 = 15;
+
+/// `list`.
+///
+/// # Errors
+/// [`CtlError`] when AWS refuses or the output cannot be written.
+pub(super) async fn list(aws: &Aws, args: &ListArgs) -> Result<u8, CtlError> {
+    let filter = Filter::of(args);
+    if args.watch {
+        return watch(aws, args, &filter).await;
+    }
+    let records = store::rows(aws, which(args)).await?;
+    let definitions = definitions_of(aws, &records).await;
+    let now = store::now();
+    let kept: Vec<Record> = records.iter().filter(|record| filter.takes(record, now)).cloned().collect();
+    if args.json {
+        say(&board::json(&kept, &definitions, now).to_string())?;
+    } else {
+        let scene = Scene { now, width: width(), definitions: &definitions };
+        say(&page(&kept, records.len() - kept.len(), scene))?;
+    }
+    let missing: Vec<_> =
+        args.sessions.iter().filter(|id| !records.iter().any(|r| session_of(r) == Some(*id))).collect();
+    if let Some(first) = missing.first() {
+        return Err(CtlError::NotFound(format!("no row of session {first} in {}", aws.workers_table())));
+    }
+    Ok(0)
+}
+
+fn which(args: &ListArgs) -> Which {
+    if args.open { Which::Open } else { Which::Current }
+}
+
+fn page(records: &[Record], hidden: usize, scene: Scene<'_>) -> String {
+    let hidden = if hidden == 0 { String::new() } else { format!("\n{hidden} more by other filters or --all") };
+    if records.is_empty() {
+        return format!("no sessions{hidden}");
+    }
+    format!("{}\n\n{}{hidden}", board::table(records, scene), board::summary(records, scene))
+}
+
+/// Rows as they were last read. The open ones come from the index each time; the ended ones move slowly.
+struct Live {
+    ended: Vec<Record>,
+    definitions: Definitions,
+    pictures: u32,
+}
+
+impl Live {
+    async fn read(&mut self, aws: &Aws, args: &ListArgs) -> Result<Vec<Record>, CtlError> {
+        let mut records = if self.pictures.is_multiple_of(REFRESH) {
+            let all = store::rows(aws, which(args)).await?;
+            self.definitions = definitions_of(aws, &all).await;
+            self.ended = all.iter().filter(|r| r.row().is_none_or(|row| row.phase.is_final())).cloned().collect();
+            all
+        } else {
+            let open = store::rows(aws, Which::Open).await?;
+            let ids: BTreeSet<_> = open.iter().filter_map(session_of).cloned().collect();
+            self.ended.retain(|r| session_of(r).is_none_or(|id| !ids.contains(id)));
+            open.into_iter().chain(self.ended.iter().cloned()).collect()
+        };
+        // A session that has just ended has left the index: read everything with the next picture.
+        self.pictures = self.pictures.wrapping_add(1);
+        records.sort_by_key(|r| session_of(r).map(ToString::to_string));
+        Ok(records)
+    }
+}
+
+/// The terminal in its usual state again, however the picture ends.
+struct Screen;
+
+impl Screen {
+    fn open() -> std::io::Result<Self> {
+        execute!(stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Nobody is left to tell of a failure.
+        let _ = execute!(stdout(), cursor::Show, terminal::LeaveAlternateScreen);
+    }
+}
+
+async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlError> {
+    let mut live = Live { ended: Vec::new(), definitions: Definitions::default(), pictures: 0 };
+    // The first read fails in the usual way, before the screen is taken.
+    let mut records = live.read(aws, args).await?;
+    let screen = stdout().is_terminal().then(Screen::open).transpose()?;
+    let mut open_before = 0;
+    let mut trouble: Option<String> = None;
+    loop {
+        let now = store::now();
+        let kept: Vec<Record> = records.iter().filter(|record| filter.takes(record, now)).cloned().collect();
+        let scene = Scene { now, width: width(), definitions: &live.definitions };
+        let mut text = page(&kept, 0, scene);
+        if let Some(trouble) = &trouble {
+            text = format!("{text}\n! as it was: {trouble}");
+        }
+        picture(&text, screen.is_some())?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(0),
+            () = tokio::time::sleep(WATCH) => {}
+        }
+        match live.read(aws, args).await {
+            Ok(read) => {
+                let open = read.iter().filter(|r| r.row().is_some_and(|row| !row.phase.is_final())).count();
+                if open < open_before {
+                    live.pictures = 0;
+                }
+                open_before = open;
+                (records, trouble) = (read, None);
+            }
+            Err(error) => trouble = Some(error.to_string()),
+        }
+    }
+}
+
+/// Draws over the picture before, as much as fits, the counters always; in a pipe, below it.
+fn picture(text: &str, screen: bool) -> Result<(), CtlError> {
+    let mut out = stdout();
+    if !screen {
+        writeln!(out, "{text}")?;
+        return Ok(out.flush()?);
+    }
+    let rows = terminal::size().map_or(24, |(_, rows)| usize::from(rows)).max(4);
+    let mut lines: Vec<&str> = text.lines().collect();
+    if lines.len() > rows {
+        let foot = lines.split_off(lines.len().saturating_sub(2));
+        lines.truncate(rows - foot.len());
+        lines.extend(foot);
+    }
+    queue!(out, terminal::BeginSynchronizedUpdate, cursor::MoveTo(0, 0))?;
+    for (i, line) in lines.iter().enumerate() {
+        let end = if i + 1 < lines.len() { "\r\n" } else { "" };
+        queue!(out, Print(line), terminal::Clear(terminal::ClearType::UntilNewLine), Print(end))?;
+    }
+    queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown), terminal::EndSynchronizedUpdate)?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,149 @@
+//! The verbs: read, ask the pure modules, print.
+
+use crate::aws::{Aws, connect};
+use crate::bill;
+use crate::board::{self, Scene};
+use crate::cli::{Cli, Command, CostArgs, OneArgs};
+use crate::definitions::{self, Definitions};
+use crate::error::CtlError;
+use crate::store::{self, Record, Which};
+use crate::{preflight, rehearse, replay, show, why};
+use clap::CommandFactory;
+use schemas::ids::{SessionId, Timestamp};
+use std::io::{IsTerminal, Write, stdout};
+
+mod list;
+mod wish;
+
+/// Does what the command line says and gives the exit code.
+///
+/// # Errors
+/// [`CtlError`], in one line that says what to do.
+pub async fn run(cli: Cli) -> Result<u8, CtlError> {
+    let region = cli.region.as_deref();
+    let aws = || connect(&cli.env, region);
+    match cli.command {
+        Command::List(args) => list::list(&aws().await, &args).await,
+        Command::Show(args) => show(&aws().await, &args).await,
+        Command::Why(args) => why(&aws().await, &args).await,
+        Command::Replay(args) => replay(&aws().await, &args).await,
+        Command::Cost(args) => cost(&aws().await, &args).await,
+        Command::Hold(args) => wish::hold(&aws().await, args).await,
+        Command::Release(args) => wish::release(&aws().await, args).await,
+        Command::Stop(args) => wish::stop(&aws().await, args).await,
+        Command::Restart(args) => wish::restart(&aws().await, args).await,
+        Command::Drain(args) => wish::drain(&aws().await, args).await,
+        Command::Preflight(args) => preflight::run(&aws().await, args.json).await,
+        Command::Rehearse(args) => rehearse::run(&cli.env, region, *args).await,
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<u8, CtlError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "sessionctl", &mut script);
+    stdout().write_all(&script)?;
+    Ok(0)
+}
+
+async fn show(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
+    let kept = store::session(aws, &args.session).await?;
+    let definitions = definitions::read(aws, kept.records().filter_map(Record::row)).await;
+    let now = store::now();
+    if args.json {
+        let records: Vec<Record> = kept.records().cloned().collect();
+        say(&board::json(&records, &definitions, now).to_string())?;
+    } else {
+        say(&show::page(&kept, Scene { now, width: width(), definitions: &definitions }))?;
+    }
+    Ok(health(&kept.current, now))
+}
+
+async fn why(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
+    let kept = store::session(aws, &args.session).await?;
+    let now = store::now();
+    let decision = why::Decision::read(kept.decision.as_deref());
+    let said = match &kept.current {
+        Record::Row(row) => why::paragraph(row, decision.as_ref(), now),
+        Record::Unreadable { problem, .. } => format!("The row cannot be read by this sessionctl: {problem}."),
+    };
+    if args.json {
+        let row = kept.current.row();
+        let document = serde_json::json!({
+            "sessionId": args.session,
+            "why": row.map(|row| &row.why),
+            "concerns": row.map(|row| crate::concerns::concerns(row, now)),
+            "nextLookAt": row.and_then(|row| row.next_look_at),
+            "decision": decision.map(|d| serde_json::json!({ "at": d.at, "plan": d.plan })),
+            "text": said,
+        });
+        say(&document.to_string())?;
+    } else {
+        say(&crate::text::wrap(&said, usize::from(width())).join("\n"))?;
+    }
+    Ok(health(&kept.current, now))
+}
+
+async fn replay(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
+    let kept = store::session(aws, &args.session).await?;
+    let Some(decision) = kept.decision else {
+        let session = &args.session;
+        return Err(CtlError::NotFound(format!(
+            "no decision of session {session} is stored: the controller has not done anything noteworthy for it"
+        )));
+    };
+    let stored = replay::read(&decision).map_err(CtlError::NotFound)?;
+    let replayed = replay::replay(stored).map_err(CtlError::NotFound)?;
+    if args.json {
+        say(&replayed.json().to_string())?;
+    } else {
+        say(&replayed.page(store::now(), width()))?;
+    }
+    Ok(u8::from(!replayed.differences.is_empty()))
+}
+
+async fn cost(aws: &Aws, args: &CostArgs) -> Result<u8, CtlError> {
+    let records: Vec<Record> = match &args.session {
+        Some(session) => store::session(aws, session).await?.records().cloned().collect(),
+        None => store::rows(aws, Which::All).await?,
+    };
+    let definitions = definitions::read(aws, records.iter().filter_map(Record::row)).await;
+    let now = store::now();
+    let lines = bill::lines(&records, &definitions, args.today.then(|| bill::midnight(now)), now);
+    if args.json {
+        say(&bill::json(&lines, now).to_string())?;
+    } else {
+        say(&bill::table(&lines, width()))?;
+    }
+    Ok(0)
+}
+
+fn say(text: &str) -> Result<(), CtlError> {
+    Ok(writeln!(stdout(), "{text}")?)
+}
+
+fn health(record: &Record, now: Timestamp) -> u8 {
+    u8::from(!record.row().is_some_and(|row| why::healthy(row, now)))
+}
+
+/// The definitions of these rows' tasks.
+async fn definitions_of(aws: &Aws, records: &[Record]) -> Definitions {
+    definitions::read(aws, records.iter().filter_map(Record::row)).await
+}
+
+/// The session that a record speaks of.
+fn session_of(record: &Record) -> Option<&SessionId> {
+    record.row().map(|row| &row.session_id)
+}
+
+/// Columns of the terminal; of a pipe, those that `COLUMNS` names, or [`board::PIPE_WIDTH`].
+#[must_use]
+pub fn width() -> u16 {
+    let named = || std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(board::PIPE_WIDTH);
+    let columns = if stdout().is_terminal() {
+        crossterm::terminal::size().map_or(board::PIPE_WIDTH, |(columns, _)| columns)
+    } else {
+        named()
+    };
+    columns.clamp(60, 300)
+}

@@ -1,0 +1,342 @@
+//! Operators' wishes: desired state in the row, never a direct side effect. Pure: what is written, and what it means for a row.
+//!
+//! Only the section `operator` and the time of the next look are written, on the condition that the row stands and is not
+//! final; so nothing that the controller or the worker writes at the same moment is undone.
+
+use crate::text::{age, duration, utc};
+use aws_sdk_dynamodb::types::AttributeValue;
+use schemas::ids::Timestamp;
+use schemas::operator::{Hold, Operator, Order, Signed, Verb};
+use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE};
+use schemas::worker::{Desired, Phase, WorkerRow};
+use std::collections::HashMap;
+
+/// Attribute of the section.
+pub const OPERATOR: &str = "operator";
+
+/// A change of the section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Hold, or release: a hold that ends at once says who released it.
+    Hold(Hold),
+    /// An order.
+    Order(Order),
+}
+
+impl Change {
+    /// Hands off until then.
+    #[must_use]
+    pub fn hold(until: Timestamp, signed: Signed) -> Self {
+        Self::Hold(Hold { until, signed })
+    }
+
+    /// Ends a hold now.
+    #[must_use]
+    pub fn release(signed: Signed) -> Self {
+        Self::Hold(Hold { until: signed.at, signed })
+    }
+
+    /// An order.
+    #[must_use]
+    pub fn order(verb: Verb, signed: Signed) -> Self {
+        Self::Order(Order { verb, signed })
+    }
+
+    fn part(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "hold",
+            Self::Order(_) => "order",
+        }
+    }
+
+    fn value(&self) -> serde_dynamo::Result<AttributeValue> {
+        match self {
+            Self::Hold(hold) => serde_dynamo::to_attribute_value(hold),
+            Self::Order(order) => serde_dynamo::to_attribute_value(order),
+        }
+    }
+
+    fn section(&self) -> Operator {
+        match self.clone() {
+            Self::Hold(hold) => Operator { hold: Some(hold), order: None },
+            Self::Order(order) => Operator { hold: None, order: Some(order) },
+        }
+    }
+
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Hold(hold) => hold.signed.at,
+            Self::Order(order) => order.signed.at,
+        }
+    }
+}
+
+/// Whether the row has had an operator's section so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// It has.
+    Present,
+    /// Not yet: a path into it would be refused.
+    Absent,
+}
+
+/// One conditional UpdateItem.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// What is set.
+    pub expression: String,
+    /// On which condition.
+    pub condition: String,
+    /// Names in both.
+    pub names: HashMap<String, String>,
+    /// Values in both.
+    pub values: HashMap<String, AttributeValue>,
+}
+
+/// The update of one row. A hold leaves an order as it is, and an order a hold.
+///
+/// # Errors
+/// When the section cannot be written as an item, which a test excludes.
+pub fn update(change: &Change, section: Section) -> serde_dynamo::Result<Update> {
+    let mut names: HashMap<String, String> =
+        [("#operator", OPERATOR), ("#next", NEXT_LOOK_AT), ("#open", OPEN)].map(|(k, v)| (k.into(), v.into())).into();
+    let mut values: HashMap<String, AttributeValue> = [
+        (":now".into(), AttributeValue::N(change.at().0.to_string())),
+        (":open".into(), AttributeValue::S(OPEN_VALUE.into())),
+    ]
+    .into();
+    let (target, exists) = match section {
+        Section::Present => {
+            names.insert("#part".into(), change.part().into());
+            values.insert(":wish".into(), change.value()?);
+            ("#operator.#part", "attribute_exists(#operator)")
+        }
+        Section::Absent => {
+            values.insert(":wish".into(), serde_dynamo::to_attribute_value(change.section())?);
+            ("#operator", "attribute_not_exists(#operator)")
+        }
+    };
+    Ok(Update {
+        expression: format!("SET {target} = :wish, #next = :now"),
+        condition: format!("#open = :open AND {exists}"),
+        names,
+        values,
+    })
+}
+
+/// The hold that is in force.
+#[must_use]
+pub fn held(row: &WorkerRow, now: Timestamp) -> Option<&Hold> {
+    row.operator.hold.as_ref().filter(|hold| hold.until > now)
+}
+
+/// What has become of the last order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody has acted on it yet.
+    Pending,
+    /// The worker is asked to end because of it.
+    UnderWay,
+    /// A later decision satisfies it.
+    Done,
+}
+
+/// What has become of this order. A stop is done by a final phase or a newer run, a replacement by a newer generation.
+#[must_use]
+pub fn fate(row: &WorkerRow, order: &Order) -> Fate {
+    let at = order.signed.at;
+    let decided = row.intent.as_ref().map(|intent| match order.verb {
+        Verb::Stop => intent.wanted_since.unwrap_or(intent.decided_at),
+        Verb::Restart | Verb::Drain => intent.decided_at,
+    });
+    if row.phase.is_final() || decided.is_some_and(|decided| decided > at) {
+        return Fate::Done;
+    }
+    let asked = row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Stop);
+    if row.phase == Phase::Draining || asked { Fate::UnderWay } else { Fate::Pending }
+}
+
+/// The last order, while it is not carried out.
+#[must_use]
+pub fn pending(row: &WorkerRow) -> Option<(&Order, Fate)> {
+    let order = row.operator.order.as_ref()?;
+    Some((order, fate(row, order))).filter(|(_, fate)| *fate != Fate::Done)
+}
+
+/// The verb as it is typed.
+#[must_use]
+pub fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Stop => "stop",
+        Verb::Restart => "restart",
+        Verb::Drain => "drain",
+    }
+}
+
+/// Marks for a table: `held 1h59m`, `stop pending 4s`.
+#[must_use]
+pub fn marks(row: &WorkerRow, now: Timestamp) -> Vec<String> {
+    let mut marks = Vec::new();
+    if let Some(hold) = held(row, now).filter(|_| !row.phase.is_final()) {
+        marks.push(format!("held for {} by {}{}", duration(hold.until.since(now)), hold.signed.by, note(&hold.signed)));
+    }
+    if let Some((order, fate)) = pending(row) {
+        let state = match fate {
+            Fate::Pending => "pending",
+            Fate::UnderWay => "under way",
+            Fate::Done => "done",
+        };
+        let signed = &order.signed;
+        marks.push(format!(
+            "{} {state} since {}, by {}{}",
+            verb(order.verb),
+            age(signed.at, now),
+            signed.by,
+            note(signed)
+        ));
+    }
+    marks
+}
+
+/// ` ("the note")`, or nothing.
+#[must_use]
+pub fn note(signed: &Signed) -> String {
+    if signed.note.is_empty() { String::new() } else { format!(" ({:?})", signed.note) }
+}
+
+/// The whole section, one sentence per line, past wishes too.
+#[must_use]
+pub fn sentences(row: &WorkerRow, now: Timestamp) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(hold) = &row.operator.hold {
+        let signed = &hold.signed;
+        let (when, by, note) = (utc(signed.at), &signed.by, note(signed));
+        said.push(if hold.until <= signed.at {
+            format!("released {when} by {by}{note}")
+        } else if hold.until > now {
+            format!(
+                "held since {when} by {by}{note}, until {} ({} left)",
+                utc(hold.until),
+                duration(hold.until.since(now))
+            )
+        } else {
+            format!("was held from {when} to {} by {by}{note}", utc(hold.until))
+        });
+    }
+    if let Some(order) = &row.operator.order {
+        let signed = &order.signed;
+        let state = match fate(row, order) {
+            Fate::Pending => "not acted on yet",
+            Fate::UnderWay => "under way",
+            Fate::Done => "done",
+        };
+        said.push(format!("{} ordered {} by {}{}: {state}", verb(order.verb), utc(signed.at), signed.by, note(signed)));
+    }
+    said
+}
+
+/// What happens next, for the person who has just given the order.
+#[must_use]
+pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
+    let looks = "The controller looks within 60 s";
+    let hold = held(row, now);
+    match change {
+        Change::Hold(new) if new.until <= new.signed.at => match hold {
+            Some(_) => format!("{looks}; from then on it may stop or replace the worker again."),
+            None => "It was not held; nothing changes.".to_owned(),
+        },
+        Change::Hold(new) => format!(
+            "Until {} no plan stops or replaces its worker; a launch that fails is not held back. The hold ends by itself.",
+            utc(new.until)
+        ),
+        Change::Order(_) if hold.is_some() => format!(
+            "It is held{}: the order waits until the hold ends or `sessionctl release {}`.",
+            hold.map(|h| format!(" by {} for another {}", h.signed.by, duration(h.until.since(now))))
+                .unwrap_or_default(),
+            row.session_id
+        ),
+        Change::Order(order) => match order.verb {
+            Verb::Stop => format!(
+                "{looks} and asks the worker to end; it flushes the last words, tells the listeners and exits (60 s at most). The run stays ended."
+            ),
+            Verb::Restart => {
+                format!("{looks} and replaces the worker at once; captions pause for the time of a launch.")
+            }
+            Verb::Drain => format!(
+                "{looks}; the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
+            ),
+        },
+    }
+}
+
+/// Why this row cannot take the wish.
+#[must_use]
+pub fn refusal(row: &WorkerRow, change: &Change) -> Option<&'static str> {
+    match change {
+        Change::Hold(_) if row.phase.is_final() => Some("there is no worker to hold"),
+        Change::Order(order) if row.phase.is_final() => Some(match order.verb {
+            Verb::Stop => "there is nothing to stop",
+            Verb::Restart | Verb::Drain => {
+                "there is no worker to replace; a session that is set active again gets a new one"
+            }
+        }),
+        Change::Hold(_) | Change::Order(_) => None,
+    }
+}
+
+/// `blessed-shepherd-123: stop ordered by alice ("note"). What happens next.`
+#[must_use]
+pub fn receipt(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
+    let (what, signed) = match change {
+        Change::Hold(hold) if hold.until <= hold.signed.at => ("released".to_owned(), &hold.signed),
+        Change::Hold(hold) => (format!("held for {}", duration(hold.until.since(hold.signed.at))), &hold.signed),
+        Change::Order(order) => (format!("{} ordered", verb(order.verb)), &order.signed),
+    };
+    format!("{}: {what} by {}{}. {}", row.session_id, signed.by, note(signed), forecast(row, change, now))
+}
+
+/// What a stop would end: `a-b-001 is Live since 7s, 2 listener(s)`.
+#[must_use]
+pub fn stakes(row: &WorkerRow, now: Timestamp) -> String {
+    let listeners: u32 = row.worker.iter().flat_map(|w| w.languages.values()).map(|l| l.listeners).sum();
+    let held =
+        held(row, now).map_or_else(String::new, |hold| format!(", held by {}{}", hold.signed.by, note(&hold.signed)));
+    format!("{} is {:?} since {}, {listeners} listener(s){held}", row.session_id, row.phase, age(row.phase_since, now))
+}
+
+/// How far an order is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not done; the words change with each step.
+    Waiting(String),
+    /// Done.
+    Done(String),
+    /// It will not be done.
+    Otherwise(String),
+}
+
+/// Compares the row with the order that somebody waits for.
+#[must_use]
+pub fn outcome(row: &WorkerRow, order: &Order, now: Timestamp) -> Outcome {
+    if let Some(other) =
+        row.operator.order.as_ref().filter(|other| *other != order && other.signed.at >= order.signed.at)
+    {
+        return Outcome::Otherwise(format!("{} of {} took its place", verb(other.verb), other.signed.by));
+    }
+    let replaced = row.intent.as_ref().is_some_and(|intent| intent.decided_at > order.signed.at);
+    let state = format!("generation {} is {:?}: {}", row.generation, row.phase, row.why.text);
+    let ended = row.phase.is_final();
+    let works = matches!(row.phase, Phase::WaitingForSpeaker | Phase::Live | Phase::Paused);
+    match order.verb {
+        Verb::Stop if ended => Outcome::Done(state),
+        Verb::Restart | Verb::Drain if ended => Outcome::Otherwise(state),
+        Verb::Restart | Verb::Drain if replaced && works => Outcome::Done(state),
+        Verb::Stop | Verb::Restart | Verb::Drain => match held(row, now) {
+            Some(hold) => Outcome::Waiting(format!("{state} (held by {} until {})", hold.signed.by, utc(hold.until))),
+            None => Outcome::Waiting(state),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

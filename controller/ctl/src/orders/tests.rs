@@ -1,0 +1,159 @@
+use super::*;
+use crate::store::samples::{T0, row};
+use schemas::reason::{Cause, Why};
+
+const NOW: Timestamp = Timestamp(T0 + 10_000);
+
+fn signed(at: i64) -> Signed {
+    Signed { by: "alice".into(), at: Timestamp(at), note: "looks odd".into() }
+}
+
+fn ordered(verb: Verb, at: i64) -> WorkerRow {
+    let mut row = row("a-b-001");
+    row.operator.order = Some(Order { verb, signed: signed(at) });
+    row
+}
+
+#[test]
+fn a_wish_touches_the_operators_section_and_the_next_look_and_nothing_else() {
+    for change in [Change::order(Verb::Stop, signed(NOW.0)), Change::hold(NOW.plus_ms(1), signed(NOW.0))] {
+        for section in [Section::Present, Section::Absent] {
+            let update = update(&change, section).unwrap();
+            let mut names: Vec<_> = update.names.values().map(String::as_str).collect();
+            names.sort_unstable();
+            names.retain(|name| !["hold", "order"].contains(name));
+            assert_eq!(names, ["nextLookAt", "open", "operator"], "{}", update.expression);
+            assert!(!update.expression.contains("REMOVE") && !update.expression.contains("#open"), "{update:?}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_is_gone_or_ended_takes_no_wish() {
+    for section in [Section::Present, Section::Absent] {
+        let update = update(&Change::order(Verb::Drain, signed(NOW.0)), section).unwrap();
+        assert!(update.condition.contains("#open = :open"), "{}", update.condition);
+    }
+}
+
+#[test]
+fn an_order_does_not_undo_a_hold_that_somebody_else_gives_at_the_same_moment() {
+    let order = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Present).unwrap();
+    assert_eq!(order.expression, "SET #operator.#part = :wish, #next = :now");
+    assert_eq!(order.names["#part"], "order");
+    let first = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Absent).unwrap();
+    assert!(first.condition.contains("attribute_not_exists(#operator)"));
+}
+
+#[test]
+fn what_is_written_is_read_back_with_who_when_and_note() {
+    let change = Change::hold(Timestamp(T0 + 99), signed(T0));
+    let update = update(&change, Section::Absent).unwrap();
+    let section: Operator = serde_dynamo::from_attribute_value(update.values[":wish"].clone()).unwrap();
+    assert_eq!(section.hold, Some(Hold { until: Timestamp(T0 + 99), signed: signed(T0) }));
+}
+
+#[test]
+fn a_release_says_who_released() {
+    let mut row = row("a-b-001");
+    let Change::Hold(hold) = Change::release(signed(NOW.0)) else { panic!("an order") };
+    row.operator.hold = Some(hold);
+    assert!(held(&row, NOW).is_none());
+    assert!(sentences(&row, NOW)[0].starts_with("released ") && sentences(&row, NOW)[0].contains("alice"));
+}
+
+#[test]
+fn a_hold_ends_by_itself() {
+    let mut row = row("a-b-001");
+    row.operator.hold = Some(Hold { until: NOW, signed: signed(T0) });
+    assert!(held(&row, Timestamp(NOW.0 - 1)).is_some() && held(&row, NOW).is_none());
+}
+
+#[test]
+fn a_restart_is_done_by_a_newer_generation() {
+    let mut row = ordered(Verb::Restart, T0 + 5_000);
+    assert_eq!(fate(&row, row.operator.order.as_ref().unwrap()), Fate::Pending);
+    if let Some(intent) = &mut row.intent {
+        intent.decided_at = Timestamp(T0 + 6_000);
+    }
+    assert!(pending(&row).is_none());
+}
+
+#[test]
+fn a_stop_is_done_by_a_final_phase_or_a_newer_run_and_not_by_a_newer_generation() {
+    let mut row = ordered(Verb::Stop, T0 + 5_000);
+    if let Some(intent) = &mut row.intent {
+        intent.wanted_since = Some(Timestamp(T0));
+        intent.decided_at = Timestamp(T0 + 6_000);
+    }
+    assert!(pending(&row).is_some(), "a generation that was launched in the meantime");
+    row.phase = Phase::Draining;
+    assert_eq!(pending(&row).unwrap().1, Fate::UnderWay);
+    let mut newer = row.clone();
+    if let Some(intent) = &mut newer.intent {
+        intent.wanted_since = Some(Timestamp(T0 + 6_000));
+    }
+    assert!(pending(&newer).is_none(), "another run of the same id");
+    row.phase = Phase::Stopped;
+    row.why = Why::new(Cause::OperatorStop, "an operator asked", NOW);
+    assert!(pending(&row).is_none());
+}
+
+#[test]
+fn an_order_for_a_held_session_says_that_it_waits() {
+    let mut row = row("a-b-001");
+    row.operator.hold = Some(Hold { until: NOW.plus_ms(60_000), signed: signed(T0) });
+    let said = forecast(&row, &Change::order(Verb::Stop, signed(NOW.0)), NOW);
+    assert!(said.contains("waits") && said.contains("sessionctl release a-b-001"), "{said}");
+}
+
+#[test]
+fn a_table_shows_holds_and_orders_with_who_gave_them() {
+    let mut row = ordered(Verb::Drain, T0 + 5_000);
+    row.operator.hold = Some(Hold { until: NOW.plus_ms(7_140_000), signed: signed(T0) });
+    assert_eq!(
+        marks(&row, NOW),
+        ["held for 1h59m by alice (\"looks odd\")", "drain pending since 5s, by alice (\"looks odd\")"]
+    );
+}
+
+#[test]
+fn a_restart_is_waited_for_until_the_next_generation_works() {
+    let mut row = ordered(Verb::Restart, T0 + 5_000);
+    let order = row.operator.order.clone().unwrap();
+    assert!(matches!(outcome(&row, &order, NOW), Outcome::Waiting(_)), "Live, but the old generation");
+    if let Some(intent) = &mut row.intent {
+        intent.decided_at = Timestamp(T0 + 6_000);
+    }
+    row.phase = Phase::Launching;
+    assert!(matches!(outcome(&row, &order, NOW), Outcome::Waiting(_)));
+    row.phase = Phase::Live;
+    assert!(matches!(outcome(&row, &order, NOW), Outcome::Done(_)));
+    row.phase = Phase::Stopped;
+    assert!(matches!(outcome(&row, &order, NOW), Outcome::Otherwise(_)), "the session ended instead");
+}
+
+#[test]
+fn an_order_that_another_order_replaced_is_not_waited_for() {
+    let mut row = ordered(Verb::Restart, T0 + 5_000);
+    let mine = row.operator.order.replace(Order { verb: Verb::Stop, signed: signed(T0 + 6_000) }).unwrap();
+    assert_eq!(outcome(&row, &mine, NOW), Outcome::Otherwise("stop of alice took its place".into()));
+}
+
+#[test]
+fn an_ended_session_takes_no_order() {
+    let mut row = row("a-b-001");
+    let stop = Change::order(Verb::Stop, signed(NOW.0));
+    assert!(refusal(&row, &stop).is_none());
+    row.phase = Phase::Failed;
+    assert!(refusal(&row, &stop).is_some() && refusal(&row, &Change::release(signed(NOW.0))).is_some());
+}
+
+#[test]
+fn a_receipt_says_who_what_and_when_it_happens() {
+    let said = receipt(&row("a-b-001"), &Change::order(Verb::Stop, signed(NOW.0)), NOW);
+    assert!(
+        said.starts_with("a-b-001: stop ordered by alice (\"looks odd\"). The controller looks within 60 s"),
+        "{said}"
+    );
+}

@@ -1,0 +1,248 @@
+//! `preflight`: reads everything that must be in place, and changes nothing.
+
+use crate::aws::Aws;
+use crate::definitions::{self, Size};
+use crate::error::{CtlError, NO_REGION, refused};
+use crate::text::wrap;
+use aws_sdk_dynamodb::types::{StreamViewType, TableDescription, TableStatus, TimeToLiveStatus};
+use schemas::table::{connections, workers};
+use serde::Serialize;
+use std::io::{Write, stdout};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// In place.
+    Ok,
+    /// Missing or wrong: sessions will not be served.
+    Missing,
+    /// Could not be looked at, or needs a look elsewhere.
+    Unknown,
+}
+
+/// One thing that must be in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What.
+    pub what: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// What was seen, and what to do about it.
+    pub said: String,
+}
+
+fn check(what: impl Into<String>, verdict: Verdict, said: impl Into<String>) -> Check {
+    Check { what: what.into(), verdict, said: said.into() }
+}
+
+/// Looks at everything and prints it; 1 when something is missing.
+///
+/// # Errors
+/// [`CtlError::Refused`] when there is no region, or AWS does not accept the credentials: then nothing else can be seen.
+pub async fn run(aws: &Aws, json: bool) -> Result<u8, CtlError> {
+    if aws.place.region == NO_REGION {
+        return Err(CtlError::Refused("look at AWS: no region; set AWS_REGION or --region".into()));
+    }
+    let mut checks = vec![check("region", Verdict::Ok, aws.place.region.clone()), identity(aws).await?];
+    checks.extend(our_table(aws).await);
+    checks.push(sessions(aws).await);
+    checks.push(connections(aws).await);
+    checks.push(cluster(aws).await);
+    checks.push(definition(aws).await);
+    checks.extend(quotas());
+    let out = &mut stdout();
+    if json {
+        writeln!(out, "{}", serde_json::json!({ "env": aws.place.env, "checks": checks }))?;
+    } else {
+        writeln!(out, "{}", page(&checks, crate::commands::width()))?;
+    }
+    Ok(u8::from(checks.iter().any(|check| check.verdict == Verdict::Missing)))
+}
+
+/// One line per check, the remedies wrapped.
+#[must_use]
+pub fn page(checks: &[Check], width: u16) -> String {
+    let mut lines = Vec::new();
+    for Check { what, verdict, said } in checks {
+        let mark = match verdict {
+            Verdict::Ok => "ok     ",
+            Verdict::Missing => "MISSING",
+            Verdict::Unknown => "?      ",
+        };
+        let head = format!("{mark}  {what:<22}  ");
+        let blank = " ".repeat(head.chars().count());
+        let text = wrap(said, usize::from(width).saturating_sub(blank.len())).into_iter().enumerate();
+        lines.extend(text.map(|(i, text)| format!("{}{text}", if i == 0 { &head } else { &blank })));
+    }
+    lines.join("\n")
+}
+
+async fn identity(aws: &Aws) -> Result<Check, CtlError> {
+    let answer = aws.sts.get_caller_identity().send().await;
+    let answer = answer.map_err(|e| refused("ask AWS who you are", &aws.place, &e))?;
+    Ok(check("credentials", Verdict::Ok, answer.arn.unwrap_or_default()))
+}
+
+async fn table(aws: &Aws, name: &str) -> Result<TableDescription, Check> {
+    let answer = aws.dynamodb.describe_table().table_name(name).send().await;
+    let missing = |said: String| check(name, Verdict::Missing, said);
+    let answer =
+        answer.map_err(|e| missing(refused(&format!("describe the table {name}"), &aws.place, &e).to_string()))?;
+    let table = answer.table.ok_or_else(|| missing("AWS describes no such table".to_owned()))?;
+    match table.table_status() {
+        Some(TableStatus::Active | TableStatus::Updating) => Ok(table),
+        other => Err(missing(format!("is {}", other.map_or("in no state", TableStatus::as_str)))),
+    }
+}
+
+async fn our_table(aws: &Aws) -> Vec<Check> {
+    let name = aws.workers_table();
+    let described = match table(aws, &name).await {
+        Ok(described) => described,
+        Err(check) => return vec![check],
+    };
+    let found = if has_index(&described, workers::BY_DUE) {
+        check(&name, Verdict::Ok, format!("with its index {}", workers::BY_DUE))
+    } else {
+        check(
+            &name,
+            Verdict::Missing,
+            format!("has no index {}; deploy SessionWorkers-{}", workers::BY_DUE, aws.place.env),
+        )
+    };
+    vec![found, ttl(aws, &name).await]
+}
+
+async fn ttl(aws: &Aws, name: &str) -> Check {
+    let what = "  its TTL";
+    match aws.dynamodb.describe_time_to_live().table_name(name).send().await {
+        Ok(answer) => match answer.time_to_live_description().and_then(|d| d.time_to_live_status()) {
+            Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) => check(what, Verdict::Ok, "enabled"),
+            _ => check(what, Verdict::Missing, "not enabled: ended rows are never forgotten"),
+        },
+        Err(e) => check(what, Verdict::Unknown, refused("read it", &aws.place, &e).to_string()),
+    }
+}
+
+async fn sessions(aws: &Aws) -> Check {
+    let name = aws.sessions_table();
+    let described = match table(aws, &name).await {
+        Ok(described) => described,
+        Err(check) => return check,
+    };
+    let stream = described.stream_specification();
+    let view = stream.filter(|s| s.stream_enabled()).and_then(|s| s.stream_view_type());
+    match view {
+        Some(StreamViewType::NewAndOldImages) => check(&name, Verdict::Ok, "with its stream (NEW_AND_OLD_IMAGES)"),
+        Some(other) => check(&name, Verdict::Missing, format!("its stream is {other}; it must be NEW_AND_OLD_IMAGES")),
+        None => check(
+            &name,
+            Verdict::Missing,
+            "has no stream: sessions are only found by the schedule, up to a minute late; enable NEW_AND_OLD_IMAGES (docs/adopting.md, P1)",
+        ),
+    }
+}
+
+async fn connections(aws: &Aws) -> Check {
+    let name = aws.connections_table();
+    match table(aws, &name).await {
+        Ok(described) if has_index(&described, connections::BY_SESSION) => {
+            check(&name, Verdict::Ok, format!("with its index {}", connections::BY_SESSION))
+        }
+        Ok(_) => {
+            check(&name, Verdict::Missing, format!("has no index {}: no listener is found", connections::BY_SESSION))
+        }
+        Err(check) => check,
+    }
+}
+
+fn has_index(table: &TableDescription, name: &str) -> bool {
+    table.global_secondary_indexes().iter().any(|index| index.index_name() == Some(name))
+}
+
+async fn cluster(aws: &Aws) -> Check {
+    let name = aws.cluster();
+    match aws.ecs.describe_clusters().clusters(&name).send().await {
+        Ok(answer) => match answer.clusters().first() {
+            Some(cluster) if cluster.status() == Some("ACTIVE") => check(
+                &name,
+                Verdict::Ok,
+                format!(
+                    "{} task(s) running, {} starting",
+                    cluster.running_tasks_count(),
+                    cluster.pending_tasks_count()
+                ),
+            ),
+            Some(cluster) => {
+                check(&name, Verdict::Missing, format!("is {}", cluster.status().unwrap_or("in no state")))
+            }
+            None => check(
+                &name,
+                Verdict::Missing,
+                format!("no such cluster in {}; deploy SessionWorkers-{}", aws.place.region, aws.place.env),
+            ),
+        },
+        Err(e) => check(&name, Verdict::Unknown, refused("describe the cluster", &aws.place, &e).to_string()),
+    }
+}
+
+async fn definition(aws: &Aws) -> Check {
+    let family = aws.family();
+    match definitions::describe(aws, &family).await {
+        Ok(found) => {
+            let size = Size::of(found.cpu(), found.memory(), true);
+            let size = size.map_or_else(|| "no size".to_owned(), |s| format!("{} vCPU, {} GB", s.vcpu, s.gb));
+            let worker = found.container_definitions().iter().find(|c| c.name() == Some("worker"));
+            match worker {
+                Some(worker) => check(
+                    &family,
+                    Verdict::Ok,
+                    format!(":{}, {size}, image {}", found.revision(), worker.image().unwrap_or("unnamed")),
+                ),
+                None => {
+                    check(&family, Verdict::Missing, format!(":{} has no container named worker", found.revision()))
+                }
+            }
+        }
+        Err(problem) => check(&family, Verdict::Missing, format!("{problem}; deploy SessionWorkers-{}", aws.place.env)),
+    }
+}
+
+/// What this tool has no client for: said, not guessed.
+fn quotas() -> Vec<Check> {
+    vec![
+        check(
+            "Fargate vCPU quota",
+            Verdict::Unknown,
+            "not read; 6 vCPU in a new account: aws service-quotas get-service-quota --service-code fargate --quota-code L-3032A538",
+        ),
+        check(
+            "Transcribe streams",
+            Verdict::Unknown,
+            "not read; 25 in a new account: aws service-quotas get-service-quota --service-code transcribe --quota-code L-0599F82B",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn every_check_keeps_to_the_width_and_starts_with_its_verdict() {
+        let checks =
+            [check("region", Verdict::Ok, "us-east-1"), check("Sessions-dev", Verdict::Missing, "x ".repeat(90))];
+        for width in [80, 120] {
+            let shown = page(&checks, width);
+            assert!(shown.lines().all(|line| line.width() <= usize::from(width)), "{shown}");
+            assert!(shown.contains("MISSING  Sessions-dev"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_not_read_is_not_called_fine() {
+        assert!(quotas().iter().all(|check| check.verdict == Verdict::Unknown));
+    }
+}
