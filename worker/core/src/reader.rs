@@ -1,0 +1,186 @@
+//! Reading a KVS stream, for sessions that have no signaling channel.
+//!
+//! *Flow*: the connection is opened at the newest fragment, and after a break where it left off.
+//! *Guarantees*: a stream allows five openings a second and three connections at once (KVS limits), so openings wait longer each time until audio
+//! comes; a place that the service does not know any more, or that is too long ago to be captioned, is left for the newest fragment.
+//! *Assumption*: a producer that pauses looks like a connection that hangs, so both are answered by opening anew, ever less often.
+
+use crate::input::{MediaStreamEnd, MediaStreamEvent};
+use crate::outbox::Outbox;
+use crate::output::{MediaStart, Output};
+use crate::time::MediaInstant;
+
+/// First wait before the stream is opened again, ms; it doubles.
+const REOPEN_FIRST_MS: u64 = 250;
+/// Longest wait before the stream is opened again, ms.
+const REOPEN_MOST_MS: u64 = 30_000;
+/// Another reader, an old worker for example, holds one of the three connections: it needs time to leave, ms.
+const BUSY_MS: u64 = 5_000;
+/// A connection that does not open within so long is tried anew, ms.
+const OPEN_PATIENCE_MS: u64 = 15_000;
+/// Fragments last 20 s at the most (KVS limits): an open connection without any for so long is opened anew, ms; it doubles.
+const STALL_FIRST_MS: u64 = 30_000;
+/// The longest that an open connection is waited for, ms.
+const STALL_MOST_MS: u64 = 300_000;
+/// What was said while the connection was away for longer than this is not captioned any more, ms.
+const RESUME_WITHIN_MS: u64 = 60_000;
+/// So many times in a row the stream must be said not to exist: a new stream is not known everywhere at once.
+const GONE_STRIKES: u32 = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Down { retry_at: MediaInstant },
+    Opening { since: MediaInstant },
+    Open { since: MediaInstant },
+}
+
+/// The way to a stream.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    state: State,
+    /// Openings in a row that brought no audio.
+    fruitless: u32,
+    /// Stalls in a row.
+    stalls: u32,
+    gone: u32,
+    /// Since when there is no connection; `None` before the first.
+    away_since: Option<MediaInstant>,
+    /// The place where the last connection left off is of use.
+    has_place: bool,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Self {
+        Self { state: State::Idle, fruitless: 0, stalls: 0, gone: 0, away_since: None, has_place: false }
+    }
+
+    /// Begins; the second call changes nothing.
+    pub(crate) fn start(&mut self, now: MediaInstant, out: &mut Outbox) {
+        if self.state == State::Idle {
+            self.open(now, out);
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn stop(&mut self, out: &mut Outbox) {
+        if self.state != State::Idle {
+            out.push(Output::CloseMedia);
+        }
+        self.state = State::Idle;
+    }
+
+    /// Audio came.
+    pub(crate) fn on_audio(&mut self) {
+        (self.fruitless, self.stalls, self.has_place) = (0, 0, true);
+    }
+
+    /// Whether the stream does not exist any more.
+    pub(crate) fn stream_is_gone(&self) -> bool {
+        self.gone >= GONE_STRIKES
+    }
+
+    /// Something came from the connection.
+    pub(crate) fn on_event(&mut self, event: MediaStreamEvent, now: MediaInstant, out: &mut Outbox) {
+        if self.state == State::Idle {
+            return;
+        }
+        match event {
+            MediaStreamEvent::Opened => {
+                self.gone = 0;
+                self.state = State::Open { since: now };
+                out.fact("media_stream_open", "");
+            }
+            MediaStreamEvent::Notice(detail) => out.warn("media_stream", detail),
+            MediaStreamEvent::Closed(end) => self.on_end(end, now, out),
+        }
+    }
+
+    fn on_end(&mut self, end: MediaStreamEnd, now: MediaInstant, out: &mut Outbox) {
+        let mut wait = (REOPEN_FIRST_MS << self.fruitless.min(8)).min(REOPEN_MOST_MS);
+        self.fruitless = self.fruitless.saturating_add(1);
+        self.gone = if matches!(end, MediaStreamEnd::Gone(_)) { self.gone + 1 } else { 0 };
+        let (somebody_should_look, detail) = match end {
+            MediaStreamEnd::Clean => (false, "the service ended it".to_owned()),
+            MediaStreamEnd::Fault(detail) => (false, detail),
+            MediaStreamEnd::Busy(detail) => {
+                wait = wait.max(BUSY_MS);
+                (true, detail)
+            }
+            MediaStreamEnd::PlaceLost(detail) => {
+                self.has_place = false;
+                (true, detail)
+            }
+            MediaStreamEnd::Gone(detail) | MediaStreamEnd::Refused(detail) => {
+                wait = wait.max(BUSY_MS);
+                (true, detail)
+            }
+        };
+        let detail = format!("{detail}; opened again in {wait} ms");
+        if somebody_should_look {
+            out.warn("media_stream_closed", detail);
+        } else {
+            out.fact("media_stream_closed", detail);
+        }
+        self.down(now.plus_ms(wait), now);
+    }
+
+    fn down(&mut self, retry_at: MediaInstant, now: MediaInstant) {
+        if matches!(self.state, State::Open { .. }) {
+            self.away_since = Some(now);
+        }
+        self.state = State::Down { retry_at };
+    }
+
+    fn open(&mut self, now: MediaInstant, out: &mut Outbox) {
+        let away_ms = self.away_since.map_or(0, |at| now.since(at));
+        let resume = self.has_place && away_ms <= RESUME_WITHIN_MS;
+        if self.has_place && !resume {
+            out.warn(
+                "media_stream_skips",
+                format!("{} s were not heard: the stream could not be read", away_ms / 1_000),
+            );
+            self.has_place = false;
+        }
+        self.state = State::Opening { since: now };
+        out.push(Output::OpenMedia(if resume { MediaStart::Resume } else { MediaStart::Now }));
+    }
+
+    /// Does what is due. `heard_at` is the moment of the last audio.
+    pub(crate) fn advance(&mut self, now: MediaInstant, heard_at: Option<MediaInstant>, out: &mut Outbox) {
+        match self.state {
+            State::Down { retry_at } if now >= retry_at => self.open(now, out),
+            State::Opening { since } if now.since(since) >= OPEN_PATIENCE_MS => {
+                out.push(Output::CloseMedia);
+                self.on_end(MediaStreamEnd::Fault("it did not open in time".into()), now, out);
+            }
+            State::Open { since } if now >= self.stall_at(since, heard_at) => {
+                out.fact("media_stream_silent", "no fragment came; it is opened anew");
+                out.push(Output::CloseMedia);
+                self.stalls = self.stalls.saturating_add(1);
+                self.down(now, now);
+                self.open(now, out);
+            }
+            State::Idle | State::Down { .. } | State::Opening { .. } | State::Open { .. } => {}
+        }
+    }
+
+    fn stall_at(&self, since: MediaInstant, heard_at: Option<MediaInstant>) -> MediaInstant {
+        let patience = (STALL_FIRST_MS << self.stalls.min(8)).min(STALL_MOST_MS);
+        heard_at.map_or(since, |at| at.max(since)).plus_ms(patience)
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self, heard_at: Option<MediaInstant>) -> Option<MediaInstant> {
+        match self.state {
+            State::Idle => None,
+            State::Down { retry_at } => Some(retry_at),
+            State::Opening { since } => Some(since.plus_ms(OPEN_PATIENCE_MS)),
+            State::Open { since } => Some(self.stall_at(since, heard_at)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
