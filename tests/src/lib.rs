@@ -3,6 +3,8 @@
 //! The local stack runs the rehearsal, as `make demo` does; a test reads its report card. What is missing on the
 //! machine (the emulator, the binaries) fails the test with the line that brings it.
 
+pub mod stack;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,5 @@
 //! The main job, from the session row to the last word.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use e2e::{Rehearsal, rehearse};
 use serde_json::Value;

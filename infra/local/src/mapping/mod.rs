@@ -10,10 +10,10 @@ mod destination;
 mod faults;
 mod lane;
 mod reader;
+mod removals;
 mod server;
 mod ttl;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 pub use self::config::{Mapping, Rules, Unsupported};
 pub use self::faults::{Counts, Faults};
+use self::removals::Removals;
 use crate::emulator::{Api, ApiError};
 
 const MAPPINGS: &str = "/2015-03-31/event-source-mappings/";
@@ -52,13 +53,6 @@ pub(crate) struct Shared {
     counts: Mutex<Counts>,
     removals: Mutex<Removals>,
     replay: Notify,
-}
-
-/// Which REMOVE records are the doing of our sweeper: first by key, then, once seen, by sequence number for replays.
-#[derive(Debug, Default)]
-struct Removals {
-    expected: HashSet<String>,
-    seen: HashSet<String>,
 }
 
 impl Shared {
@@ -115,3 +109,6 @@ impl Poller {
         server::router(Arc::clone(&self.shared))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,7 @@ async fn follow(shared: &Shared, lanes: &[UnboundedSender<Record>], position: &s
 fn hand_on(shared: &Shared, lanes: &[UnboundedSender<Record>], mut record: Value) {
     shared.counts().read += 1;
     record["eventSourceARN"] = json!(shared.mapping.stream);
-    sign_removal(shared, &mut record);
+    shared.removals().sign(&mut record);
     if !wanted(&shared.mapping.filters, &record) {
         shared.counts().filtered += 1;
         return;
@@ -92,22 +92,6 @@ fn hand_on(shared: &Shared, lanes: &[UnboundedSender<Record>], mut record: Value
     let written_ms = (written * 1_000.0) as i64;
     if let Some(lane) = lanes.get(lane) {
         let _stopped = lane.send(Record { sequence, written_ms, body: record });
-    }
-}
-
-/// A row that our TTL sweeper has deleted is marked as DynamoDB marks those that it deletes itself.
-fn sign_removal(shared: &Shared, record: &mut Value) {
-    if record["eventName"] != "REMOVE" {
-        return;
-    }
-    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (session, sequence) = (text("/dynamodb/Keys/sessionId/S"), text("/dynamodb/SequenceNumber"));
-    let mut removals = shared.removals();
-    if removals.expected.remove(&session) {
-        removals.seen.insert(sequence.clone());
-    }
-    if removals.seen.contains(&sequence) {
-        record["userIdentity"] = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
     }
 }
 

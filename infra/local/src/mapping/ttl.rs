@@ -21,7 +21,7 @@ pub enum Removal {
 /// Removes a session's row as TTL does: when it has expired, or (`force`) as if it had.
 pub async fn remove(shared: &Shared, session: &str, force: bool) -> Result<Removal, ApiError> {
     // Announced first: the record may be read before the answer to the delete is.
-    shared.removals().expected.insert(session.to_owned());
+    shared.removals().expect(session);
     let limit = if force { i64::MAX } else { now().0 / 1_000 };
     let input = json!({
         "TableName": shared.table,
@@ -36,7 +36,7 @@ pub async fn remove(shared: &Shared, session: &str, force: bool) -> Result<Remov
             Ok(Removal::Removed)
         }
         Err(error) => {
-            shared.removals().expected.remove(session);
+            shared.removals().forget(session);
             match error {
                 ApiError::Refused { code, .. } if code.contains("ConditionalCheckFailed") => Ok(Removal::Kept),
                 ApiError::Refused { .. } | ApiError::Unreachable { .. } => Err(error),

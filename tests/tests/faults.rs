@@ -1,0 +1,239 @@
+//! What AWS does wrong, done on purpose to the real controller and the real worker: one worker per live session all the same.
+//!
+//! Each test has a local stack of its own (3 to 5 s). Where it would wait for the schedule it sends the schedule's event
+//! itself. Speech plays in one test only; in the others the workers wait for their speakers.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e::stack::Stack;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+const SESSION: &str = "blessed-shepherd-123";
+
+/// A worker of this generation has spoken.
+fn speaks(generation: u64) -> impl Fn(&Value) -> bool {
+    move |row| row["generation"] == generation && row["worker"].is_object() && !is_over(row)
+}
+
+fn is_over(row: &Value) -> bool {
+    row["phase"] == "Stopped" || row["phase"] == "Failed"
+}
+
+/// The row is final, and its task has ended.
+fn is_settled(row: &Value) -> bool {
+    is_over(row) && row["task"]["lastStatus"] == "STOPPED"
+}
+
+/// Exactly one task was ever started for the session, and it is the row's.
+async fn has_one_task(stack: &Stack, session: &str) {
+    let (row, tasks) = (stack.row(session).await.unwrap(), stack.tasks(session).await.unwrap());
+    assert_eq!(tasks.len(), 1, "{tasks:#?}\n{row:#}");
+    assert_eq!(row["task"]["arn"], tasks[0]["taskArn"], "{row:#}");
+}
+
+#[tokio::test]
+async fn a_lambda_killed_between_intent_and_run_task_starts_one_worker() {
+    let stack = Stack::up("lambda-killed").unwrap();
+    for (session, knob) in [("before-launch-001", "killCaller"), ("after-launch-002", "killCallerAfter")] {
+        stack.admin("ecs/faults", Some(&json!({knob: 1}))).await.unwrap();
+        stack.put_session(session).await.unwrap();
+        stack.until_shown("ecs/faults", |faults| faults[knob] == 0).await.unwrap();
+        let intent = stack.row(session).await.unwrap();
+        assert_eq!((&intent["phase"], &intent["generation"]), (&json!("Launching"), &json!(1)), "{intent:#}");
+        stack.until_row(session, false, "the retried batch finds the intent", speaks(1)).await.unwrap();
+        has_one_task(&stack, session).await;
+    }
+    let mapping = stack.until_shown("mapping/faults", |shown| shown["counts"]["done"] == 2).await.unwrap();
+    assert!(mapping["counts"]["failed"].as_u64().unwrap() >= 2, "the function died twice: {mapping}");
+    assert_eq!(mapping["counts"]["givenUp"], 0, "{mapping}");
+}
+
+#[tokio::test]
+async fn run_task_failures_with_http_200_queue_and_recover() {
+    let stack = Stack::up("failures-200").unwrap();
+    stack.admin("ecs/faults", Some(&json!({"noCapacity": 1, "failureReason": "RESOURCE:ENI"}))).await.unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    let queued = stack.until_row(SESSION, false, "queued", |row| row["phase"] == "Queued").await.unwrap();
+    assert_eq!(queued["why"]["cause"], "noCapacity", "{queued:#}");
+    assert!(queued["nextLookAt"].is_number() && queued["task"].is_null(), "{queued:#}");
+    assert_eq!(stack.tasks(SESSION).await.unwrap(), Vec::<Value>::new());
+    let row =
+        stack.until_row(SESSION, true, "launched once there is room", |row| row["worker"].is_object()).await.unwrap();
+    assert!(row["generation"].as_u64().unwrap() <= 2, "{row:#}");
+    has_one_task(&stack, SESSION).await;
+}
+
+#[tokio::test]
+async fn a_hidden_throttle_is_waited_out() {
+    let stack = Stack::up("hidden-throttle").unwrap();
+    stack.admin("ecs/faults", Some(&json!({"hiddenThrottle": 1}))).await.unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    let queued = stack.until_row(SESSION, false, "queued", |row| row["phase"] == "Queued").await.unwrap();
+    assert_eq!(queued["why"]["cause"], "throttled", "not taken for a refusal: {queued:#}");
+    stack.until_row(SESSION, true, "launched after the throttle", |row| row["worker"].is_object()).await.unwrap();
+    has_one_task(&stack, SESSION).await;
+}
+
+#[tokio::test]
+async fn a_conflict_adopts_the_existing_task() {
+    let stack = Stack::up("conflict").unwrap();
+    stack.admin("ecs/faults", Some(&json!({"conflict": 1}))).await.unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    stack.until_row(SESSION, false, "the worker of the conflicting task serves", speaks(1)).await.unwrap();
+    has_one_task(&stack, SESSION).await;
+}
+
+#[tokio::test]
+async fn a_replayed_stream_starts_nothing_twice() {
+    let stack = Stack::up("replay").unwrap();
+    let sessions = ["first-river-001", "second-river-002"];
+    for session in sessions {
+        stack.put_session(session).await.unwrap();
+        stack.until_row(session, false, "served", speaks(1)).await.unwrap();
+    }
+    stack.end_session(sessions[0]).await.unwrap();
+    stack.until_row(sessions[0], false, "ended", is_settled).await.unwrap();
+    stack.until_shown("mapping/faults", |shown| shown["counts"]["done"] == 3).await.unwrap();
+
+    stack.admin("mapping/faults", Some(&json!({"duplicate": 2}))).await.unwrap();
+    stack.admin("mapping/replay", Some(&json!({}))).await.unwrap();
+    let again = |shown: &Value| {
+        let counts = &shown["counts"];
+        counts["replays"] == 1 && counts["read"] == 6 && counts["done"].as_u64() >= Some(9)
+    };
+    stack.until_shown("mapping/faults", again).await.unwrap();
+    for session in sessions {
+        has_one_task(&stack, session).await;
+        assert_eq!(stack.row(session).await.unwrap()["generation"], 1);
+    }
+    assert!(is_over(&stack.row(sessions[0]).await.unwrap()), "its INSERT came again after its end");
+    assert!(!is_over(&stack.row(sessions[1]).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_ttl_removal_ends_the_session() {
+    let stack = Stack::up("ttl").unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    stack.until_row(SESSION, false, "served", speaks(1)).await.unwrap();
+    let kept = stack.admin("mapping/ttl", Some(&json!({"session": SESSION}))).await.unwrap();
+    assert_eq!(kept["removed"], json!([]), "it has not expired");
+    let removed = stack.admin("mapping/ttl", Some(&json!({"session": SESSION, "force": true}))).await.unwrap();
+    assert_eq!(removed["removed"], json!([SESSION]));
+    let row = stack.until_row(SESSION, false, "ended", is_settled).await.unwrap();
+    assert_eq!((&row["phase"], &row["why"]["cause"]), (&json!("Stopped"), &json!("sessionDeleted")), "{row:#}");
+    assert_eq!(row["task"]["exitCode"], 0, "it ended by itself: {row:#}");
+}
+
+#[tokio::test]
+async fn a_session_deleted_channel_first_still_tells_its_listeners() {
+    let stack = Stack::up("deleted").unwrap();
+    let channel = stack.put_session(SESSION).await.unwrap();
+    let mut listeners = Vec::new();
+    for language in ["es", "en"] {
+        let url = format!("{}?sessionId={SESSION}&targetLanguage={language}", stack.variable("SESSION_WEBSOCKET_URL"));
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let join = json!({"action": "joinSession", "sessionId": SESSION, "targetLanguage": language});
+        socket.send(Message::text(join.to_string())).await.unwrap();
+        listeners.push((language, socket));
+    }
+    // The worker must have seen its listeners: after the deletion nobody can find them any more.
+    let both = |row: &Value| ["es", "en"].iter().all(|l| row["worker"]["languages"][l]["listeners"] == 1);
+    stack.until_row(SESSION, false, "the worker knows both listeners", both).await.unwrap();
+    stack.delete_session(SESSION, &channel).await.unwrap();
+    for (language, mut socket) in listeners {
+        let told = async {
+            while let Some(Ok(message)) = socket.next().await {
+                if message.to_text().is_ok_and(|text| text.contains("\"sessionEnded\"")) {
+                    return true;
+                }
+            }
+            false
+        };
+        let told = tokio::time::timeout(Duration::from_secs(60), told).await;
+        assert_eq!(told, Ok(true), "{language} was told");
+    }
+    let row = stack.until_row(SESSION, false, "ended", is_settled).await.unwrap();
+    assert_eq!((&row["phase"], &row["task"]["exitCode"]), (&json!("Stopped"), &json!(0)), "{row:#}");
+    has_one_task(&stack, SESSION).await;
+}
+
+#[tokio::test]
+async fn a_poison_record_ends_in_the_failure_destination_and_blocks_nobody() {
+    let stack = Stack::up("poison").unwrap();
+    let (poison, innocent) = ("bitter-almond-001", ["first-river-002", "second-river-003", "third-river-004"]);
+    let held = json!({"poison": [poison], "retryMs": 50, "hold": true});
+    stack.admin("mapping/faults", Some(&held)).await.unwrap();
+    for session in [innocent[0], poison, innocent[1], innocent[2]] {
+        stack.put_session(session).await.unwrap();
+    }
+    stack.admin("mapping/faults", Some(&json!({"hold": false}))).await.unwrap();
+    for session in innocent {
+        stack.until_row(session, false, "served although its batch was poisoned", speaks(1)).await.unwrap();
+    }
+    let shown = stack.until_shown("mapping/faults", |shown| shown["counts"]["givenUp"] == 1).await.unwrap();
+    assert_eq!(shown["counts"]["done"], 3, "{shown}");
+    assert_eq!(stack.row(poison).await.unwrap(), Value::Null);
+    let letter = dead_letter(&stack).await;
+    assert_eq!(letter["requestContext"]["condition"], "RetryAttemptsExhausted", "{letter:#}");
+    assert_eq!(letter["DDBStreamBatchInfo"]["batchSize"], 1, "bisected down to the culprit: {letter:#}");
+    assert_eq!(letter["requestContext"]["approximateInvokeCount"], 6, "five retries, as the template says: {letter:#}");
+    // The stream is a hint at most: the schedule alone suffices.
+    stack.until_row(poison, true, "served by the schedule", speaks(1)).await.unwrap();
+    has_one_task(&stack, poison).await;
+}
+
+/// The only message in the failure destination that the template made.
+async fn dead_letter(stack: &Stack) -> Value {
+    let sqs = async |operation: &str, input: Value| {
+        stack.aws("sqs", &format!("AmazonSQS.{operation}"), &input).await.unwrap()
+    };
+    let queues = sqs("ListQueues", json!({})).await;
+    let queues = queues["QueueUrls"].as_array().unwrap();
+    let url = queues.iter().find(|url| url.as_str().unwrap().contains("Undelivered")).unwrap();
+    let received = sqs("ReceiveMessage", json!({"QueueUrl": url, "MaxNumberOfMessages": 10})).await;
+    let messages = received["Messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 1, "{received:#}");
+    serde_json::from_str(messages[0]["Body"].as_str().unwrap()).unwrap()
+}
+
+/// Checked: the next generation takes over by itself, both listeners get captions of it, nobody is told an end in
+/// between, and the session closes clean. Not checked: that the words spoken during the change are heard (they are lost
+/// with the process), nor that a segment that was open then is not delivered again under another id.
+#[tokio::test]
+async fn a_worker_killed_mid_sentence_is_replaced_and_captions_go_on() {
+    let stack = Stack::up("worker-killed").unwrap();
+    let arguments =
+        ["rehearse", "--json", "--audio", "samples/welcome.wav", "--listeners", "es,en", "--session", SESSION];
+    let mut rehearsal = stack.tool("sessionctl").unwrap();
+    rehearsal.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut rehearsal = rehearsal.spawn().unwrap();
+    let cursor = |row: &Value| row["worker"]["languages"]["en"]["lastCursor"].as_u64().unwrap_or_default();
+    let before = stack.until_row(SESSION, false, "captions flow", |row| cursor(row) >= 2).await;
+    let before = before.inspect_err(|_| drop(rehearsal.kill())).unwrap();
+    let killed = stack.admin("ecs/kill", Some(&json!({"session": SESSION}))).await.unwrap();
+    assert_eq!(killed["killed"], json!([before["task"]["arn"]]));
+    let flows_again = |row: &Value| row["generation"] == 2 && cursor(row) >= 1;
+    let after = stack.until_row(SESSION, false, "captions of the next generation flow", flows_again).await;
+    let after = after.inspect_err(|_| drop(rehearsal.kill())).unwrap();
+    assert_eq!(after["restarts"]["last"]["cause"], "workerCrashed", "{after:#}");
+
+    let mut output = String::new();
+    rehearsal.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    rehearsal.wait().unwrap();
+    let report: Value = serde_json::from_str(&output[output.find('{').unwrap()..]).unwrap();
+    for listener in report["listeners"].as_array().unwrap() {
+        assert!(listener["finals"].as_u64().unwrap() > cursor(&before), "captions went on: {report:#}");
+        assert!(listener["toldAfterMs"].is_number(), "told once, at the end: {report:#}");
+    }
+    let row = stack.row(SESSION).await.unwrap();
+    assert_eq!((&row["phase"], &row["generation"]), (&json!("Stopped"), &json!(2)), "{row:#}");
+    let tasks = stack.tasks(SESSION).await.unwrap();
+    assert_eq!(tasks.len(), 2, "{tasks:#?}");
+    let codes: Vec<&Value> = tasks.iter().map(|task| &task["containers"][0]["exitCode"]).collect();
+    assert!(codes.contains(&&json!(137)) && codes.contains(&&json!(0)), "{codes:?}");
+}
