@@ -60,6 +60,7 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::SessionReplaced
         | Cause::SessionPaused
         | Cause::Handover
+        | Cause::StageStuck
         | Cause::SessionActive => true,
         Cause::SessionDeleted | Cause::SessionExpired => says_something_new(row, run),
         Cause::OperatorStop
@@ -79,7 +80,6 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::LeaseLost
         | Cause::DrainTimedOut
         | Cause::RestartBudgetSpent
-        | Cause::StageStuck
         | Cause::TranscribeLimit
         | Cause::Unknown => false,
     }

@@ -10,34 +10,49 @@
 use crate::action::{Plan, RowWrite};
 use crate::model::{Policy, View};
 use crate::order;
+use crate::progress;
 use crate::rollout;
 use schemas::ids::Timestamp;
 use schemas::operator::Verb;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, WorkerRow};
 
-/// Whether this row's worker was asked to hand over.
+/// Whether this row's worker was asked to hand over: by an order or a rollout, or because a stage of it is stuck.
 #[must_use]
 pub fn is_under_way(row: &WorkerRow) -> bool {
-    row.phase == Phase::Draining && row.why.cause == Cause::Handover
+    row.phase == Phase::Draining && matches!(row.why.cause, Cause::Handover | Cause::StageStuck)
 }
 
-/// The handover that an order or a rollout asks for, or the look at which it may be time for it.
+/// The handover that a stuck stage, an order or a rollout asks for, or the look at which it may be time for it.
 #[must_use]
 pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Option<Plan> {
     match row.phase {
         Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {}
         Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => return None,
     }
+    if let Some(why) = progress::stuck(row, policy, now) {
+        return Some(begin(row, why, policy, now));
+    }
+    let handover = |text| Why::new(Cause::Handover, text, now);
+    if let Some(order) = order::pending(row, Verb::Restart) {
+        let leave = view.fleet.launches_left > 0;
+        return Some(if leave {
+            begin(row, handover(order::signed("the restart", order)), policy, now)
+        } else {
+            Plan::rest(Some(now.plus_ms(policy.admission_wait_ms)))
+        });
+    }
     if let Some(order) = order::pending(row, Verb::Drain) {
         let deadline = order.signed.at.plus_ms(policy.drain_deadline_ms);
         return Some(if is_silent(row, policy) || deadline <= now {
-            begin(row, order::signed("a drain", order), policy, now)
+            begin(row, handover(order::signed("a drain", order)), policy, now)
         } else {
             Plan::rest(Some(deadline.min(now.plus_ms(policy.silence_ms))))
         });
     }
-    rollout::due(view, row, policy).filter(|_| is_silent(row, policy)).map(|text| begin(row, text, policy, now))
+    rollout::due(view, row, policy)
+        .filter(|_| is_silent(row, policy))
+        .map(|text| begin(row, handover(text), policy, now))
 }
 
 /// Whether nobody was speaking when the worker last wrote.
@@ -46,12 +61,12 @@ fn is_silent(row: &WorkerRow, policy: &Policy) -> bool {
     worker.progress.speech_at.is_none_or(|at| worker.heartbeat_at.since(at) >= policy.silence_ms)
 }
 
-fn begin(row: &WorkerRow, text: String, policy: &Policy, now: Timestamp) -> Plan {
+fn begin(row: &WorkerRow, why: Why, policy: &Policy, now: Timestamp) -> Plan {
     let mut write = RowWrite { next_look_at: Some(now.plus_ms(policy.drain_deadline_ms)), ..RowWrite::keep(row) };
     if let Some(intent) = &mut write.intent {
         intent.desired = Desired::Stop;
     }
-    Plan::write(write.to(Phase::Draining, Why::new(Cause::Handover, text, now)))
+    Plan::write(write.to(Phase::Draining, why))
 }
 
 /// A stop that comes while the worker hands over: the session ends with it.

@@ -1,46 +1,40 @@
 //! A task that AWS takes away (Spot, maintenance, a failing host), or that somebody stops by hand.
 //!
 //! **Guarantees.** An interruption of a worker that had spoken is no crash: it costs no budget. A task whose end has been
-//! decided (`desiredStatus STOPPED`, up to two minutes before it is STOPPED) is followed by the next generation as soon as its
-//! worker has fallen silent: its last words are not cut off, and nobody waits for ECS to tidy up.
+//! decided (`desiredStatus STOPPED`, up to two minutes before it is STOPPED) is seen at once: the row tells it, and is looked at
+//! every few seconds until the worker has left.
+//!
+//! **Caveat.** The next generation is not begun before the task has ended (or its worker's lease is over): until then the
+//! old worker may be saying its last words.
 
 use crate::action::Plan;
-use crate::launch;
 use crate::model::{Policy, View};
-use crate::run_rule::Run;
 use crate::settle;
 use schemas::ids::Timestamp;
-use schemas::reason::{Cause, Why};
 use schemas::worker::WorkerRow;
 
-/// A worker that is being interrupted writes its row every two seconds until it has said its last words; three writes missed
-/// in a row say that it has gone, ms.
-const GONE_MS: i64 = 7_000;
+/// Look again after so long at a task that is on its way out, ms.
+const LOOK_MS: i64 = 5_000;
 
-/// What follows from a task that is on its way out although the session wants it.
+/// A task that is on its way out although the session wants it: what is recorded now, and the time of the next look.
 #[must_use]
-pub fn early(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Option<Plan> {
-    let mut ours = view.tasks_of(row.generation);
-    let task = ours.find(|task| task.is_stopping() && !task.is_stopped())?;
-    let last = row.worker.as_ref()?.heartbeat_at;
-    let gone = last.plus_ms(GONE_MS);
+pub fn early(view: &View, row: &WorkerRow, rest: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Option<Plan> {
+    let task = view.tasks_of(row.generation).find(|task| task.is_stopping() && !task.is_stopped())?;
     let facts = task.facts(row.task.as_ref().map_or(row.phase_since, |task| task.launched_at));
-    if gone > now {
-        let look = Some(gone.min(run.ends_at));
-        return Some(settle::recording(row, facts, look).unwrap_or(Plan::rest(look)));
-    }
-    let reason = facts.stopped_reason.clone().unwrap_or_else(|| "no reason given".into());
-    let why = Why::new(Cause::TaskInterrupted, format!("the task is being stopped: {reason}"), now);
-    let known = WorkerRow { task: Some(facts), ..row.clone() };
-    Some(launch::after_failure(view, &known, run, why, policy, now))
+    let look = Some(now.plus_ms(LOOK_MS.min(policy.idle_look_ms)));
+    let look = rest.min(look).or(look);
+    Some(settle::recording(row, facts, look).unwrap_or(Plan::rest(look)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{SECOND, World};
+    use crate::fixtures::World;
     use schemas::ids::Generation;
+    use schemas::reason::Cause;
     use schemas::worker::Phase;
+
+    const SECOND: i64 = 1_000;
 
     fn interrupted() -> World {
         let mut world = World::active().live();
@@ -58,13 +52,17 @@ mod tests {
         let row = world.row();
         assert_eq!((row.phase, row.generation), (Phase::Live, Generation(1)));
         assert_eq!(row.task.unwrap().stop_code.as_deref(), Some("SpotInterruption"), "the row tells it");
-        assert_eq!(row.next_look_at, Some(world.now.plus_ms(GONE_MS)));
+        assert_eq!(row.next_look_at, Some(world.now.plus_ms(LOOK_MS)));
+        assert_eq!(world.tasks.len(), 1, "never two");
     }
 
     #[test]
-    fn a_worker_that_has_left_is_followed_before_its_task_is_stopped_and_without_cost() {
-        let mut world = interrupted().later(GONE_MS);
+    fn an_interrupted_worker_is_followed_when_its_task_has_ended_and_without_cost() {
+        let mut world = interrupted();
+        world.settle();
         world.row.as_mut().unwrap().restarts.consecutive = 4;
+        world = world.later(9 * SECOND).exits(143);
+        world.task().stop_code = Some("SpotInterruption".into());
         world.settle();
         let row = world.row();
         assert_eq!((row.phase, row.generation, row.restarts.consecutive), (Phase::Launching, Generation(2), 4));

@@ -6,7 +6,6 @@
 use crate::action::{Plan, RowWrite};
 use crate::launch;
 use crate::model::{Policy, View};
-use crate::progress;
 use crate::run_rule::Run;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
@@ -18,9 +17,6 @@ pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Ti
     let last = row.worker.as_ref().map_or(row.phase_since, |worker| worker.heartbeat_at);
     let overdue = last.plus_ms(policy.heartbeat_deadline_ms);
     if overdue > now {
-        if let Some(why) = progress::stuck(row, policy, now).filter(|_| view.tasks_are_known()) {
-            return launch::replace(view, row, run, why, policy, now);
-        }
         return Plan::rest(Some(overdue.min(now.plus_ms(policy.idle_look_ms)).min(run.ends_at)));
     }
     if !view.tasks_are_known() {

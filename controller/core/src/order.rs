@@ -51,14 +51,21 @@ pub fn wanted_since(row: Option<&WorkerRow>, now: Timestamp) -> Timestamp {
     order.filter(|order| order.verb == Verb::Stop).map_or(now, |order| order.signed.at.plus_ms(1).max(now))
 }
 
-/// Replaces the worker now: its generation is fenced and its task stopped, then the next one starts. Not while there is no
-/// leave to launch, since a session without a worker is worse than one with a worker that somebody wants restarted.
+/// Replaces a launch whose worker has not spoken yet: it is fenced and its task stopped, then the next one starts. (A worker
+/// that has spoken hands over, see [`crate::handover`]: it may be writing to listeners until its lease ends.)
 #[must_use]
 pub fn restart(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Option<Plan> {
     let order = pending(row, Verb::Restart)?;
     match row.phase {
-        Phase::Launching | Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {}
-        Phase::Queued | Phase::Draining | Phase::Stopped | Phase::Failed => return None,
+        Phase::Launching => {}
+        Phase::Queued
+        | Phase::Joining
+        | Phase::WaitingForSpeaker
+        | Phase::Live
+        | Phase::Paused
+        | Phase::Draining
+        | Phase::Stopped
+        | Phase::Failed => return None,
     }
     if view.fleet.launches_left == 0 || !view.tasks_are_known() {
         return Some(Plan::rest(Some(now.plus_ms(policy.admission_wait_ms))));
@@ -137,8 +144,9 @@ mod tests {
             let mut world = World::active().live().later(10 * SECOND).ordered(Verb::Restart);
             let order = world.row.as_mut().unwrap().operator.order.as_mut().unwrap();
             order.signed.at = order.signed.at.plus_ms(clock_off_by);
-            let plan = world.plan();
-            assert_eq!(stops(&plan), 1, "the old task is stopped");
+            world.settle();
+            assert!(crate::handover::is_under_way(&world.row()), "at once, whoever is speaking");
+            world = world.exits(143);
             world.settle();
             let row = world.row();
             assert_eq!((row.generation, row.phase, row.restarts.consecutive), (Generation(2), Phase::Launching, 0));
@@ -150,6 +158,17 @@ mod tests {
             world.settle();
             assert_eq!(world.tasks.len(), 2, "once");
         }
+    }
+
+    #[test]
+    fn a_launch_that_somebody_wants_restarted_is_fenced_and_its_task_stopped() {
+        let mut world = World::active();
+        world.settle();
+        world = world.later(10 * SECOND).ordered(Verb::Restart);
+        let plan = world.plan();
+        assert_eq!(stops(&plan), 1);
+        world.settle();
+        assert_eq!((world.row().generation, world.row().restarts.consecutive), (Generation(2), 0));
     }
 
     #[test]

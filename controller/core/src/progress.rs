@@ -76,9 +76,12 @@ mod tests {
         for (waiting, stage) in stages {
             let mut world = heard_by(1, waiting);
             world.settle();
+            assert_eq!(world.row().why.cause, Cause::StageStuck, "it may say its last words");
+            world = world.exits(143);
+            world.settle();
             let row = world.row();
             assert_eq!(row.generation, Generation(2), "{stage}");
-            assert_eq!(world.history[0].why.cause, Cause::StageStuck);
+            assert_eq!((world.history[0].why.cause, row.restarts.consecutive), (Cause::StageStuck, 1));
             assert!(world.history[0].why.text.contains(stage), "{}", world.history[0].why.text);
             world.worker_says(Phase::Live);
             let mut again = heard_by(1, waiting);

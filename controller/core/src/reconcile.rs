@@ -77,9 +77,6 @@ fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timesta
     if let Some(plan) = order::restart(view, row, run, policy, now) {
         return plan;
     }
-    if let Some(plan) = interruption::early(view, row, run, policy, now) {
-        return plan;
-    }
     let mut plan = match row.phase {
         Phase::Queued => return launch::queued(view, row, run, policy, now),
         Phase::Launching => launch::under_way(view, row, run, policy, now),
@@ -90,6 +87,9 @@ fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timesta
     };
     if !plan.actions.is_empty() {
         return plan;
+    }
+    if let Some(leaving) = interruption::early(view, row, plan.next_look, policy, now) {
+        return leaving;
     }
     if let Some(handover) = handover::wanted(view, row, policy, now) {
         if !handover.actions.is_empty() {

@@ -49,7 +49,10 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
         return close(&known, row.why.clone());
     }
     match wish {
-        Wish::Serve(run) if handover::is_under_way(row) && run.is_run_of(row.intent.as_ref()) => {
+        Wish::Serve(run) if row.phase == Phase::Draining && run.is_run_of(row.intent.as_ref()) => {
+            if row.why.cause == Cause::StageStuck {
+                return launch::after_failure(view, &known, run, row.why.clone(), policy, now);
+            }
             launch::take_over(view, &known, run, policy, now)
         }
         Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
