@@ -26,8 +26,10 @@ const OF_A_TRANSITION: [&str; 3] = [PHASE, "phaseSince", "why"];
 /// The attributes that a write sets or removes.
 const OURS: [&str; 11] =
     ["schema", REVISION, "generation", PHASE, "phaseSince", "why", NEXT_LOOK_AT, "intent", "task", "restarts", OPEN];
+/// The worker's section.
+const WORKER: &str = "worker";
 /// What belongs to a generation and goes with it.
-const OF_A_GENERATION: [&str; 2] = ["worker", "channelDeletedAt"];
+const OF_A_GENERATION: [&str; 2] = [WORKER, "channelDeletedAt"];
 
 impl Update {
     /// The update that makes the row read as [`RowWrite::applied`] says.
@@ -71,7 +73,7 @@ impl Update {
     /// The verdict on a silent worker stands only if it is silent still: a heartbeat raises no revision.
     fn demand_silence_since(&mut self, heartbeat: Timestamp) {
         self.condition.push_str(" AND #worker.#heartbeatAt = :readHeartbeat");
-        self.names.insert("#worker".into(), WORKER.to_owned());
+        self.names.insert("#worker".into(), "worker".to_owned());
         self.names.insert("#heartbeatAt".into(), "heartbeatAt".to_owned());
         self.values.insert(":readHeartbeat".into(), AttributeValue::N(heartbeat.0.to_string()));
     }
