@@ -65,7 +65,7 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
         engine.handle(Input::Control(control), clock.now());
     }
     let shell = Shell::new(sdk, config, table, channel, row, events);
-    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, clock, candidate_type: None }.live(inbox).await)
+    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, clock, path: None }.live(inbox).await)
 }
 
 /// Whether there is anything to do for this generation.
@@ -138,7 +138,7 @@ struct Worker {
     shell: Shell,
     receiver: AudioReceiver,
     clock: Clock,
-    candidate_type: Option<String>,
+    path: Option<crate::io::peer::Path>,
 }
 
 impl Worker {
@@ -172,8 +172,8 @@ impl Worker {
                 self.receiver.push(&packet, self.clock.now());
                 self.hear()
             }
-            Some(Admitted::CandidateType(kind)) => {
-                self.candidate_type = Some(kind);
+            Some(Admitted::Path(path)) => {
+                self.path = Some(path);
                 self.report_media()
             }
         }
@@ -197,7 +197,11 @@ impl Worker {
     }
 
     fn report_media(&mut self) -> Next {
-        let media = schemas::worker::Media { candidate_type: self.candidate_type.clone(), ..self.receiver.media() };
+        let media = schemas::worker::Media {
+            candidate_type: self.path.as_ref().map(|path| path.candidate_type.clone()),
+            round_trip_ms: self.path.as_ref().and_then(|path| path.round_trip_ms),
+            ..self.receiver.media()
+        };
         self.feed(Input::Media(media))
     }
 

@@ -98,6 +98,7 @@ impl Shell {
             Output::OpenSignaling => self.open_signaling(),
             Output::CloseSignaling => self.signaling = None,
             Output::NewPeer => self.new_peer(),
+            Output::RestartIce => self.with_peer(Peer::restart),
             Output::ClosePeer => self.close_peer(),
             Output::SendOffer(sdp) => self.send_offer(sdp),
             Output::ApplyAnswer(sdp) => self.with_peer(|peer| peer.answer(sdp)),
@@ -141,7 +142,7 @@ impl Shell {
                 current.then(|| match message {
                     PeerMessage::Event(event) => Admitted::Input(Input::Peer(event)),
                     PeerMessage::Rtp(packet) => Admitted::Rtp(packet),
-                    PeerMessage::CandidateType(kind) => Admitted::CandidateType(kind),
+                    PeerMessage::Path(path) => Admitted::Path(path),
                 })
             }
             Event::Row(row) => {
@@ -284,7 +285,7 @@ pub enum Admitted {
     /// For the audio receiver.
     Rtp(crate::media::RtpAudio),
     /// For the state of the media path.
-    CandidateType(String),
+    Path(crate::io::peer::Path),
 }
 
 /// The controller's part of the row; `None` when it holds no intent, which a row with a worker always does.

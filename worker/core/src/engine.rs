@@ -134,7 +134,7 @@ impl Engine {
             Input::Signaling(event) => self.on_signaling(event),
             Input::Peer(event) => self.on_peer(event),
             Input::Audio(frame) => self.on_audio(&frame),
-            Input::Media(media) => self.media = media,
+            Input::Media(media) => self.media = self.join.describe(media),
             Input::Transcribe(id, event) => {
                 let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
                 let heard = self.transcriber.on_event(id, event, &at, &mut self.out);
@@ -192,7 +192,7 @@ impl Engine {
         if self.life.on_audio(self.now, self.wall()) {
             self.out.fact("first_audio", "");
         }
-        self.join.on_rtp();
+        self.join.on_rtp(self.now);
         if self.life.is_paused() {
             self.audio.ring.clear();
             self.audio.notice(frame, self.now);

@@ -1,15 +1,20 @@
 //! Signaling and the negotiation of the peer connection.
 //!
 //! *Flow*: open signaling → a fresh peer gathers → its whole offer is sent, and sent again until it is answered.
-//! *Guarantees*: losing signaling never touches the media; an offer waits at least 3 s for its answer; a peer is replaced
-//! when it failed, when RTP stopped, when it did not come up, or before its relay credentials expire.
+//! *Guarantees*: losing signaling never touches the media; an offer waits at least 3 s for its answer; when RTP stops, ICE is
+//! restarted on the same peer first; a peer is replaced when it failed, when a restart did not help, when another page answers, when
+//! it did not come up, or before its relay credentials expire. Every retry waits, and waits longer.
 //! *Assumptions*: nobody tells that the speaker came, went or came back (KVS has no such message), so only RTP counts.
 
+mod contest;
+
+use self::contest::Contest;
 use crate::config::Timing;
 use crate::input::{PeerEvent, SignalingEvent};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
+use schemas::worker::Media;
 
 /// First wait before signaling is opened again, ms; it doubles.
 const REOPEN_FIRST_MS: u64 = 1_000;
@@ -21,6 +26,18 @@ const OPEN_PATIENCE_MS: u64 = 15_000;
 const GATHER_PATIENCE_MS: u64 = 30_000;
 /// So many times in a row the channel must be said not to exist: a new channel is not known everywhere at once.
 const GONE_STRIKES: u32 = 2;
+/// A signaling connection that lived for so long was a good one, ms.
+const STEADY_MS: u64 = 60_000;
+/// So many short-lived connections in a row look like somebody else with our client id.
+const DISPLACED: u32 = 3;
+/// An ICE restart that brought no audio within so long did not help, ms.
+const RESTART_MS: u64 = 3_000;
+/// First wait after a peer that failed without ever carrying audio, ms; it doubles.
+const FAILED_FIRST_MS: u64 = 500;
+/// Longest such wait, ms.
+const FAILED_MOST_MS: u64 = 15_000;
+/// Candidates of a master that are kept while its answer is awaited.
+const EARLY_CANDIDATES: usize = 64;
 /// Repeats of an offer at the first interval, before the interval grows.
 const EAGER_OFFERS: u32 = 20;
 
@@ -35,11 +52,35 @@ enum Signaling {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Peer {
     None,
-    Gathering { since: MediaInstant },
-    Offering { offer: String, since: MediaInstant, sent: u32, next_at: MediaInstant },
-    Answered { since: MediaInstant },
+    Gathering { since: MediaInstant, kind: Kind },
+    Offering { offer: String, since: MediaInstant, kind: Kind, sent: u32, next_at: MediaInstant },
+    Answered { since: MediaInstant, kind: Kind },
     Connected { since: MediaInstant },
-    Failed,
+    Failed { retry_at: MediaInstant },
+}
+
+/// What an offer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A peer that is new.
+    Fresh,
+    /// Another path for the peer that there is.
+    Restart,
+}
+
+impl Kind {
+    /// How long a step may take that takes this long for a fresh peer.
+    fn limit(self, fresh_ms: u64) -> u64 {
+        match self {
+            Self::Fresh => fresh_ms,
+            Self::Restart => RESTART_MS,
+        }
+    }
+}
+
+/// The certificate that an SDP names.
+fn fingerprint(sdp: &str) -> Option<String> {
+    sdp.lines().find_map(|line| line.trim().strip_prefix("a=fingerprint:")).map(str::to_owned)
 }
 
 /// The way to the speaker.
@@ -53,6 +94,11 @@ pub(crate) struct Join {
     /// Peers in a row that carried no audio.
     fruitless: u32,
     rtp_on_peer: bool,
+    /// The certificate of the page that answered last.
+    page: Option<String>,
+    contest: Contest,
+    peers: u32,
+    restarts: u32,
 }
 
 impl Join {
@@ -65,7 +111,16 @@ impl Join {
             early_candidates: Vec::new(),
             fruitless: 0,
             rtp_on_peer: false,
+            page: None,
+            contest: Contest::default(),
+            peers: 0,
+            restarts: 0,
         }
+    }
+
+    /// Adds what only the negotiation knows.
+    pub(crate) fn describe(&self, media: Media) -> Media {
+        Media { peers: self.peers, ice_restarts: self.restarts, stolen: self.contest.stolen, ..media }
     }
 
     /// Begins; the second call changes nothing.
@@ -96,12 +151,13 @@ impl Join {
         match event {
             SignalingEvent::Connected => {
                 self.signaling = Signaling::Up { since: now };
-                (self.reopened, self.gone) = (0, 0);
+                self.gone = 0;
                 out.fact("signaling_open", "");
             }
             SignalingEvent::Closed { detail, gone } => {
                 self.gone = if gone { self.gone + 1 } else { 0 };
                 if self.signaling != Signaling::Idle {
+                    self.judge(now, out);
                     let wait = (REOPEN_FIRST_MS << self.reopened.min(8)).min(REOPEN_MOST_MS);
                     self.reopened += 1;
                     self.signaling = Signaling::Down { retry_at: now.plus_ms(wait) };
@@ -111,8 +167,10 @@ impl Join {
             SignalingEvent::Answer(sdp) => self.on_answer(sdp, now, out),
             SignalingEvent::Candidate(candidate) => match self.peer {
                 Peer::Answered { .. } | Peer::Connected { .. } => out.push(Output::AddCandidate(candidate)),
-                Peer::Offering { .. } => self.early_candidates.push(candidate),
-                Peer::None | Peer::Gathering { .. } | Peer::Failed => {}
+                Peer::Offering { .. } if self.early_candidates.len() < EARLY_CANDIDATES => {
+                    self.early_candidates.push(candidate);
+                }
+                Peer::None | Peer::Gathering { .. } | Peer::Offering { .. } | Peer::Failed { .. } => {}
             },
             SignalingEvent::GoAway => self.renew_signaling("the service asks for it", now, out),
             SignalingEvent::ReconnectIceServer => {
@@ -132,27 +190,50 @@ impl Join {
 
     /// The relay that carries the media goes away: a fresh peer is wanted although this one still works.
     pub(crate) fn leave_relay(&mut self) {
-        self.peer = Peer::Failed;
+        self.peer = Peer::None;
+    }
+
+    /// How long the connection lived that ended: one that does not live is opened again later and later.
+    fn judge(&mut self, now: MediaInstant, out: &mut Outbox) {
+        let Signaling::Up { since } = self.signaling else { return };
+        if now.since(since) >= STEADY_MS {
+            self.reopened = 0;
+        } else if self.reopened + 1 == DISPLACED {
+            out.warn(
+                "signaling_contested",
+                "the channel is closed again and again soon after it was opened: another client may use this session's client id",
+            );
+        }
     }
 
     fn on_answer(&mut self, sdp: String, now: MediaInstant, out: &mut Outbox) {
-        match self.peer {
-            Peer::Offering { sent, .. } if sent > 0 => {
-                out.push(Output::ApplyAnswer(sdp));
-                for candidate in self.early_candidates.drain(..) {
-                    out.push(Output::AddCandidate(candidate));
-                }
-                self.peer = Peer::Answered { since: now };
-                out.fact("answered", "");
-            }
+        let Peer::Offering { sent: 1.., kind, since, .. } = self.peer else {
             // An offer that was sent twice is answered twice; the first answer counts.
-            Peer::Offering { .. }
-            | Peer::None
-            | Peer::Gathering { .. }
-            | Peer::Answered { .. }
-            | Peer::Connected { .. }
-            | Peer::Failed => {}
+            return;
+        };
+        if self.contest.answer(now) {
+            out.warn(
+                "audio_contested",
+                "the audio went elsewhere several times while the speaker was there: another viewer uses the channel; it is let be for a while",
+            );
         }
+        let page = fingerprint(&sdp);
+        let other_page = kind == Kind::Restart && page != self.page;
+        self.page = page;
+        if other_page {
+            // Its connection is new, so ours must be too.
+            out.fact("speaker_moved", "another page answers");
+            self.peer = Peer::None;
+            return;
+        }
+        out.push(Output::ApplyAnswer(sdp));
+        for candidate in self.early_candidates.drain(..) {
+            out.push(Output::AddCandidate(candidate));
+        }
+        // A restart is given one span for the whole of it.
+        let since = if kind == Kind::Restart { since } else { now };
+        self.peer = Peer::Answered { since, kind };
+        out.fact("answered", "");
     }
 
     fn renew_signaling(&mut self, why: &str, now: MediaInstant, out: &mut Outbox) {
@@ -165,12 +246,13 @@ impl Join {
     pub(crate) fn on_peer(&mut self, event: PeerEvent, now: MediaInstant, out: &mut Outbox) {
         match event {
             PeerEvent::OfferReady(offer) => {
-                if matches!(self.peer, Peer::Gathering { .. }) {
-                    self.peer = Peer::Offering { offer, since: now, sent: 0, next_at: now };
+                if let Peer::Gathering { since, kind } = self.peer {
+                    let since = if kind == Kind::Restart { since } else { now };
+                    self.peer = Peer::Offering { offer, since, kind, sent: 0, next_at: now };
                 }
             }
             PeerEvent::Connected => {
-                if matches!(self.peer, Peer::Answered { .. }) {
+                if matches!(self.peer, Peer::Answered { kind: Kind::Fresh, .. }) {
                     self.peer = Peer::Connected { since: now };
                     out.fact("peer_connected", "");
                 }
@@ -178,13 +260,18 @@ impl Join {
             PeerEvent::Disconnected => out.fact("peer_disconnected", "it may come back by itself"),
             PeerEvent::Failed(detail) => {
                 out.fact("peer_failed", detail);
-                self.peer = Peer::Failed;
+                let wait =
+                    if self.rtp_on_peer { 0 } else { (FAILED_FIRST_MS << self.fruitless.min(8)).min(FAILED_MOST_MS) };
+                self.peer = Peer::Failed { retry_at: now.plus_ms(wait) };
             }
         }
     }
 
     /// RTP came.
-    pub(crate) fn on_rtp(&mut self) {
+    pub(crate) fn on_rtp(&mut self, now: MediaInstant) {
+        if let Peer::Answered { kind: Kind::Restart, .. } = self.peer {
+            self.peer = Peer::Connected { since: now };
+        }
         self.rtp_on_peer = true;
         self.fruitless = 0;
     }
@@ -204,13 +291,21 @@ impl Join {
         if !matches!(self.signaling, Signaling::Up { .. }) {
             return;
         }
-        if let Some(why) = self.reason_for_fresh_peer(now, quiet_ms, timing) {
+        if self.wants_restart(now, quiet_ms, timing) {
+            out.fact("ice_restart", "no RTP");
+            out.push(Output::RestartIce);
+            self.restarts = self.restarts.saturating_add(1);
+            self.contest.lose();
+            self.early_candidates.clear();
+            self.peer = Peer::Gathering { since: now, kind: Kind::Restart };
+        } else if let Some(why) = self.reason_for_fresh_peer(now, quiet_ms, timing) {
             out.fact("new_peer", why);
             out.push(Output::NewPeer);
             self.fruitless = if self.rtp_on_peer { 0 } else { self.fruitless.saturating_add(1) };
             self.rtp_on_peer = false;
             self.early_candidates.clear();
-            self.peer = Peer::Gathering { since: now };
+            self.peers = self.peers.saturating_add(1);
+            self.peer = Peer::Gathering { since: now, kind: Kind::Fresh };
         }
         self.offer(now, timing, out);
     }
@@ -219,6 +314,7 @@ impl Join {
         let Peer::Offering { offer, sent, next_at, .. } = &mut self.peer else { return };
         if now >= *next_at {
             out.push(Output::SendOffer(offer.clone()));
+            self.contest.offer(now);
             *sent += 1;
             let steps = u64::from(sent.saturating_sub(EAGER_OFFERS));
             *next_at = now.plus_ms((timing.offer_retry_ms + steps * 500).min(timing.offer_retry_max_ms));
@@ -226,19 +322,30 @@ impl Join {
     }
 
     fn reason_for_fresh_peer(&self, now: MediaInstant, quiet_ms: Option<u64>, timing: &Timing) -> Option<&'static str> {
+        let late = |since: &MediaInstant, limit| now.since(*since) >= limit;
         match &self.peer {
-            Peer::None => Some("none yet"),
-            Peer::Failed => Some("the last one failed"),
-            Peer::Gathering { since } if now.since(*since) >= GATHER_PATIENCE_MS => Some("gathering did not end"),
-            Peer::Offering { since, .. } if now.since(*since) >= timing.peer_fresh_ms => Some("the offer grew old"),
-            Peer::Answered { since } if now.since(*since) >= timing.connect_ms => Some("it did not connect"),
-            Peer::Connected { since } => {
-                let limit = self.stall_limit(timing);
-                let quiet = quiet_ms.unwrap_or(u64::MAX).min(now.since(*since));
-                (quiet >= limit).then_some("no RTP")
+            Peer::None => Some("none yet, or the last is of no use"),
+            Peer::Failed { retry_at } => (now >= *retry_at).then_some("the last one failed"),
+            Peer::Gathering { since, kind: Kind::Restart }
+            | Peer::Offering { since, kind: Kind::Restart, .. }
+            | Peer::Answered { since, kind: Kind::Restart } => {
+                late(since, RESTART_MS).then_some("the ICE restart did not help")
             }
-            Peer::Gathering { .. } | Peer::Offering { .. } | Peer::Answered { .. } => None,
+            Peer::Gathering { since, .. } => late(since, GATHER_PATIENCE_MS).then_some("gathering did not end"),
+            Peer::Offering { since, .. } => late(since, timing.peer_fresh_ms).then_some("the offer grew old"),
+            Peer::Answered { since, .. } => late(since, timing.connect_ms).then_some("it did not connect"),
+            Peer::Connected { since } => {
+                let quiet = quiet_ms.unwrap_or(u64::MAX).min(now.since(*since));
+                (!self.rtp_on_peer && quiet >= self.stall_limit(timing)).then_some("no RTP")
+            }
         }
+    }
+
+    /// A connected peer that carried audio is not given up before another path was tried.
+    fn wants_restart(&self, now: MediaInstant, quiet_ms: Option<u64>, timing: &Timing) -> bool {
+        let Peer::Connected { since } = self.peer else { return false };
+        let quiet = quiet_ms.unwrap_or(u64::MAX).min(now.since(since));
+        self.rtp_on_peer && quiet >= timing.stall_ms && self.contest.yields_until(now).is_none()
     }
 
     /// A peer that carried audio is missed soon; one that never did is given longer each time.
@@ -259,12 +366,16 @@ impl Join {
             Signaling::Up { since } => since.plus_ms(timing.signaling_renew_ms),
         };
         let peer = match &self.peer {
-            Peer::None | Peer::Failed => None,
-            Peer::Gathering { since } => Some(since.plus_ms(GATHER_PATIENCE_MS)),
-            Peer::Answered { since } => Some(since.plus_ms(timing.connect_ms)),
-            Peer::Offering { next_at, since, .. } => Some((*next_at).min(since.plus_ms(timing.peer_fresh_ms))),
+            Peer::None => None,
+            Peer::Failed { retry_at } => Some(*retry_at),
+            Peer::Gathering { since, kind } => Some(since.plus_ms(kind.limit(GATHER_PATIENCE_MS))),
+            Peer::Answered { since, kind } => Some(since.plus_ms(kind.limit(timing.connect_ms))),
+            Peer::Offering { next_at, since, kind, .. } => {
+                Some((*next_at).min(since.plus_ms(kind.limit(timing.peer_fresh_ms))))
+            }
             Peer::Connected { since } => {
-                Some(rtp_at.map_or(*since, |at| at.max(*since)).plus_ms(self.stall_limit(timing)))
+                let stalled = rtp_at.map_or(*since, |at| at.max(*since)).plus_ms(self.stall_limit(timing));
+                Some(self.contest.yields_until(stalled).unwrap_or(stalled))
             }
         };
         earliest([Some(signaling), peer])

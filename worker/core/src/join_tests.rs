@@ -40,7 +40,7 @@ impl Talk {
 
     fn rtp(&mut self) {
         self.rtp_at = Some(self.now);
-        self.join.on_rtp();
+        self.join.on_rtp(self.now);
     }
 
     /// Up to an answered peer that carries audio.
@@ -104,17 +104,109 @@ fn an_answer_to_an_offer_that_was_not_sent_yet_is_not_for_us() {
 }
 
 #[test]
-fn two_seconds_without_rtp_bring_a_fresh_peer() {
+fn two_seconds_without_rtp_bring_an_ice_restart_and_three_more_a_fresh_peer() {
     let mut talk = Talk::connected();
     assert!(talk.until(2_000).is_empty());
-    assert_eq!(talk.until(2_100), [Output::NewPeer]);
+    assert_eq!(talk.until(2_100), [Output::RestartIce]);
+    talk.peer(PeerEvent::OfferReady("restart".into()));
+    assert_eq!(talk.until(5_000), [Output::SendOffer("restart".into())]);
+    assert_eq!(talk.until(5_100), [Output::NewPeer]);
+}
+
+#[test]
+fn an_ice_restart_that_brings_the_audio_back_leaves_the_peer_alone() {
+    let mut talk = Talk::connected();
+    talk.until(2_100);
+    talk.peer(PeerEvent::OfferReady("restart".into()));
+    talk.until(2_200);
+    let answered = talk.signaling(SignalingEvent::Answer("answer".into()));
+    assert_eq!(answered, [Output::ApplyAnswer("answer".into())]);
+    talk.rtp();
+    for second in 3..20 {
+        assert!(talk.until(second * 1_000).is_empty());
+        talk.rtp();
+    }
+    let media = talk.join.describe(Media::default());
+    assert_eq!((media.peers, media.ice_restarts, media.stolen), (1, 1, 0));
+}
+
+#[test]
+fn a_restart_that_another_page_answers_is_followed_by_a_fresh_peer_at_once() {
+    let mut talk = Talk::connected();
+    talk.until(2_100);
+    talk.peer(PeerEvent::OfferReady("restart".into()));
+    talk.until(2_200);
+    assert!(talk.signaling(SignalingEvent::Answer("a=fingerprint:sha-256 AB".into())).is_empty());
+    assert_eq!(talk.until(2_300), [Output::NewPeer]);
+}
+
+/// The audio stops; an answer follows at once; the audio comes back.
+fn stolen_and_won_back(talk: &mut Talk) -> Vec<Output> {
+    let begin = talk.now.0;
+    let mut wanted = Vec::new();
+    while !wanted.contains(&Output::RestartIce) && talk.now.0 < begin + 40_000 {
+        let next = talk.now.0 + 100;
+        wanted.extend(talk.until(next));
+    }
+    talk.peer(PeerEvent::OfferReady("restart".into()));
+    let next = talk.now.0 + 100;
+    wanted.extend(talk.until(next));
+    wanted.extend(talk.signaling(SignalingEvent::Answer("answer".into())));
+    talk.rtp();
+    wanted
+}
+
+#[test]
+fn a_viewer_that_steals_the_audio_is_fought_three_times_and_then_let_be_for_half_a_minute() {
+    let mut talk = Talk::connected();
+    let mut spans = Vec::new();
+    for _ in 0..4 {
+        let begin = talk.now;
+        stolen_and_won_back(&mut talk);
+        spans.push(talk.now.since(begin));
+    }
+    assert!(spans[..3].iter().all(|ms| *ms < 3_000), "{spans:?}");
+    assert!((30_000..33_000).contains(&spans[3]), "{spans:?}");
+    assert_eq!(talk.join.describe(Media::default()).stolen, 1);
+}
+
+#[test]
+fn a_peer_that_cannot_even_be_made_is_tried_again_later_and_later() {
+    let mut talk = Talk::new();
+    talk.join.start(talk.now, &mut Outbox::default());
+    talk.signaling(SignalingEvent::Connected);
+    let mut made = 0;
+    for _ in 0..600 {
+        let next = talk.now.0 + 100;
+        if talk.until(next).contains(&Output::NewPeer) {
+            made += 1;
+            talk.peer(PeerEvent::Failed("no port".into()));
+        }
+    }
+    assert!((6..=10).contains(&made), "{made} in a minute");
+}
+
+#[test]
+fn a_client_that_takes_our_id_is_not_fought_at_full_speed() {
+    let mut talk = Talk::connected();
+    let mut opened = 0;
+    for _ in 0..600 {
+        let next = talk.now.0 + 100;
+        talk.rtp();
+        opened += count(&talk.until(next), &Output::OpenSignaling);
+        if matches!(talk.join.signaling, Signaling::Opening { .. } | Signaling::Up { .. }) {
+            talk.signaling(SignalingEvent::Connected);
+            talk.signaling(SignalingEvent::Closed { detail: "displaced".into(), gone: false });
+        }
+    }
+    assert!((4..=7).contains(&opened), "{opened} in a minute");
 }
 
 #[test]
 fn a_peer_that_never_carried_audio_is_given_longer_each_time() {
     let mut talk = Talk::connected();
     let mut spans = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..6 {
         let begin = talk.now;
         while talk.until(talk.now.0 + 100).is_empty() {}
         spans.push(talk.now.since(begin));
@@ -123,7 +215,7 @@ fn a_peer_that_never_carried_audio_is_given_longer_each_time() {
         talk.signaling(SignalingEvent::Answer("answer".into()));
         talk.peer(PeerEvent::Connected);
     }
-    assert!(spans[1..].is_sorted() && spans[4] >= 8 * spans[0], "{spans:?}");
+    assert!(spans[1..].is_sorted() && spans[5] >= 8 * spans[0], "{spans:?}");
 }
 
 #[test]

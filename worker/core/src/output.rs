@@ -16,6 +16,8 @@ pub enum Output {
     /// Drop the peer connection if there is one, fetch fresh ICE servers, make a new one and gather;
     /// [`crate::input::PeerEvent::OfferReady`] follows.
     NewPeer,
+    /// Restart ICE on the peer connection that there is; [`crate::input::PeerEvent::OfferReady`] follows.
+    RestartIce,
     /// Close the peer connection.
     ClosePeer,
     /// Send this offer over signaling.

@@ -4,19 +4,22 @@
 //! *Guarantees*: what is said to be played joins without gap or overlap, in order of the RTP timestamp; a packet in order is played at
 //! once, only a gap makes later packets wait, and never longer than the hold. *Assumptions*: the clock is 48 kHz. *Design*: keyed by
 //! timestamp, because padding-only packets use up sequence numbers but no time; sequence numbers only tell loss from
-//! a sender that was silent.
+//! a sender that was silent. The hold follows the jitter, and is at its longest for a while after a packet came too late.
 
 use super::packet::{RtpAudio, TICKS_PER_MS, has_fec, opus_ticks, red_blocks};
+use super::sender::{Stream, Waiting};
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use worker_core::time::MediaInstant;
 
-/// How long later packets wait for a missing one: longer than reordering on the open internet takes, short for captions.
+/// How long later packets wait for a missing one at the most: longer than reordering on the open internet takes, short for captions.
 pub const HOLD_MS: u64 = 60;
+/// On a path without jitter a packet that has not come one packet later is lost.
+const LEAST_HOLD_MS: u64 = 20;
+/// After a packet that came too late, the longest hold is kept for so long.
+const CAREFUL_MS: u64 = 10_000;
 /// A gap up to here is concealed, a longer one is silence: what Opus makes up fades within this time anyway.
 const CONCEAL_TICKS: i64 = 120 * TICKS_PER_MS;
-/// A timestamp this far from where the wall clock says it should be is a new clock, not a gap.
-const CLOCK_STEP_TICKS: i64 = 5_000 * TICKS_PER_MS;
 /// Packets that may wait: 4 s of 20 ms packets. More means that the hold does not work as meant.
 const MOST_WAITING: usize = 200;
 /// A stream that was replaced may still deliver stragglers for so long.
@@ -62,91 +65,23 @@ pub struct Counts {
     pub malformed: u64,
     /// Lost packets whose copy came in a RED packet.
     pub recovered: u64,
+    /// Lost packets whose copy was kept by Opus in the packet after them.
+    pub fec: u64,
+    /// How long packets waited lately until they were played, ms, smoothed over 16 packets.
+    pub buffer_ms: f64,
+    /// How far the stream's clock has fallen behind the wall clock, ms.
+    pub drift_ms: f64,
     /// Interarrival jitter, ms (RFC 3550, section 6.4.1).
     pub jitter_ms: f64,
-}
-
-/// A packet that waits to be played.
-#[derive(Debug)]
-struct Waiting {
-    payload: Bytes,
-    ticks: i64,
-    arrived: MediaInstant,
-    /// `None` for a redundant copy.
-    sequence: Option<i64>,
-}
-
-/// One sender's stream, with its counters unwrapped to 64 bits.
-#[derive(Debug)]
-struct Stream {
-    ssrc: u32,
-    waiting: BTreeMap<i64, Waiting>,
-    /// Where the next packet is due; `None` before the first is played.
-    due: Option<i64>,
-    /// The last sequence number that was played.
-    played: Option<i64>,
-    /// Sequence numbers of packets without a payload.
-    padding: BTreeSet<i64>,
-    newest_timestamp: i64,
-    newest_sequence: i64,
-    last_arrival: MediaInstant,
-    /// Length of the packet that arrived last, ms.
-    last_ms: u64,
-    /// Arrival minus timestamp of the last packet, ms.
-    transit_ms: f64,
-}
-
-impl Stream {
-    fn new(packet: &RtpAudio, now: MediaInstant) -> Self {
-        let (timestamp, sequence) = (i64::from(packet.timestamp), i64::from(packet.sequence));
-        Self {
-            ssrc: packet.ssrc,
-            waiting: BTreeMap::new(),
-            due: None,
-            played: None,
-            padding: BTreeSet::new(),
-            newest_timestamp: timestamp,
-            newest_sequence: sequence,
-            last_arrival: now,
-            last_ms: 0,
-            transit_ms: transit(timestamp, now),
-        }
-    }
-
-    /// The packet's timestamp and sequence number without wrap.
-    fn unwrap(&self, packet: &RtpAudio) -> (i64, i64) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the wrap is what is measured")]
-        let (time_step, step) = (
-            packet.timestamp.wrapping_sub(self.newest_timestamp as u32).cast_signed(),
-            packet.sequence.wrapping_sub(self.newest_sequence as u16).cast_signed(),
-        );
-        (self.newest_timestamp + i64::from(time_step), self.newest_sequence + i64::from(step))
-    }
-
-    /// Whether the timestamp is where the wall clock says that it should be, roughly.
-    fn continues(&self, timestamp: i64, now: MediaInstant) -> bool {
-        let elapsed = i64::try_from(now.since(self.last_arrival)).unwrap_or(i64::MAX / TICKS_PER_MS) * TICKS_PER_MS;
-        (timestamp - self.newest_timestamp - elapsed).abs() <= CLOCK_STEP_TICKS
-            || (timestamp - self.newest_timestamp).abs() <= CLOCK_STEP_TICKS
-    }
-
-    /// Packets lost between the last that was played and this one.
-    fn missing_before(&self, sequence: i64) -> i64 {
-        let Some(played) = self.played else { return 0 };
-        let padding = self.padding.range(played + 1..sequence.max(played + 1)).count();
-        (sequence - played - 1 - i64::try_from(padding).unwrap_or(0)).max(0)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "52 bits of milliseconds are enough")]
-fn transit(timestamp: i64, now: MediaInstant) -> f64 {
-    now.0 as f64 - timestamp as f64 / TICKS_PER_MS as f64
 }
 
 /// Orders the packets of one speaker, across streams.
 #[derive(Debug)]
 pub struct JitterBuffer {
+    /// The longest hold.
     hold_ms: u64,
+    /// Until when the longest hold is kept.
+    careful_until: MediaInstant,
     stream: Option<Stream>,
     retired: Option<u32>,
     ready: VecDeque<Playout>,
@@ -154,10 +89,11 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer; later packets wait so long for a missing one.
+    /// An empty buffer; later packets wait so long for a missing one at the most.
     #[must_use]
     pub fn new(hold_ms: u64) -> Self {
-        Self { hold_ms, stream: None, retired: None, ready: VecDeque::new(), counts: Counts::default() }
+        let careful_until = MediaInstant(0);
+        Self { hold_ms, careful_until, stream: None, retired: None, ready: VecDeque::new(), counts: Counts::default() }
     }
 
     /// What was counted so far.
@@ -183,7 +119,8 @@ impl JitterBuffer {
             stream.newest_sequence = stream.newest_sequence.max(sequence);
             return;
         }
-        measure_jitter(stream, &mut self.counts, timestamp, now);
+        self.counts.jitter_ms += (stream.measure(timestamp, now) - self.counts.jitter_ms) / 16.0;
+        self.counts.drift_ms = stream.drift_ms();
         stream.newest_timestamp = stream.newest_timestamp.max(timestamp);
         stream.newest_sequence = stream.newest_sequence.max(sequence);
         stream.last_arrival = now;
@@ -259,6 +196,7 @@ impl JitterBuffer {
             }
             (Some(_), None) if too_late => {
                 self.counts.late += 1;
+                self.careful_until = now.plus_ms(CAREFUL_MS);
                 return;
             }
             (None | Some(_), None) | (Some(_), Some(_)) => {}
@@ -278,7 +216,18 @@ impl JitterBuffer {
     #[must_use]
     pub fn deadline(&self) -> Option<MediaInstant> {
         let first = self.stream.as_ref()?.waiting.values().map(|w| w.arrived).min()?;
-        Some(first.plus_ms(self.hold_ms))
+        Some(first.plus_ms(self.hold(first)))
+    }
+
+    /// How long a packet that arrived then makes those after it wait, ms.
+    fn hold(&self, arrived: MediaInstant) -> u64 {
+        if arrived < self.careful_until {
+            return self.hold_ms;
+        }
+        // Four times the mean deviation covers nearly every packet (as TCP reckons, RFC 6298).
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some milliseconds")]
+        let deviations = (4.0 * self.counts.jitter_ms) as u64;
+        (LEAST_HOLD_MS + deviations).min(self.hold_ms)
     }
 
     fn decide(&mut self, now: MediaInstant, patience: Patience) -> Option<Playout> {
@@ -291,21 +240,25 @@ impl JitterBuffer {
         let due = *stream.due.get_or_insert(timestamp);
         let gap = timestamp - due;
         if gap <= 0 {
-            return self.play(timestamp);
+            return self.play(timestamp, now);
         }
         let nothing_lost = head.sequence.is_some_and(|s| stream.missing_before(s) == 0);
         if !nothing_lost && !given_up && stream.waiting.len() < MOST_WAITING {
             return None;
         }
         let (playout, filled) = bridge(head, gap, nothing_lost);
+        self.counts.fec += u64::from(matches!(playout, Playout::Fec { .. }));
         stream.due = Some(due + filled);
         Some(playout)
     }
 
     /// Takes the first waiting packet out; its time has come.
-    fn play(&mut self, timestamp: i64) -> Option<Playout> {
+    fn play(&mut self, timestamp: i64, now: MediaInstant) -> Option<Playout> {
         let stream = self.stream.as_mut()?;
         let packet = stream.waiting.remove(&timestamp)?;
+        #[expect(clippy::cast_precision_loss, reason = "some milliseconds")]
+        let waited = now.since(packet.arrived) as f64;
+        self.counts.buffer_ms += (waited - self.counts.buffer_ms) / 16.0;
         stream.due = Some(timestamp + packet.ticks);
         match packet.sequence {
             None => self.counts.recovered += 1,
@@ -338,13 +291,6 @@ fn bridge(head: &Waiting, gap: i64, nothing_lost: bool) -> (Playout, i64) {
         return (Playout::Conceal(gap - head.ticks), gap - head.ticks);
     }
     (Playout::Fec { carrier: head.payload.clone(), ticks: gap }, gap)
-}
-
-fn measure_jitter(stream: &mut Stream, counts: &mut Counts, timestamp: i64, now: MediaInstant) {
-    let transit = transit(timestamp, now);
-    let change = (transit - stream.transit_ms).abs();
-    counts.jitter_ms += (change - counts.jitter_ms) / 16.0;
-    stream.transit_ms = transit;
 }
 
 #[cfg(test)]

@@ -81,16 +81,27 @@ fn packets_in_order_do_not_wait() {
 fn packets_that_overtake_each_other_are_put_in_order() {
     let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40)]);
     assert!(play(&mut buffer, 40).is_empty(), "1 may still come");
-    assert_eq!(buffer.deadline(), Some(MediaInstant(100)));
+    assert_eq!(buffer.deadline(), Some(MediaInstant(60)));
     buffer.push(&packet(1), MediaInstant(45));
     assert_eq!(play(&mut buffer, 45), ["1", "2"]);
     assert_eq!(buffer.counts().lost, 0);
 }
 
 #[test]
+fn a_path_without_jitter_is_not_waited_for_long_and_one_with_late_packets_is() {
+    let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40)]);
+    assert!(play(&mut buffer, 59).is_empty());
+    assert_eq!(play(&mut buffer, 60), ["conceal 20", "2"]);
+    buffer.push(&packet(1), MediaInstant(70));
+    buffer.push(&packet(4), MediaInstant(80));
+    assert!(play(&mut buffer, 139).is_empty(), "a packet came late: the hold is at its longest");
+    assert_eq!(play(&mut buffer, 140), ["conceal 20", "4"]);
+}
+
+#[test]
 fn a_packet_that_does_not_come_is_concealed_after_the_hold() {
     let mut buffer = buffer_with([(packet(0), 0), (packet(2), 40)]);
-    assert!(play(&mut buffer, 99).is_empty());
+    assert!(play(&mut buffer, 59).is_empty());
     assert_eq!(play(&mut buffer, 100), ["conceal 20", "2"]);
     buffer.push(&packet(1), MediaInstant(110));
     assert!(play(&mut buffer, 110).is_empty(), "its time is over");

@@ -3,6 +3,7 @@
 //! passed, filled with silence.
 
 use super::jitter::{Counts, HOLD_MS, JitterBuffer, Playout};
+use super::meter::Meter;
 use super::opus::{Decoder, OpusError, SAMPLES_PER_MS, samples};
 use super::packet::RtpAudio;
 use schemas::worker::Media;
@@ -23,6 +24,9 @@ pub struct AudioReceiver {
     silence: u64,
     /// Samples that were made up or silent.
     made_up: u64,
+    /// Of these, samples of silence.
+    filled: u64,
+    meter: Meter,
     /// Packets that libopus refused.
     corrupt: u64,
 }
@@ -33,12 +37,21 @@ impl AudioReceiver {
     /// # Errors
     /// [`OpusError`] when there is no decoder to be had.
     pub fn new() -> Result<Self, OpusError> {
-        let jitter = JitterBuffer::new(HOLD_MS);
-        Ok(Self { jitter, decoder: Decoder::new()?, cursor: 0, silence: 0, made_up: 0, corrupt: 0 })
+        Ok(Self {
+            jitter: JitterBuffer::new(HOLD_MS),
+            decoder: Decoder::new()?,
+            cursor: 0,
+            silence: 0,
+            made_up: 0,
+            filled: 0,
+            meter: Meter::default(),
+            corrupt: 0,
+        })
     }
 
     /// Takes in a packet; poll afterwards.
     pub fn push(&mut self, packet: &RtpAudio, now: MediaInstant) {
+        self.meter.add(packet.payload.len(), now);
         self.jitter.push(packet, now);
     }
 
@@ -88,12 +101,20 @@ impl AudioReceiver {
     pub fn media(&self) -> Media {
         let counts = self.jitter.counts();
         Media {
-            candidate_type: None,
             packets: counts.packets,
             lost: counts.lost,
+            late: counts.late,
+            duplicates: counts.duplicates,
+            red_recovered: counts.recovered,
+            fec_recovered: counts.fec,
             jitter_ms: counts.jitter_ms,
+            buffer_ms: counts.buffer_ms,
+            clock_drift_ms: counts.drift_ms,
+            bitrate: self.meter.rate(),
             concealed_ms: self.made_up / SAMPLES_PER_MS as u64,
+            silent_ms: self.filled / SAMPLES_PER_MS as u64,
             media_ms: self.cursor / SAMPLES_PER_MS as u64,
+            ..Media::default()
         }
     }
 
@@ -111,10 +132,14 @@ impl AudioReceiver {
     fn frame(&mut self, pcm: Vec<i16>, kind: AudioKind) -> AudioFrame {
         let start_ms = self.cursor / SAMPLES_PER_MS as u64;
         self.cursor += pcm.len() as u64;
-        self.made_up += match kind {
-            AudioKind::Decoded => 0,
-            AudioKind::Concealed | AudioKind::Filled => pcm.len() as u64,
-        };
+        match kind {
+            AudioKind::Decoded => {}
+            AudioKind::Concealed => self.made_up += pcm.len() as u64,
+            AudioKind::Filled => {
+                self.made_up += pcm.len() as u64;
+                self.filled += pcm.len() as u64;
+            }
+        }
         AudioFrame { start_ms, pcm, kind }
     }
 }

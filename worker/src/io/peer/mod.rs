@@ -2,10 +2,14 @@
 //!
 //! *Flow*: [`Peer::start`] makes a connection, gathers, and reports the whole offer; [`Peer::answer`] and [`Peer::candidate`] take what comes
 //! from the master, in any order. *Guarantees*: a connection is always closed, also when it failed or was never answered, because one that is
-//! only dropped stays alive; the reader of RTP never waits. *Caveats*: relays are used over UDP only; the crate reports a speaker's closed tab
+//! only dropped stays alive; the reader of RTP never waits. *Certificates*: an ICE restart keeps the connection and so its DTLS
+//! certificate; every fresh connection gets a fresh one, also after the worker was replaced. That is on purpose: the speaker's browser keeps
+//! one connection for all offers, and it begins a new DTLS handshake only when the fingerprint changes (RFC 8842, section 5.3); with the old certificate
+//! it would keep keys that a fresh connection does not have. So no private key is ever stored. *Caveats*: relays are used over UDP only; the crate reports a speaker's closed tab
 //! as `Disconnected` after seconds, and as `Failed` after 15 s.
 
 mod build;
+mod sdp;
 
 use super::signaling::IceServer;
 use crate::media::RtpAudio;
@@ -26,6 +30,8 @@ use worker_core::input::PeerEvent;
 
 /// Longest time for gathering; a STUN server that does not answer must not hold up the offer.
 const GATHERING: Duration = Duration::from_secs(5);
+/// Between two looks at the path.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Where and how to connect.
 #[derive(Debug, Clone)]
@@ -45,8 +51,17 @@ pub enum PeerMessage {
     Event(PeerEvent),
     /// A packet of the speaker.
     Rtp(RtpAudio),
-    /// The type of our candidate in the pair that carries the audio.
-    CandidateType(String),
+    /// How the pair that carries the audio does.
+    Path(Path),
+}
+
+/// The pair of candidates that carries the audio.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    /// The type of our candidate (`host`, `srflx`, `prflx`, `relay`).
+    pub candidate_type: String,
+    /// Round trip, ms; `None` before it was measured.
+    pub round_trip_ms: Option<f64>,
 }
 
 /// Why a connection cannot be made.
@@ -70,6 +85,7 @@ pub enum PeerError {
 enum Command {
     Answer(String),
     Candidate(String),
+    Restart,
 }
 
 type Report = Arc<dyn Fn(PeerMessage) + Send + Sync>;
@@ -111,6 +127,11 @@ impl Peer {
         let _ = self.commands.send(Command::Candidate(json));
     }
 
+    /// Looks for another path; the connection, its certificate and its stream stay. [`PeerEvent::OfferReady`] follows.
+    pub fn restart(&self) {
+        let _ = self.commands.send(Command::Restart);
+    }
+
     /// Closes the connection and waits until its sockets are free.
     pub async fn close(self) {
         drop(self.commands);
@@ -150,22 +171,33 @@ async fn converse(
     let mut answered = false;
     let patience = tokio::time::sleep(GATHERING);
     tokio::pin!(patience);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = &mut patience, if !offered => offered = offer_now(connection, report).await,
+            _ = look.tick(), if answered => report_path(connection, report).await,
             Some(signal) = signals.recv() => match signal {
                 Signal::Gathered if !offered => offered = offer_now(connection, report).await,
                 Signal::Gathered => {}
-                Signal::Connected => report_candidate_type(connection, report).await,
+                Signal::Connected => report_path(connection, report).await,
             },
             command = commands.recv() => match command {
                 None => return Ok(()),
                 Some(Command::Answer(sdp)) => {
-                    connection.set_remote_description(RTCSessionDescription::answer(sdp)?).await?;
+                    let answer = RTCSessionDescription::answer(sdp::audio_only(&sdp))?;
+                    connection.set_remote_description(answer).await?;
                     answered = true;
                     for json in early.drain(..) {
                         add_candidate(connection, json).await;
                     }
+                }
+                Some(Command::Restart) => {
+                    connection.restart_ice().await?;
+                    let offer = connection.create_offer(None).await?;
+                    connection.set_local_description(offer).await?;
+                    // What was gathered stays good, and is in the description; it is not announced again.
+                    (answered, offered) = (false, offer_now(connection, report).await);
                 }
                 // A candidate may overtake the answer (KVS WebRTC developer guide).
                 Some(Command::Candidate(json)) if !answered => early.push(json),
@@ -185,6 +217,8 @@ async fn offer_now(connection: &Arc<dyn PeerConnection>, report: &Report) -> boo
 /// A candidate that cannot be used is one path less, not a failure.
 async fn add_candidate(connection: &Arc<dyn PeerConnection>, json: String) {
     match serde_json::from_str::<Candidate>(&json) {
+        // A browser without the microphone's permission hides its addresses so; it still reaches us.
+        Ok(candidate) if sdp::is_mdns(&candidate.candidate) => {}
         Ok(candidate) => {
             if let Err(error) = connection.add_ice_candidate(candidate.into()).await {
                 tracing::debug!(%error, "a candidate of the speaker was refused");
@@ -216,7 +250,7 @@ impl From<Candidate> for RTCIceCandidateInit {
     }
 }
 
-async fn report_candidate_type(connection: &Arc<dyn PeerConnection>, report: &Report) {
+async fn report_path(connection: &Arc<dyn PeerConnection>, report: &Report) {
     let stats = connection.get_stats(Instant::now(), StatsSelector::None).await;
     let Some(pair) = stats.candidate_pairs().find(|pair| pair.nominated) else { return };
     // The crate files a candidate under this name, but names it without the prefix in a pair; one that was learned from a check is not filed.
@@ -224,7 +258,9 @@ async fn report_candidate_type(connection: &Arc<dyn PeerConnection>, report: &Re
         Some(RTCStatsReportEntry::LocalCandidate(local)) => local.candidate_type.to_string(),
         Some(_) | None => "prflx".into(),
     };
-    report(PeerMessage::CandidateType(kind));
+    // The crate counts seconds, and 0 before the first answer.
+    let round_trip_ms = (pair.current_round_trip_time > 0.0).then_some(pair.current_round_trip_time * 1_000.0);
+    report(PeerMessage::Path(Path { candidate_type: kind, round_trip_ms }));
 }
 
 /// What the conversation needs to hear from the crate's driver.

@@ -288,6 +288,10 @@ impl World {
                 self.next_frame = None;
                 self.push(50, Input::Peer(PeerEvent::OfferReady("offer".into())));
             }
+            Output::RestartIce => {
+                count("RestartIce");
+                self.push(50, Input::Peer(PeerEvent::OfferReady("restart".into())));
+            }
             Output::ClosePeer => {
                 count("ClosePeer");
                 self.next_frame = None;
