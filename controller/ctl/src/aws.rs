@@ -36,7 +36,10 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         loader = loader.region(Region::new(region.to_owned()));
     }
     let config = loader.load().await;
-    let region = config.region().map_or_else(|| NO_REGION.to_owned(), ToString::to_string);
+    let region = config
+        .region()
+        .filter(|region| !region.as_ref().is_empty())
+        .map_or_else(|| NO_REGION.to_owned(), ToString::to_string);
     Aws {
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         ecs: aws_sdk_ecs::Client::new(&config),

@@ -5,13 +5,18 @@ use crate::definitions::Definitions;
 use crate::money::{Cost, assumptions, cost, dollars};
 use crate::store::Record;
 use crate::text::{cut, page};
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint};
 use schemas::ids::Timestamp;
 use schemas::worker::WorkerRow;
 use serde_json::{Value, json};
 
 /// A day, ms.
 const DAY: i64 = 86_400_000;
+
+/// From so many columns on every part is shown; below, those that matter.
+const WIDE: u16 = 100;
+/// Columns of the parts that are a hundredth of the whole.
+const SMALL: [usize; 3] = [7, 8, 9];
 
 /// One line of the bill.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +76,7 @@ pub fn table(lines: &[Line], width: u16) -> String {
         return "nothing ran: no cost".to_owned();
     }
     let mut table = stylesheet();
-    table.set_header(["SESSION", "GEN", "FARGATE", "IP", "TRANSCRIBE", "TRANSLATE", "POSTS", "RELAY", "ROWS", "TOTAL"]);
+    table.set_header(["SESSION", "GEN", "TOTAL", "TRANSCRIBE", "TRANSLATE", "FARGATE", "POSTS", "IP", "RELAY", "ROWS"]);
     for line in lines {
         table.add_row(cells(&line.session, &line.generation.to_string(), &line.cost));
     }
@@ -82,6 +87,9 @@ pub fn table(lines: &[Line], width: u16) -> String {
         column.set_padding((0, 1));
         if index > 0 {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        if width < WIDE && SMALL.contains(&index) {
+            column.set_constraint(ColumnConstraint::Hidden);
         }
     }
     let width = usize::from(width);
@@ -97,7 +105,7 @@ pub fn table(lines: &[Line], width: u16) -> String {
 }
 
 fn cells(session: &str, generation: &str, c: &Cost) -> Vec<Cell> {
-    let parts = [c.fargate, c.address, c.transcribe, c.translate, c.posts, c.relay, c.rows, c.total];
+    let parts = [c.total, c.transcribe, c.translate, c.fargate, c.posts, c.address, c.relay, c.rows];
     [session.to_owned(), generation.to_owned()].into_iter().chain(parts.map(dollars)).map(Cell::new).collect()
 }
 

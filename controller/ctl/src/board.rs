@@ -5,7 +5,7 @@ use crate::definitions::{Definitions, revision};
 use crate::money::{cost, dollars};
 use crate::orders;
 use crate::store::Record;
-use crate::text::{age, age_or_dash, cut, wrap};
+use crate::text::{age, age_or_dash, cut, page, wrap};
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use schemas::ids::{TaskArn, Timestamp};
 use schemas::worker::{LanguageStatus, Phase, WorkerRow};
@@ -240,7 +240,7 @@ pub fn summary(records: &[Record], scene: Scene<'_>) -> String {
         (None, Some(problem)) => format!(" · task definition unknown: {problem}"),
         (None, None) => String::new(),
     };
-    cut(&format!("{}{definition}", said.join(", ")), usize::from(scene.width))
+    page([format!("{}{definition}", said.join(", "))], usize::from(scene.width))
 }
 
 /// The order in which the counters stand.
@@ -354,12 +354,15 @@ mod tests {
             ..Definitions::default()
         };
         let scene = Scene { definitions: &definitions, ..at(T0 + 10_000, 120) };
-        assert!(table(&records(), scene).contains("~ on an old task definition"));
-        assert!(
-            summary(&records(), scene).ends_with("task definition :8, registered 10s ago"),
-            "{}",
-            summary(&records(), scene)
-        );
+        let mut rows = records();
+        if let Record::Row(row) = &mut rows[0]
+            && let Some(intent) = &mut row.intent
+        {
+            intent.task_definition =
+                Some("arn:aws:ecs:us-east-1:000000000000:task-definition/session-worker-dev:7".into());
+        }
+        assert!(table(&rows, scene).contains("~ on an old task definition"));
+        assert!(summary(&rows, scene).ends_with("task definition :8, registered 10s ago"), "{}", summary(&rows, scene));
     }
 
     #[test]

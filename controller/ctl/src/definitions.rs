@@ -66,12 +66,12 @@ impl Definitions {
         own.or_else(family).copied().unwrap_or(Size::STATED)
     }
 
-    /// Whether the row's worker runs on another definition than new ones would; never said of a row that has ended.
+    /// Whether the row's worker runs on another definition than new ones would; never said of a row that has ended, nor, as
+    /// in the controller's rollout, of one that does not say what it was launched from.
     #[must_use]
     pub fn is_old(&self, row: &WorkerRow) -> bool {
-        let current = self.current.as_ref().map(|current| current.arn.as_str());
-        let own = definition(row);
-        !row.phase.is_final() && row.task.is_some() && current.is_some() && own != current
+        let (Some(current), Some(own)) = (&self.current, definition(row)) else { return false };
+        !row.phase.is_final() && row.task.is_some() && own != current.arn
     }
 }
 
@@ -150,7 +150,11 @@ mod tests {
     #[test]
     fn a_worker_on_another_definition_is_old_until_it_ends() {
         let mut row = row("a-b-001");
-        assert!(definitions().is_old(&row), "launched by a controller that did not say from what");
+        assert!(!definitions().is_old(&row), "launched by a controller that did not say from what");
+        if let Some(intent) = &mut row.intent {
+            intent.task_definition = Some(NEW.replace(":8", ":7"));
+        }
+        assert!(definitions().is_old(&row));
         if let Some(intent) = &mut row.intent {
             intent.task_definition = Some(NEW.into());
         }

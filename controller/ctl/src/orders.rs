@@ -1,13 +1,13 @@
 //! Operators' wishes: desired state in the row, never a direct side effect. Pure: what is written, and what it means for a row.
 //!
-//! Only the section `operator` and the time of the next look are written, on the condition that the row stands and is not
-//! final; so nothing that the controller or the worker writes at the same moment is undone.
+//! Only the section `operator` and the time of the next look are written, on the condition that the row stands and has not
+//! ended (or begun again) in the meantime; so nothing that the controller or the worker writes at the same moment is undone.
 
 use crate::text::{age, duration, utc};
 use aws_sdk_dynamodb::types::AttributeValue;
 use schemas::ids::Timestamp;
 use schemas::operator::{Hold, Operator, Order, Signed, Verb};
-use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE};
+use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE, SESSION_ID};
 use schemas::worker::{Desired, Phase, WorkerRow};
 use std::collections::HashMap;
 
@@ -40,6 +40,19 @@ impl Change {
     #[must_use]
     pub fn order(verb: Verb, signed: Signed) -> Self {
         Self::Order(Order { verb, signed })
+    }
+
+    /// The same wish, signed then; a hold lasts as long as before.
+    #[must_use]
+    pub fn signed_at(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            Self::Hold(hold) => {
+                hold.until = hold.until.plus_ms(at.since(hold.signed.at));
+                hold.signed.at = at;
+            }
+            Self::Order(order) => order.signed.at = at,
+        }
+        self
     }
 
     fn part(&self) -> &'static str {
@@ -97,14 +110,10 @@ pub struct Update {
 ///
 /// # Errors
 /// When the section cannot be written as an item, which a test excludes.
-pub fn update(change: &Change, section: Section) -> serde_dynamo::Result<Update> {
+pub fn update(change: &Change, section: Section, life: Life) -> serde_dynamo::Result<Update> {
     let mut names: HashMap<String, String> =
-        [("#operator", OPERATOR), ("#next", NEXT_LOOK_AT), ("#open", OPEN)].map(|(k, v)| (k.into(), v.into())).into();
-    let mut values: HashMap<String, AttributeValue> = [
-        (":now".into(), AttributeValue::N(change.at().0.to_string())),
-        (":open".into(), AttributeValue::S(OPEN_VALUE.into())),
-    ]
-    .into();
+        [("#operator", OPERATOR), ("#open", OPEN)].map(|(k, v)| (k.into(), v.into())).into();
+    let mut values = HashMap::new();
     let (target, exists) = match section {
         Section::Present => {
             names.insert("#part".into(), change.part().into());
@@ -116,12 +125,42 @@ pub fn update(change: &Change, section: Section) -> serde_dynamo::Result<Update>
             ("#operator", "attribute_not_exists(#operator)")
         }
     };
+    let (next, stands) = match life {
+        Life::Open => {
+            names.insert("#next".into(), NEXT_LOOK_AT.into());
+            values.insert(":now".into(), AttributeValue::N(change.at().0.to_string()));
+            values.insert(":open".into(), AttributeValue::S(OPEN_VALUE.into()));
+            (", #next = :now", "#open = :open")
+        }
+        // An ended row has no next look: the sweep of the session service's table finds it.
+        Life::Ended => {
+            names.insert("#id".into(), SESSION_ID.into());
+            ("", "attribute_exists(#id) AND attribute_not_exists(#open)")
+        }
+    };
     Ok(Update {
-        expression: format!("SET {target} = :wish, #next = :now"),
-        condition: format!("#open = :open AND {exists}"),
+        expression: format!("SET {target} = :wish{next}"),
+        condition: format!("{stands} AND {exists}"),
         names,
         values,
     })
+}
+
+/// Whether the row is still looked at by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Its phase is not final.
+    Open,
+    /// Its phase is final.
+    Ended,
+}
+
+impl Life {
+    /// Of this row.
+    #[must_use]
+    pub fn of(row: &WorkerRow) -> Self {
+        if row.phase.is_final() { Self::Ended } else { Self::Open }
+    }
 }
 
 /// The hold that is in force.
@@ -141,19 +180,36 @@ pub enum Fate {
     Done,
 }
 
-/// What has become of this order. A stop is done by a final phase or a newer run, a replacement by a newer generation.
+/// What has become of this order, by the controller's own rules: a stop is done by a final phase or a newer run, a
+/// replacement by a newer generation. A restart of an ended session waits to be begun again.
 #[must_use]
 pub fn fate(row: &WorkerRow, order: &Order) -> Fate {
-    let at = order.signed.at;
-    let decided = row.intent.as_ref().map(|intent| match order.verb {
-        Verb::Stop => intent.wanted_since.unwrap_or(intent.decided_at),
-        Verb::Restart | Verb::Drain => intent.decided_at,
-    });
-    if row.phase.is_final() || decided.is_some_and(|decided| decided > at) {
-        return Fate::Done;
+    let ended = row.phase.is_final();
+    let asked = row.phase == Phase::Draining || row.intent.as_ref().is_some_and(|i| i.desired == Desired::Stop);
+    let run = row.intent.as_ref().map(|intent| intent.wanted_since.unwrap_or(intent.decided_at));
+    let done = match order.verb {
+        Verb::Stop => ended || run.is_some_and(|since| since > order.signed.at),
+        Verb::Restart => decided(row) >= order.signed.at || (ended && order.signed.at <= row.phase_since),
+        Verb::Drain => ended || decided(row) >= order.signed.at,
+    };
+    if done {
+        Fate::Done
+    } else if asked && !ended {
+        Fate::UnderWay
+    } else {
+        Fate::Pending
     }
-    let asked = row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Stop);
-    if row.phase == Phase::Draining || asked { Fate::UnderWay } else { Fate::Pending }
+}
+
+/// When the generation was decided; a row without an intent has had none.
+fn decided(row: &WorkerRow) -> Timestamp {
+    row.intent.as_ref().map_or(Timestamp(0), |intent| intent.decided_at)
+}
+
+/// When a wish for this row is signed: never before the generation that it is meant for, whatever this clock says.
+#[must_use]
+pub fn signed_at(row: &WorkerRow, now: Timestamp) -> Timestamp {
+    now.max(decided(row).plus_ms(1))
 }
 
 /// The last order, while it is not carried out.
@@ -239,6 +295,12 @@ pub fn sentences(row: &WorkerRow, now: Timestamp) -> Vec<String> {
 #[must_use]
 pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
     let looks = "The controller looks within 60 s";
+    let instead = match pending(row) {
+        Some((order, _)) if order.verb == Verb::Stop => {
+            format!(" It takes the place of the stop of {}.", order.signed.by)
+        }
+        Some(_) | None => String::new(),
+    };
     let hold = held(row, now);
     match change {
         Change::Hold(new) if new.until <= new.signed.at => match hold {
@@ -246,7 +308,7 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
             None => "It was not held; nothing changes.".to_owned(),
         },
         Change::Hold(new) => format!(
-            "Until {} no plan stops or replaces its worker; a launch that fails is not held back. The hold ends by itself.",
+            "Until {} no plan stops or replaces its worker; if the worker ends by itself, the next one follows. The hold ends by itself.",
             utc(new.until)
         ),
         Change::Order(_) if hold.is_some() => format!(
@@ -259,8 +321,13 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
             Verb::Stop => format!(
                 "{looks} and asks the worker to end; it flushes the last words, tells the listeners and exits (60 s at most). The run stays ended."
             ),
+            Verb::Restart if row.phase.is_final() => {
+                format!("{looks} and begins the run again, if the session's own row still wants it.")
+            }
             Verb::Restart => {
-                format!("{looks} and replaces the worker at once; captions pause for the time of a launch.")
+                format!(
+                    "{looks} and lets the worker hand over at once; captions pause for the time of a launch.{instead}"
+                )
             }
             Verb::Drain => format!(
                 "{looks}; the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
@@ -269,18 +336,22 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
     }
 }
 
-/// Why this row cannot take the wish.
+/// Why this row cannot take the wish. A drain never takes the place of a stop or a restart, which ask for more; a restart
+/// may take the place of a stop, and is how one is called back.
 #[must_use]
-pub fn refusal(row: &WorkerRow, change: &Change) -> Option<&'static str> {
+pub fn refusal(row: &WorkerRow, change: &Change) -> Option<String> {
+    let ended = row.phase.is_final();
+    let given = pending(row).map(|(order, _)| order);
     match change {
-        Change::Hold(_) if row.phase.is_final() => Some("there is no worker to hold"),
-        Change::Order(order) if row.phase.is_final() => Some(match order.verb {
-            Verb::Stop => "there is nothing to stop",
-            Verb::Restart | Verb::Drain => {
-                "there is no worker to replace; a session that is set active again gets a new one"
-            }
-        }),
-        Change::Hold(_) | Change::Order(_) => None,
+        Change::Hold(_) => ended.then(|| "there is no worker to hold".to_owned()),
+        Change::Order(order) => match order.verb {
+            Verb::Stop => ended.then(|| "there is nothing to stop".to_owned()),
+            Verb::Restart => None,
+            Verb::Drain if ended => Some("there is no worker to replace".to_owned()),
+            Verb::Drain => given
+                .filter(|given| given.verb != Verb::Drain)
+                .map(|given| format!("the {} of {} asks for more than a drain", verb(given.verb), given.signed.by)),
+        },
     }
 }
 
@@ -323,13 +394,13 @@ pub fn outcome(row: &WorkerRow, order: &Order, now: Timestamp) -> Outcome {
     {
         return Outcome::Otherwise(format!("{} of {} took its place", verb(other.verb), other.signed.by));
     }
-    let replaced = row.intent.as_ref().is_some_and(|intent| intent.decided_at > order.signed.at);
+    let replaced = decided(row) >= order.signed.at;
     let state = format!("generation {} is {:?}: {}", row.generation, row.phase, row.why.text);
     let ended = row.phase.is_final();
     let works = matches!(row.phase, Phase::WaitingForSpeaker | Phase::Live | Phase::Paused);
     match order.verb {
         Verb::Stop if ended => Outcome::Done(state),
-        Verb::Restart | Verb::Drain if ended => Outcome::Otherwise(state),
+        Verb::Restart | Verb::Drain if ended && fate(row, order) == Fate::Done => Outcome::Otherwise(state),
         Verb::Restart | Verb::Drain if replaced && works => Outcome::Done(state),
         Verb::Stop | Verb::Restart | Verb::Drain => match held(row, now) {
             Some(hold) => Outcome::Waiting(format!("{state} (held by {} until {})", hold.signed.by, utc(hold.until))),

@@ -128,9 +128,13 @@ fn restarts(row: &WorkerRow, now: Timestamp) -> Option<String> {
     ))
 }
 
+/// The schedule looks every minute, and Lambda may be a little late, ms.
+const TICK: i64 = 75_000;
+
 fn next_look(row: &WorkerRow, now: Timestamp) -> String {
     match row.next_look_at {
         Some(at) if at > now => format!("The controller looks again in {} at the latest.", duration(at.since(now))),
+        Some(at) if now.since(at) < TICK => "The controller looks at its next tick, within a minute.".to_owned(),
         Some(at) => format!("The controller should have looked {} ago: check its function and schedule.", age(at, now)),
         None if row.phase.is_final() => "Nothing more happens in this run.".to_owned(),
         None => "Nobody is due to look again, which should not be: check the controller.".to_owned(),

@@ -4,7 +4,7 @@ use super::{definitions_of, say};
 use crate::aws::Aws;
 use crate::cli::{DrainArgs, HoldArgs, ReleaseArgs, RestartArgs, SignArgs, StopArgs, WaitArgs};
 use crate::error::CtlError;
-use crate::orders::{self, Change, Outcome};
+use crate::orders::{self, Change, Life, Outcome};
 use crate::store::{self, Kept, Record, Which, Wished};
 use crate::text::age;
 use schemas::ids::SessionId;
@@ -61,7 +61,9 @@ async fn fleet(aws: &Aws, old: bool) -> Result<Vec<SessionId>, CtlError> {
     if let (true, Some(problem)) = (old, &definitions.problem) {
         return Err(CtlError::Refused(format!("read the current task definition: {problem}")));
     }
-    let rows = records.iter().filter_map(Record::row).filter(|row| row.task.is_some());
+    // Whoever is being stopped or restarted leaves the old definition anyway.
+    let free = |row: &&WorkerRow| row.task.is_some() && orders::pending(row).is_none();
+    let rows = records.iter().filter_map(Record::row).filter(free);
     Ok(rows.filter(|row| !old || definitions.is_old(row)).map(|row| row.session_id.clone()).collect())
 }
 
@@ -153,10 +155,11 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<String, 
                 age(row.phase_since, now)
             )));
         }
-        let update =
-            orders::update(change, kept.section).map_err(|e| CtlError::Refused(format!("write the wish: {e}")))?;
+        let change = change.clone().signed_at(orders::signed_at(row, now));
+        let update = orders::update(&change, kept.section, Life::of(row))
+            .map_err(|e| CtlError::Refused(format!("write the wish: {e}")))?;
         match store::wish(aws, id, update).await? {
-            Wished::Written => return Ok(orders::receipt(row, change, now)),
+            Wished::Written => return Ok(orders::receipt(row, &change, now)),
             Wished::Moved => {}
         }
     }

@@ -18,7 +18,7 @@ fn ordered(verb: Verb, at: i64) -> WorkerRow {
 fn a_wish_touches_the_operators_section_and_the_next_look_and_nothing_else() {
     for change in [Change::order(Verb::Stop, signed(NOW.0)), Change::hold(NOW.plus_ms(1), signed(NOW.0))] {
         for section in [Section::Present, Section::Absent] {
-            let update = update(&change, section).unwrap();
+            let update = update(&change, section, Life::Open).unwrap();
             let mut names: Vec<_> = update.names.values().map(String::as_str).collect();
             names.sort_unstable();
             names.retain(|name| !["hold", "order"].contains(name));
@@ -31,24 +31,24 @@ fn a_wish_touches_the_operators_section_and_the_next_look_and_nothing_else() {
 #[test]
 fn a_row_that_is_gone_or_ended_takes_no_wish() {
     for section in [Section::Present, Section::Absent] {
-        let update = update(&Change::order(Verb::Drain, signed(NOW.0)), section).unwrap();
+        let update = update(&Change::order(Verb::Drain, signed(NOW.0)), section, Life::Open).unwrap();
         assert!(update.condition.contains("#open = :open"), "{}", update.condition);
     }
 }
 
 #[test]
 fn an_order_does_not_undo_a_hold_that_somebody_else_gives_at_the_same_moment() {
-    let order = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Present).unwrap();
+    let order = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Present, Life::Open).unwrap();
     assert_eq!(order.expression, "SET #operator.#part = :wish, #next = :now");
     assert_eq!(order.names["#part"], "order");
-    let first = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Absent).unwrap();
+    let first = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Absent, Life::Open).unwrap();
     assert!(first.condition.contains("attribute_not_exists(#operator)"));
 }
 
 #[test]
 fn what_is_written_is_read_back_with_who_when_and_note() {
     let change = Change::hold(Timestamp(T0 + 99), signed(T0));
-    let update = update(&change, Section::Absent).unwrap();
+    let update = update(&change, Section::Absent, Life::Open).unwrap();
     let section: Operator = serde_dynamo::from_attribute_value(update.values[":wish"].clone()).unwrap();
     assert_eq!(section.hold, Some(Hold { until: Timestamp(T0 + 99), signed: signed(T0) }));
 }
@@ -147,6 +147,41 @@ fn an_ended_session_takes_no_order() {
     assert!(refusal(&row, &stop).is_none());
     row.phase = Phase::Failed;
     assert!(refusal(&row, &stop).is_some() && refusal(&row, &Change::release(signed(NOW.0))).is_some());
+}
+
+#[test]
+fn a_failed_session_can_be_begun_again() {
+    let mut row = ordered(Verb::Restart, T0 + 5_000);
+    row.phase = Phase::Failed;
+    assert!(refusal(&row, &Change::order(Verb::Restart, signed(NOW.0))).is_none());
+    assert_eq!(pending(&row).unwrap().1, Fate::Pending, "ordered after it failed");
+    row.phase_since = Timestamp(T0 + 6_000);
+    assert!(pending(&row).is_none(), "failed after the order");
+    let update = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Present, Life::Ended).unwrap();
+    assert!(
+        !update.expression.contains("#next") && update.condition.contains("attribute_not_exists(#open)"),
+        "{update:?}"
+    );
+}
+
+#[test]
+fn a_drain_does_not_undo_a_stop_and_a_restart_does_so_openly() {
+    let row = ordered(Verb::Stop, T0 + 5_000);
+    let refused = refusal(&row, &Change::order(Verb::Drain, signed(NOW.0))).unwrap();
+    assert_eq!(refused, "the stop of alice asks for more than a drain");
+    let restart = Change::order(Verb::Restart, signed(NOW.0));
+    assert!(refusal(&row, &restart).is_none());
+    assert!(receipt(&row, &restart, NOW).ends_with("It takes the place of the stop of alice."));
+}
+
+#[test]
+fn a_wish_is_signed_after_the_generation_that_it_is_meant_for_and_a_hold_keeps_its_length() {
+    let row = row("a-b-001");
+    assert_eq!(signed_at(&row, Timestamp(T0 - 5_000)), Timestamp(T0 + 1));
+    assert_eq!(signed_at(&row, NOW), NOW);
+    let moved = Change::hold(Timestamp(T0 + 60_000), signed(T0)).signed_at(Timestamp(T0 + 500));
+    let Change::Hold(hold) = moved else { panic!("an order") };
+    assert_eq!((hold.signed.at, hold.until), (Timestamp(T0 + 500), Timestamp(T0 + 60_500)));
 }
 
 #[test]

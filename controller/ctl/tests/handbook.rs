@@ -1,0 +1,71 @@
+//! The operators' handbook says something about everything that can happen.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use clap::CommandFactory;
+use sessionctl::cli::Cli;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn handbook() -> String {
+    std::fs::read_to_string(root().join("docs/operating.md")).unwrap()
+}
+
+/// The variants of an enum in the row's published schema, as the row spells them.
+fn variants(of: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("schemas/json/worker-row.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let found: Vec<String> = schema["$defs"][of]["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variant| variant["const"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(found.len() > 5, "{of}: {found:?}");
+    found
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+#[test]
+fn every_cause_has_its_line_in_the_runbook() {
+    let handbook = handbook();
+    let missing: Vec<_> = variants("Cause")
+        .iter()
+        .map(|c| capitalised(c))
+        .filter(|c| !handbook.contains(&format!("\n| `{c}` | ")))
+        .collect();
+    assert!(missing.is_empty(), "docs/operating.md has no runbook line for {missing:?}");
+}
+
+#[test]
+fn every_phase_is_explained() {
+    let handbook = handbook();
+    let missing: Vec<_> =
+        variants("Phase").into_iter().filter(|p| !handbook.contains(&format!("\n| {p} | "))).collect();
+    assert!(missing.is_empty(), "docs/operating.md does not explain {missing:?}");
+}
+
+#[test]
+fn every_verb_is_shown() {
+    let handbook = handbook();
+    for verb in Cli::command().get_subcommands() {
+        let name = verb.get_name();
+        assert!(handbook.contains(&format!("`{name}")) || handbook.contains(&format!("sessionctl {name}")), "{name}");
+    }
+}
+
+#[test]
+fn every_column_is_explained() {
+    let handbook = handbook();
+    for column in
+        ["SESSION", "PHASE, SINCE", "GEN", "TASK", "AUDIO/TEXT/SENT", "LISTENERS", "LAG P50/95", "RST", "COST"]
+    {
+        assert!(handbook.contains(&format!("\n| {column} | ")), "{column}");
+    }
+}
