@@ -45,11 +45,36 @@ export interface Config {
   readonly worker: { readonly cpu: number; readonly memoryMiB: number };
   readonly partials: 'finals' | 'clauses' | 'live';
   readonly emotion: 'off' | 'acoustic';
+  /** Wishes to Transcribe and Translate, and limits, as worker/src/config.rs reads them: the variable's name and its text. */
+  readonly captions: Readonly<Record<CaptionKey, string>>;
   readonly logLevel: string;
   readonly logRetentionDays: number;
   /** Keep table and logs when the stack goes, and refuse to delete either by accident. */
   readonly retain: boolean;
   readonly vpcCidr: string;
+}
+
+/** Keys under `captions`, each with its variable, its default and what it may hold; `none` stands for nothing. */
+const CAPTIONS = {
+  listen: ['LISTEN', 'when-heard', /^(when-heard|always)$/],
+  chunkMs: ['CHUNK_MS', '100', /^(5\d|[6-9]\d|1\d\d|200)$/],
+  silenceCloseS: ['SILENCE_CLOSE_S', '30', /^(\d{2,4}|off)$/],
+  vocabulary: ['VOCABULARY', 'none', /^(none|[a-z]{2}=[\w.-]+(,[a-z]{2}=[\w.-]+)*)$/],
+  vocabularyFilter: ['VOCABULARY_FILTER', 'none', /^(none|((mask|remove|tag):)?[a-z]{2}=[\w.-]+(,[a-z]{2}=[\w.-]+)*)$/],
+  identifyLanguages: ['IDENTIFY_LANGUAGES', 'none', /^(none|[a-z]{2}(,[a-z]{2}){1,4})$/],
+  terminology: ['TERMINOLOGY', 'none', /^[\w.-]+$/],
+  formality: ['FORMALITY', 'none', /^(none|formal|informal)$/],
+  profanity: ['PROFANITY', 'off', /^(off|on)$/],
+  brevity: ['BREVITY', 'off', /^(off|on)$/],
+  translateCharactersPerMinute: ['TRANSLATE_CHARACTERS_PER_MINUTE', '60000', /^\d{4,8}$/],
+  maskWords: ['MASK_WORDS', '3', /^(\d|10)$/],
+  postsInFlight: ['POSTS_IN_FLIGHT', '100', /^([1-9]\d{0,2}|1000)$/],
+} as const satisfies Record<string, readonly [string, string, RegExp]>;
+export type CaptionKey = keyof typeof CAPTIONS;
+
+/** The variables of a worker that follow from `captions`. */
+export function captionVariables(captions: Config['captions']): Record<string, string> {
+  return Object.fromEntries(Object.entries(CAPTIONS).map(([key, [name]]) => [name, captions[key as CaptionKey]]));
 }
 
 /** A configuration that cannot be deployed; the message is one line. */
@@ -61,7 +86,7 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const KEYS = [
   'account', 'region', 'architecture', 'sessionsTable', 'connectionsTable', 'sessionsStreamArn', 'webSocketApiId', 'webSocketStage',
-  'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'logLevel',
+  'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'captions', 'logLevel',
   'logRetentionDays', 'retain', 'vpcCidr',
 ] as const;
 type Key = (typeof KEYS)[number];
@@ -119,7 +144,7 @@ function parse(path: string, name: string): Raw {
 /** Context from a command line is always text. */
 function fromText(key: Key, value: unknown): unknown {
   if (typeof value !== 'string') return value;
-  if (key === 'worker' || key === 'logRetentionDays' || key === 'retain') {
+  if (key === 'worker' || key === 'captions' || key === 'logRetentionDays' || key === 'retain') {
     try {
       return JSON.parse(value) as unknown;
     } catch {
@@ -167,8 +192,9 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     ...(raw['workerImage'] === undefined ? {} : { workerImage: text('workerImage', /^\S+[:@]\S+$/, 'an image with a tag or, better, a digest') }),
     ...(raw['controllerCode'] === undefined ? {} : { controllerCode: s3Object(text('controllerCode', /^s3:\/\/[^/]+\/.+$/, 's3://bucket/key.zip')) }),
     worker: workerSize(raw['worker'] ?? { cpu: 256, memoryMiB: 512 }, fail),
-    partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'live'),
+    partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
     emotion: choice('emotion', ['off', 'acoustic'] as const, 'acoustic'),
+    captions: captionsOf(raw['captions'] ?? {}, fail),
     logLevel: text('logLevel', /^[\w:=,-]+$/, 'tracing directives such as info or info,worker=debug', 'info'),
     logRetentionDays: retention(raw['logRetentionDays'] ?? 30, fail),
     retain: boolean('retain', raw['retain'] ?? environment === 'prod', fail),
@@ -251,6 +277,19 @@ function workerSize(value: unknown, fail: Fail): { cpu: number; memoryMiB: numbe
     return fail('worker.memoryMiB', `${JSON.stringify(memoryMiB)}: with cpu ${cpu} Fargate takes ${memories.join(', ')}`);
   }
   return { cpu, memoryMiB };
+}
+
+function captionsOf(value: unknown, fail: Fail): Config['captions'] {
+  if (!isRecord(value)) return fail('captions', 'expected an object such as { "terminology": "hymns" }');
+  const other = Object.keys(value).find((key) => !(key in CAPTIONS));
+  if (other !== undefined) fail(`captions.${other}`, `unknown key; the keys are ${Object.keys(CAPTIONS).join(', ')}`);
+  const entries = Object.entries(CAPTIONS).map(([key, [, fallback, pattern]]) => {
+    const given = value[key] ?? fallback;
+    const text = typeof given === 'number' ? String(given) : given;
+    if (typeof text !== 'string' || !pattern.test(text)) return fail(`captions.${key}`, `${JSON.stringify(given)}: expected ${String(pattern)}`);
+    return [key, text] as const;
+  });
+  return Object.fromEntries(entries) as Record<CaptionKey, string>;
 }
 
 function retention(value: unknown, fail: Fail): number {

@@ -14,6 +14,8 @@ pub const TRANSCRIBE_LEAST_BILLED: Duration = Duration::from_secs(15);
 pub const TRANSLATE_TEXT_BYTES: usize = 10_000;
 /// Largest message of a WebSocket API, bytes (API Gateway quotas).
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 128 * 1024;
+/// Largest frame of a WebSocket API, bytes: a larger message reaches the browser in pieces (API Gateway quotas).
+pub const WEBSOCKET_FRAME_BYTES: usize = 32 * 1024;
 /// Longest life of a KVS signaling connection (KVS WebRTC quotas).
 pub const SIGNALING_CONNECTION: Duration = Duration::from_secs(3600);
 /// A KVS signaling connection without traffic is closed after so long (KVS WebRTC quotas).

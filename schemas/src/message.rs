@@ -14,7 +14,11 @@
 //!   that sees a gap missed a caption, one that sees a cursor again may drop it. A partial carries the cursor that its final
 //!   will have at the earliest.
 //! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed and `text` is the
-//!   original in `sourceLanguage`. Nothing made up is ever shown in its place.
+//!   original in `sourceLanguage`. Nothing made up is ever shown in its place. `translated` says whether `text` is a
+//!   translation: with it, `degraded` is false; without it and without `degraded`, the speaker speaks `language`.
+//! - *Pace.* Of a segment at most five partials come in a second, the newest. A segment is final 15 s after its first
+//!   caption at the latest: long ones are cut at the end of a sentence, else of a clause, else of a word.
+//! - *Size.* A message fits one WebSocket frame of 32 KiB.
 //! - *Time.* `startMs` and `endMs` are media time, ms since the first audio, and never drift; `timestamp` is the wall clock
 //!   of the post, `lagMs` the time from the last spoken word to it.
 //! - *Late comers* get the last whole sentences at once, marked `catchUp`, with the cursors that they had.
@@ -92,7 +96,11 @@ pub struct Caption {
     pub end_ms: u64,
     /// From the last spoken word to the post, ms.
     pub lag_ms: u64,
-    /// True when translation failed and the original is delivered instead.
+    /// Whether `text` is a translation. False in the speaker's own language, and when `degraded`.
+    #[serde(default)]
+    pub translated: bool,
+    /// True when translation failed and the original is delivered instead: `translated` is false then, and `text` is in
+    /// `sourceLanguage`.
     pub degraded: bool,
     /// True when the caption is older and sent to a listener who has just come.
     pub catch_up: bool,

@@ -1,10 +1,11 @@
 //! The environment, parsed once; an invalid configuration does not exist as a value.
 
+use crate::options::{Formality, LanguageList, PerLanguage, Switch, VocabularyFilter, named};
 use schemas::ids::{Generation, SessionId};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
-use worker_core::config::{EmotionMode, PartialPolicy};
+use worker_core::config::{EmotionMode, ListenPolicy, PartialPolicy};
 
 /// Everything that a worker is told by its task definition and its overrides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,32 @@ pub struct Config {
     pub partials: PartialPolicy,
     /// `EMOTION`: whether facts of the voice are posted.
     pub emotion: EmotionMode,
+    /// `LISTEN`: whether a stream is paid for while nobody listens (`when-heard` or `always`).
+    pub listen: ListenPolicy,
+    /// `CHUNK_MS`: audio in one event to Transcribe, 50 to 200.
+    pub chunk_ms: u64,
+    /// `SILENCE_CLOSE_S`: the stream is closed when the speaker is silent for so long, 15 to 3600; `off` for never.
+    pub silence_close_s: Option<u64>,
+    /// `VOCABULARY`: custom vocabulary per language of the speaker, `en=hymns,es=himnos`, or `none`.
+    pub vocabulary: PerLanguage,
+    /// `VOCABULARY_FILTER`: vocabulary filter per language, and how it acts, `mask:en=rude,es=grosero`, or `none`.
+    pub vocabulary_filter: VocabularyFilter,
+    /// `IDENTIFY_LANGUAGES`: languages among which Transcribe finds the speaker's, `en,es`, or `none` for the session's own.
+    pub identify_languages: LanguageList,
+    /// `TERMINOLOGY`: custom terminology of Translate, or `none`.
+    pub terminology: Option<String>,
+    /// `FORMALITY`: `formal` or `informal`, where the language knows it, or `none`.
+    pub formality: Formality,
+    /// `PROFANITY`: `on` masks profane words in translations.
+    pub profanity: Switch,
+    /// `BREVITY`: `on` asks for shorter translations, where the pair knows it.
+    pub brevity: Switch,
+    /// `TRANSLATE_CHARACTERS_PER_MINUTE`: at most so many are sent to Translate for this session.
+    pub translate_characters_per_minute: u64,
+    /// `MASK_WORDS`: with `PARTIALS=live`, so many words at the end of a translated partial are held back.
+    pub mask_words: usize,
+    /// `POSTS_IN_FLIGHT`: posts to listeners at once, 1 to 1000.
+    pub posts_in_flight: usize,
     /// `LOG_LEVEL`: as tracing's filters are written.
     pub log_level: String,
     /// `ECS_CONTAINER_METADATA_URI_V4`: set by ECS.
@@ -74,6 +101,21 @@ impl Config {
             ice_ports: variables.optional("ICE_PORTS", ports)?.unwrap_or(50_000..=50_031),
             partials: variables.optional("PARTIALS", str::parse)?.unwrap_or_default(),
             emotion: variables.optional("EMOTION", str::parse)?.unwrap_or_default(),
+            listen: variables.optional("LISTEN", str::parse)?.unwrap_or_default(),
+            chunk_ms: variables.optional("CHUNK_MS", |t| within(t, 50..=200))?.unwrap_or(100),
+            silence_close_s: variables.optional("SILENCE_CLOSE_S", silence)?.unwrap_or(Some(30)),
+            vocabulary: variables.optional("VOCABULARY", str::parse)?.unwrap_or_default(),
+            vocabulary_filter: variables.optional("VOCABULARY_FILTER", str::parse)?.unwrap_or_default(),
+            identify_languages: variables.optional("IDENTIFY_LANGUAGES", str::parse)?.unwrap_or_default(),
+            terminology: variables.optional("TERMINOLOGY", named)?.flatten(),
+            formality: variables.optional("FORMALITY", str::parse)?.unwrap_or_default(),
+            profanity: variables.optional("PROFANITY", str::parse)?.unwrap_or_default(),
+            brevity: variables.optional("BREVITY", str::parse)?.unwrap_or_default(),
+            translate_characters_per_minute: variables
+                .optional("TRANSLATE_CHARACTERS_PER_MINUTE", |t| within(t, 1_000..=10_000_000))?
+                .unwrap_or(60_000),
+            mask_words: usize_of(variables.optional("MASK_WORDS", |t| within(t, 0..=10))?.unwrap_or(3)),
+            posts_in_flight: usize_of(variables.optional("POSTS_IN_FLIGHT", |t| within(t, 1..=1_000))?.unwrap_or(100)),
             log_level: variables.optional("LOG_LEVEL", str::parse)?.unwrap_or_else(|| "info".into()),
             metadata_uri: variables.optional("ECS_CONTAINER_METADATA_URI_V4", str::parse)?,
         })
@@ -86,6 +128,19 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     let port = |t: &str| t.trim().parse::<u16>().ok().filter(|&p| p > 0).ok_or(FORM);
     let (first, last) = (port(first)?, port(last)?);
     if first <= last { Ok(first..=last) } else { Err(FORM) }
+}
+
+fn within(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|n| range.contains(n));
+    number.ok_or_else(|| format!("give a number from {} to {}", range.start(), range.end()))
+}
+
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn silence(text: &str) -> Result<Option<u64>, String> {
+    if text == "off" { Ok(None) } else { within(text, 15..=3_600).map(Some).map_err(|why| format!("{why}, or off")) }
 }
 
 struct Variables<F>(F);
@@ -137,7 +192,7 @@ mod tests {
         assert_eq!(config.generation, Generation(3));
         assert_eq!(config.ice_ports, 50_000..=50_031);
         assert!(config.ice_bind.is_unspecified());
-        assert_eq!((config.partials, config.emotion), (PartialPolicy::Live, EmotionMode::Acoustic));
+        assert_eq!((config.partials, config.emotion), (PartialPolicy::Clauses, EmotionMode::Acoustic));
         assert!(config.websocket_endpoint.ends_with("/prod"), "the SDK adds the slash itself");
     }
 
@@ -154,6 +209,15 @@ mod tests {
             (("ICE_PORTS", "0-5"), "give FIRST-LAST"),
             (("PARTIALS", "some"), "use one of finals, clauses, live"),
             (("EMOTION", "loud"), "use one of off, acoustic"),
+            (("LISTEN", "x"), "use one of when-heard, always"),
+            (("CHUNK_MS", "20"), "give a number from 50 to 200"),
+            (("SILENCE_CLOSE_S", "5"), "give a number from 15 to 3600, or off"),
+            (("VOCABULARY", "hymns"), "give LANGUAGE=NAME"),
+            (("VOCABULARY_FILTER", "hide:en=x"), "mask, remove or tag"),
+            (("IDENTIFY_LANGUAGES", "en"), "two to five"),
+            (("FORMALITY", "polite"), "none, formal, informal"),
+            (("BREVITY", "yes"), "use one of off, on"),
+            (("POSTS_IN_FLIGHT", "0"), "give a number from 1 to 1000"),
         ];
         for (change, expected) in table {
             let error = with(&[change]).unwrap_err().to_string();

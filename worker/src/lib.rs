@@ -11,7 +11,9 @@
 
 pub mod config;
 pub mod io;
+pub mod languages;
 pub mod media;
+pub mod options;
 pub mod run;
 pub mod shell;
 pub mod telemetry;

@@ -97,6 +97,12 @@ async fn engine(config: &Config, clock: &Clock) -> Engine {
     let mut engine = EngineConfig::new(config.session.clone(), config.generation, version);
     engine.partials = config.partials;
     engine.emotion = config.emotion;
+    engine.listen = config.listen;
+    engine.mask_words = config.mask_words;
+    engine.posts_in_flight = config.posts_in_flight;
+    engine.translate_characters_per_minute = config.translate_characters_per_minute;
+    engine.timing.chunk_ms = config.chunk_ms;
+    engine.timing.silence_close_ms = config.silence_close_s.map_or(u64::MAX, |seconds| seconds * 1_000);
     if let Some(uri) = &config.metadata_uri {
         engine.task_arn = metadata::task_arn(uri).await;
     }

@@ -7,10 +7,10 @@ use crate::io::signaling::{Channel, Signaling};
 use crate::io::table::{Table, Written};
 use crate::io::transcribe::Stream;
 use crate::io::translate::Translator;
-use crate::io::{resources, signaling, transcribe};
+use crate::io::{resources, signaling, transcribe, translate};
 use aws_config::SdkConfig;
 use kvs_signaling::Outgoing;
-use schemas::ids::{ChannelArn, ConnectionId, Language, viewer_client_id};
+use schemas::ids::{ChannelArn, ConnectionId, Language, Timestamp, viewer_client_id};
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
@@ -73,7 +73,7 @@ impl Shell {
     ) -> Self {
         Self {
             gateway: Gateway::new(&sdk, &config.websocket_endpoint),
-            translator: Translator::new(&sdk),
+            translator: Translator::new(&sdk, translate_options(&config)),
             channel: Channel::new(&sdk, channel, viewer_client_id(&config.session)),
             sdk,
             config,
@@ -116,6 +116,7 @@ impl Shell {
             Output::Translate { id, text, from, to } => self.translate(id, text, from, to),
             Output::Post { id, connection, data } => self.post(id, connection, data),
             Output::ReadAudience => self.read_audience(),
+            Output::ForgetListener { connection, connected_at } => self.forget_listener(connection, connected_at),
             Output::WriteStatus(write) => self.write_status(write),
             Output::MeasureResources => self.measure(),
             Output::Log(fact) => log(&fact),
@@ -220,7 +221,15 @@ impl Shell {
 
     fn open_stream(&mut self, id: StreamId, language: &Language) {
         let report = self.report(move |event| Event::Input(Input::Transcribe(id, event)));
-        self.streams.insert(id, transcribe::open(&self.sdk, language, report));
+        self.streams.insert(id, transcribe::open(&self.sdk, language, self.transcribe_options(), report));
+    }
+
+    fn transcribe_options(&self) -> transcribe::Options {
+        transcribe::Options {
+            vocabulary: self.config.vocabulary.clone(),
+            filter: self.config.vocabulary_filter.clone(),
+            identify: self.config.identify_languages.clone(),
+        }
     }
 
     fn send_audio(&mut self, id: StreamId, pcm: Vec<i16>) {
@@ -256,6 +265,16 @@ impl Shell {
                 Err(error) => Input::AudienceFailed(error.to_string()),
             };
             drop(events.send(Event::Input(input)));
+        });
+    }
+
+    fn forget_listener(&self, connection: ConnectionId, connected_at: Option<Timestamp>) {
+        let table = self.table.clone();
+        tokio::spawn(async move {
+            if let Err(error) = table.forget(&connection, connected_at).await {
+                // Its time to live ends the row at last.
+                tracing::debug!(%error, "the row of a connection that is gone stays");
+            }
         });
     }
 
@@ -298,6 +317,15 @@ pub fn control(row: &WorkerRow) -> Option<Control> {
         source_language: intent.source_language.clone(),
         expires_at: intent.expires_at,
     })
+}
+
+fn translate_options(config: &Config) -> translate::Options {
+    translate::Options {
+        terminology: config.terminology.clone(),
+        formality: config.formality,
+        profanity: config.profanity,
+        brevity: config.brevity,
+    }
 }
 
 fn log(fact: &Fact) {

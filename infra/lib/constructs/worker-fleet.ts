@@ -8,7 +8,7 @@ import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { portRangeText, type Config } from '../config.ts';
+import { captionVariables, portRangeText, type Config } from '../config.ts';
 import { allow } from '../iam.ts';
 import { CONTAINER, LISTENERS_INDEX, clusterName, foreign, logGroupName, tableArn, workerFamily } from '../names.ts';
 import type { Network } from './network.ts';
@@ -109,6 +109,7 @@ export class WorkerFleet extends Construct {
       ICE_PORTS: portRangeText(config.icePorts),
       PARTIALS: config.partials,
       EMOTION: config.emotion,
+      ...captionVariables(config.captions),
       LOG_LEVEL: config.logLevel,
     };
   }
@@ -166,6 +167,11 @@ export class WorkerFleet extends Construct {
       sid: 'FindListeners',
       actions: ['dynamodb:Query'],
       resources: [`${tableArn(this, config.connectionsTable)}/index/${LISTENERS_INDEX}`],
+    });
+    allow(this.taskRole, {
+      sid: 'ForgetListeners',
+      actions: ['dynamodb:DeleteItem'],
+      resources: [tableArn(this, config.connectionsTable)],
     });
     allow(this.taskRole, {
       sid: 'JoinSpeaker',

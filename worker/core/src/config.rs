@@ -7,10 +7,12 @@ use schemas::ids::{Generation, SessionId, TaskArn};
 pub enum PartialPolicy {
     /// None.
     Finals,
-    /// A clause, once its words are stable and a punctuation mark closes it.
-    Clauses,
-    /// Whenever the stable text has grown, at [`Timing::translate_gap_ms`] at the most often.
+    /// A clause, once, when its words are stable and a punctuation mark closes it. The default: `docs/benchmarks.md` has the
+    /// numbers.
     #[default]
+    Clauses,
+    /// The whole text again whenever it has changed, [`Timing::translate_gap_ms`] apart at least, and shown without its last
+    /// [`EngineConfig::mask_words`] words.
     Live,
 }
 
@@ -62,6 +64,17 @@ impl std::str::FromStr for PartialPolicy {
     }
 }
 
+impl std::str::FromStr for ListenPolicy {
+    type Err = UnknownSetting;
+    fn from_str(text: &str) -> Result<Self, UnknownSetting> {
+        match text {
+            "when-heard" => Ok(Self::WhenHeard),
+            "always" => Ok(Self::Always),
+            other => Err(UnknownSetting { text: other.into(), allowed: "when-heard, always" }),
+        }
+    }
+}
+
 impl std::str::FromStr for EmotionMode {
     type Err = UnknownSetting;
     fn from_str(text: &str) -> Result<Self, UnknownSetting> {
@@ -80,8 +93,12 @@ pub struct Timing {
     pub chunk_ms: u64,
     /// Between two writes of our row.
     pub heartbeat_ms: u64,
-    /// Between two reads of the listeners.
+    /// Between two reads of the listeners while captions flow: with the index's delay, a join is served within a second.
     pub audience_ms: u64,
+    /// The same while there is nothing to hear: the session is paused, or the speaker is away.
+    pub audience_idle_ms: u64,
+    /// The same after a read that failed.
+    pub audience_failed_ms: u64,
     /// A lease that is not confirmed for so long is lost.
     pub lease_ms: u64,
     /// Before an unanswered offer is sent again; rises to [`Timing::offer_retry_max_ms`].
@@ -148,7 +165,9 @@ impl Default for Timing {
         Self {
             chunk_ms: 100,
             heartbeat_ms: 2 * SECOND,
-            audience_ms: 2 * SECOND,
+            audience_ms: 700,
+            audience_idle_ms: 2 * SECOND,
+            audience_failed_ms: 3 * SECOND,
             lease_ms: 30 * SECOND,
             offer_retry_ms: 3 * SECOND,
             offer_retry_max_ms: 10 * SECOND,
@@ -202,6 +221,10 @@ pub struct EngineConfig {
     pub posts_in_flight: usize,
     /// Finals that a listener who has just come gets at once.
     pub catch_up_finals: usize,
+    /// Words at the end of a translated partial that are held back by [`PartialPolicy::Live`] (mask-k).
+    pub mask_words: usize,
+    /// Characters sent to Translate in any minute, at most. Near it partials are not translated, beyond it finals neither.
+    pub translate_characters_per_minute: u64,
     /// Spans of time.
     pub timing: Timing,
 }
@@ -220,6 +243,9 @@ impl EngineConfig {
             listen: ListenPolicy::default(),
             posts_in_flight: 100,
             catch_up_finals: 2,
+            mask_words: 3,
+            // Five languages at 160 words a minute are about 5,000 with finals only, 10,000 with clauses, 30,000 live.
+            translate_characters_per_minute: 60_000,
             timing: Timing::default(),
         }
     }

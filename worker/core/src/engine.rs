@@ -8,7 +8,7 @@
 use crate::audio::Audio;
 use crate::captions::{Segments, Shown};
 use crate::config::{EngineConfig, ListenPolicy};
-use crate::degrade::Ladder;
+use crate::degrade::{Ladder, Strain};
 use crate::deliver::{Delivery, Track};
 use crate::heartbeat::Heartbeat;
 use crate::input::{AudioFrame, Control, Input, PeerEvent, SignalingEvent};
@@ -64,7 +64,6 @@ impl Engine {
         let mut engine = Self {
             audio: Audio::new(config.timing.ring_ms),
             life: Lifecycle::new(wall_at_zero),
-            config,
             wall_at_zero,
             now: MediaInstant(0),
             out: Outbox::default(),
@@ -73,7 +72,7 @@ impl Engine {
             segments: Segments::default(),
             finals: VecDeque::new(),
             tracks: BTreeMap::new(),
-            translator: Translator::default(),
+            translator: Translator::new(config.translate_characters_per_minute),
             delivery: Delivery::default(),
             ladder: Ladder::default(),
             heartbeat: Heartbeat::new(),
@@ -82,6 +81,7 @@ impl Engine {
             resources: (0, 0),
             audience_at: MediaInstant(0),
             audience_asked: None,
+            config,
         };
         engine.advance();
         engine
@@ -129,6 +129,7 @@ impl Engine {
             }
             Input::AudienceFailed(detail) => {
                 self.audience_asked = None;
+                self.audience_at = self.now.plus_ms(self.config.timing.audience_failed_ms);
                 self.out.warn("listeners_not_read", detail);
             }
             Input::Signaling(event) => self.on_signaling(event),
@@ -253,9 +254,14 @@ impl Engine {
     }
 
     fn advance_ladder(&mut self) {
-        let outage = self.transcriber.outage_since;
         let fails = self.translator.fails_into(&self.delivery.languages());
-        if let Some((rung, sentence)) = self.ladder.judge(outage, fails, self.now) {
+        let seen = Strain {
+            outage_since: self.transcriber.outage_since,
+            untranslated: fails || self.translator.is_spent(self.now),
+            saving: self.translator.is_saving(self.now),
+            slow: self.delivery.is_slow(),
+        };
+        if let Some((rung, sentence)) = self.ladder.judge(&seen, self.now) {
             self.out.warn("rung", format!("{rung:?}: {sentence}"));
             self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
         }
@@ -265,9 +271,16 @@ impl Engine {
         let waits = self.audience_asked.is_some_and(|at| self.now.since(at) < AUDIENCE_ANSWER_MS);
         if self.life.is_serving() && !waits && self.now >= self.audience_at {
             self.audience_asked = Some(self.now);
-            self.audience_at = self.now.plus_ms(self.config.timing.audience_ms);
+            self.audience_at = self.now.plus_ms(self.audience_gap_ms());
             self.out.push(Output::ReadAudience);
         }
+    }
+
+    /// How long a join may wait: the reads are paid for.
+    fn audience_gap_ms(&self) -> u64 {
+        let timing = &self.config.timing;
+        let away = self.audio.quiet_for(self.now).is_none_or(|ms| ms >= timing.idle_close_ms);
+        if away || self.life.is_paused() { timing.audience_idle_ms } else { timing.audience_ms }
     }
 
     fn deadline(&self) -> MediaInstant {
@@ -280,7 +293,7 @@ impl Engine {
             serving.then(|| self.join.deadline(self.audio.heard_at, timing)).flatten(),
             self.transcriber.deadline(&Moment { now, audio: &self.audio, timing }, &self.demand()),
             self.text_deadline(),
-            self.ladder.deadline(self.transcriber.outage_since),
+            self.ladder.deadline(self.transcriber.outage_since, self.now),
             serving.then_some(audience),
             Some(self.heartbeat.deadline()),
             self.delivery.deadline(now, &self.config),

@@ -1,8 +1,7 @@
 //! From results to posts: what each part hands to the next.
 
 use crate::captions::Shown;
-use crate::config::EmotionMode;
-use crate::degrade::sentence;
+use crate::config::{EmotionMode, PartialPolicy};
 use crate::deliver::{Body, Track};
 use crate::emotion;
 use crate::engine::Engine;
@@ -11,7 +10,7 @@ use crate::outbox::earliest;
 use crate::output::Output;
 use crate::time::MediaInstant;
 use crate::transcribe::Heard;
-use crate::translate::{Done, partial_text};
+use crate::translate::{Done, mask, partial_parts};
 use schemas::ids::{ConnectionId, Language};
 use schemas::worker::Rung;
 use std::sync::Arc;
@@ -23,7 +22,8 @@ impl Engine {
         if let Some(last) = heard.words.last() {
             self.audio.levels.understood(last.end_ms);
         }
-        let Some(language) = self.transcriber.language_of(heard.stream).or(self.life.language.clone()) else { return };
+        let of_stream = || self.transcriber.language_of(heard.stream).or(self.life.language.clone());
+        let Some(language) = heard.language.clone().or_else(of_stream) else { return };
         let shown = self.segments.hear(heard, &language, self.now, &self.config.timing);
         self.on_shown(shown);
     }
@@ -62,7 +62,7 @@ impl Engine {
     /// A final is due in this language: translated if need be, in its turn.
     fn expect(&mut self, language: &Language, shown: &Shown, catch_up: bool) {
         if self.track(language).expect(shown, catch_up) {
-            let done = self.translator.request(shown.clone(), language, shown.text(), self.now, &mut self.out);
+            let done = self.translator.request(shown.clone(), language, vec![shown.text()], self.now, &mut self.out);
             done.into_iter().for_each(|done| self.on_translated(done));
         }
         self.release(language);
@@ -75,15 +75,18 @@ impl Engine {
     }
 
     fn on_partial(&mut self, shown: &Shown) {
-        let text = partial_text(self.config.partials, shown);
+        if self.delivery.is_slow() {
+            return;
+        }
+        let parts = partial_parts(self.config.partials, shown);
         for language in self.delivery.languages().into_keys() {
             let track = self.track(&language);
             if track.passes(shown) {
                 if let Some(rendered) = track.partial(shown, None) {
                     self.delivery.caption(&rendered);
                 }
-            } else if let Some(text) = &text {
-                track.offer_partial(shown, text.clone());
+            } else if !parts.is_empty() {
+                track.offer_partial(shown, parts.clone());
             }
         }
     }
@@ -94,18 +97,24 @@ impl Engine {
         if done.shown.is_final {
             self.track(&language).translated(&done.shown, done.text);
             self.release(&language);
-        } else if let Some(text) = done.text
+        } else if let Some(text) = done.text.and_then(|text| self.masked(&text, &language))
             && let Some(rendered) = self.track(&language).partial(&done.shown, Some(text))
         {
             self.delivery.caption(&rendered);
         }
     }
 
+    fn masked(&self, text: &str, language: &Language) -> Option<String> {
+        match self.config.partials {
+            PartialPolicy::Live => mask(text, self.config.mask_words, language),
+            PartialPolicy::Finals | PartialPolicy::Clauses => Some(text.to_owned()),
+        }
+    }
+
     /// A listener is new in this language: the last whole sentences at once.
     pub(crate) fn welcome(&mut self, connection: &ConnectionId, language: Language) {
         if self.ladder.rung != Rung::Full {
-            let rung = self.ladder.rung;
-            self.delivery.tell(connection, Body::Status(rung, sentence(rung)));
+            self.delivery.tell(connection, Body::Status(self.ladder.rung, self.ladder.sentence));
         }
         let finals = self.finals.clone();
         let released = self.track(&language).released_of(&finals);
@@ -123,11 +132,13 @@ impl Engine {
             self.on_translated(done);
         }
         let (now, gap_ms) = (self.now, self.config.timing.translate_gap_ms);
+        let mut known = Vec::new();
         for (language, track) in &mut self.tracks {
-            if let Some((shown, text)) = track.due_partial(now, gap_ms) {
-                let _never_for_partials = self.translator.request(shown, language, text, now, &mut self.out);
+            if let Some((shown, parts)) = track.due_partial(now, gap_ms) {
+                known.extend(self.translator.request(shown, language, parts, now, &mut self.out));
             }
         }
+        known.into_iter().for_each(|done| self.on_translated(done));
     }
 
     /// When captions or translations are due.
@@ -150,7 +161,7 @@ impl Engine {
                 now: self.now,
                 wall: self.wall(),
             };
-            let data = envelope.seal(&ready.body, ready.catch_up).to_json();
+            let data = envelope.json(&ready.body, ready.catch_up);
             if let Body::Caption(rendered) = &ready.body {
                 let lag_ms = envelope.lag_ms(rendered);
                 let wall = envelope.wall;

@@ -166,6 +166,8 @@ pub struct TranscriptResult {
     pub end: f64,
     /// Whether more of it will come.
     pub is_partial: bool,
+    /// The language that was found, where the stream identifies it.
+    pub language: Option<Language>,
     /// The words and punctuation.
     pub items: Vec<TranscriptItem>,
 }

@@ -2,7 +2,7 @@
 
 use crate::input::{PostId, StreamId, TranslationId};
 use crate::time::MediaInstant;
-use schemas::ids::{ConnectionId, Language};
+use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::reason::Why;
 use schemas::worker::{Phase, WorkerStatus};
 
@@ -66,6 +66,13 @@ pub enum Output {
     },
     /// Read the listeners.
     ReadAudience,
+    /// The connection answered 410: delete its row, unless it was written anew since.
+    ForgetListener {
+        /// Whose row.
+        connection: ConnectionId,
+        /// The row's `connectedAt` as it was read.
+        connected_at: Option<Timestamp>,
+    },
     /// Write our section of the row (conditional on the generation) and read the controller's.
     WriteStatus(Box<StatusWrite>),
     /// Measure the process; [`crate::input::Input::Resources`] follows.

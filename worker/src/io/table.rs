@@ -9,7 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use schemas::ids::{Generation, SessionId, Timestamp};
+use schemas::ids::{ConnectionId, Generation, SessionId, Timestamp};
 use schemas::session::{ListenerRow, read_listener};
 use schemas::table::{connections, workers};
 use schemas::worker::{Phase, WorkerRow};
@@ -171,6 +171,29 @@ impl Table {
             }
         }
         Ok(listeners)
+    }
+
+    /// Deletes the row of a connection that is gone, unless it was written anew since it was read.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be deleted; a row that is another by now is no error.
+    pub async fn forget(&self, connection: &ConnectionId, connected_at: Option<Timestamp>) -> Result<(), TableError> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.connections)
+            .key(connections::CONNECTION_ID, AttributeValue::S(connection.as_str().to_owned()));
+        let request = match connected_at {
+            Some(at) => request
+                .condition_expression("connectedAt = :at")
+                .expression_attribute_values(":at", AttributeValue::N(at.0.to_string())),
+            None => request.condition_expression("attribute_not_exists(connectedAt)"),
+        };
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(e) => Err(TableError::Call(explain(&e))),
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //! [`TranscribeEvent::Closed`] exactly once, last. *Caveat*: Transcribe takes one stream per HTTP/2 connection, so each has its own client.
 
 use super::aws::{explain, http_client};
+use crate::languages;
+use crate::options::{FilterMethod, LanguageList, PerLanguage, VocabularyFilter};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -12,10 +14,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_transcribestreaming::Client;
 use aws_sdk_transcribestreaming::error::ProvideErrorMetadata;
 use aws_sdk_transcribestreaming::operation::start_stream_transcription::StartStreamTranscriptionError;
+use aws_sdk_transcribestreaming::operation::start_stream_transcription::builders::StartStreamTranscriptionFluentBuilder;
 use aws_sdk_transcribestreaming::primitives::Blob;
 use aws_sdk_transcribestreaming::types::error::{AudioStreamError, TranscriptResultStreamError};
 use aws_sdk_transcribestreaming::types::{
     AudioEvent, AudioStream, ItemType, LanguageCode, MediaEncoding, PartialResultsStability, TranscriptResultStream,
+    VocabularyFilterMethod,
 };
 use futures_util::StreamExt;
 use schemas::ids::Language;
@@ -28,34 +32,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Audio events that may wait; at 100 ms each, a minute. A service that is that far behind is broken.
 const BACKLOG: usize = 600;
 
-/// The Transcribe code of a language of the product; `None` for one that Transcribe cannot stream.
-///
-/// Where Transcribe knows several regions, the one with the most features or speakers is taken (Transcribe developer guide, supported
-/// languages).
-#[must_use]
-pub fn language_code(language: &Language) -> Option<LanguageCode> {
-    Some(match language.as_str() {
-        "en" => LanguageCode::EnUs,
-        "es" => LanguageCode::EsUs,
-        "fr" => LanguageCode::FrFr,
-        "de" => LanguageCode::DeDe,
-        "it" => LanguageCode::ItIt,
-        "pt" => LanguageCode::PtBr,
-        "ru" => LanguageCode::RuRu,
-        "ja" => LanguageCode::JaJp,
-        "ko" => LanguageCode::KoKr,
-        "zh" => LanguageCode::ZhCn,
-        "ar" => LanguageCode::ArSa,
-        "hi" => LanguageCode::HiIn,
-        "nl" => LanguageCode::NlNl,
-        "pl" => LanguageCode::PlPl,
-        "tr" => LanguageCode::TrTr,
-        "sv" => LanguageCode::SvSe,
-        "da" => LanguageCode::DaDk,
-        "no" => LanguageCode::NoNo,
-        "fi" => LanguageCode::FiFi,
-        _ => return None,
-    })
+/// What is asked of Transcribe beside the language.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Custom vocabularies.
+    pub vocabulary: PerLanguage,
+    /// Vocabulary filters.
+    pub filter: VocabularyFilter,
+    /// Languages among which the speaker's is found.
+    pub identify: LanguageList,
 }
 
 /// An open stream. Dropping it forgets whatever it might still say.
@@ -97,14 +82,19 @@ impl Drop for Stream {
 }
 
 /// Opens a stream and reports what it says.
-pub fn open(sdk: &SdkConfig, language: &Language, report: impl Fn(TranscribeEvent) + Send + Sync + 'static) -> Stream {
+pub fn open(
+    sdk: &SdkConfig,
+    language: &Language,
+    options: Options,
+    report: impl Fn(TranscribeEvent) + Send + Sync + 'static,
+) -> Stream {
     let (audio, frames) = mpsc::channel(BACKLOG);
-    let (client, code) = (client(sdk), language_code(language));
+    let (client, code) = (client(sdk), languages::transcribe(language));
     let language = language.clone();
     let task = tokio::spawn(async move {
         let end = match code {
             None => StreamEnd::Refused(format!("Transcribe has no streaming model for {language}")),
-            Some(code) => converse(&client, code, frames, &report).await,
+            Some(code) => converse(request(&client, &language, code, &options), frames, &report).await,
         };
         report(TranscribeEvent::Closed(end));
     });
@@ -122,23 +112,43 @@ fn client(sdk: &SdkConfig) -> Client {
     Client::from_conf(config)
 }
 
-async fn converse(
+/// The request without its audio. A language that is to be identified takes no vocabulary of another.
+fn request(
     client: &Client,
-    language: LanguageCode,
-    frames: mpsc::Receiver<Vec<i16>>,
-    report: &(impl Fn(TranscribeEvent) + Send + Sync),
-) -> StreamEnd {
-    let opened = client
+    language: &Language,
+    code: &str,
+    options: &Options,
+) -> StartStreamTranscriptionFluentBuilder {
+    let request = client
         .start_stream_transcription()
-        .language_code(language)
         .media_encoding(MediaEncoding::Pcm)
         .media_sample_rate_hertz(16_000)
         .enable_partial_results_stabilization(true)
         // "Medium" waits a little longer for a word and takes fewer back; captions that flicker are not read.
-        .partial_results_stability(PartialResultsStability::Medium)
-        .audio_stream(audio_events(frames).into())
-        .send()
-        .await;
+        .partial_results_stability(PartialResultsStability::Medium);
+    let among: Vec<&str> = options.identify.languages().iter().filter_map(languages::transcribe).collect();
+    if among.contains(&code) {
+        let preferred = LanguageCode::from(code);
+        return request.identify_language(true).language_options(among.join(",")).preferred_language(preferred);
+    }
+    let filter = options.filter.names.of(language);
+    request
+        .language_code(LanguageCode::from(code))
+        .set_vocabulary_name(options.vocabulary.of(language).map(str::to_owned))
+        .set_vocabulary_filter_name(filter.map(str::to_owned))
+        .set_vocabulary_filter_method(filter.map(|_| match options.filter.method {
+            FilterMethod::Mask => VocabularyFilterMethod::Mask,
+            FilterMethod::Remove => VocabularyFilterMethod::Remove,
+            FilterMethod::Tag => VocabularyFilterMethod::Tag,
+        }))
+}
+
+async fn converse(
+    request: StartStreamTranscriptionFluentBuilder,
+    frames: mpsc::Receiver<Vec<i16>>,
+    report: &(impl Fn(TranscribeEvent) + Send + Sync),
+) -> StreamEnd {
+    let opened = request.audio_stream(audio_events(frames).into()).send().await;
     let mut results = match opened {
         Ok(output) => output.transcript_result_stream,
         Err(error) => {
@@ -184,6 +194,7 @@ fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<Transcr
         start: result.start_time,
         end: result.end_time,
         is_partial: result.is_partial,
+        language: result.language_code().and_then(|code| languages::from_transcribe(code.as_str())),
         items: items
             .iter()
             .map(|item| TranscriptItem {
@@ -254,17 +265,6 @@ fn classify(code: &str, said: &str, detail: String) -> StreamEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_language_of_the_product_can_be_streamed() {
-        for code in schemas::session::LANGUAGES {
-            let language = Language::try_new(code).unwrap();
-            let transcribe = language_code(&language).unwrap_or_else(|| panic!("{code}"));
-            assert!(transcribe.as_str().starts_with(code), "{code} → {transcribe:?}");
-            assert!(LanguageCode::values().contains(&transcribe.as_str()));
-        }
-        assert_eq!(language_code(&Language::try_new("xx").unwrap()), None);
-    }
 
     #[test]
     fn the_end_of_a_stream_is_known_by_what_helps() {

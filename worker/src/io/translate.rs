@@ -1,11 +1,14 @@
 //! TranslateText, one text and one pair per call.
 
 use super::aws::explain_call;
+use crate::languages;
+use crate::options::{Formality, Switch};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_translate::Client;
 use aws_sdk_translate::error::ProvideErrorMetadata;
+use aws_sdk_translate::types::{Brevity, Profanity, TranslationSettings};
 use schemas::ids::Language;
 use std::time::Duration;
 use worker_core::input::TranslateFailure;
@@ -13,19 +16,51 @@ use worker_core::input::TranslateFailure;
 /// Longest time of one call, a retry included; a caption that is older than this is no live caption.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What is asked of Translate beside the pair.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A custom terminology.
+    pub terminology: Option<String>,
+    /// How listeners are addressed.
+    pub formality: Formality,
+    /// Whether profane words are masked.
+    pub profanity: Switch,
+    /// Whether shorter translations are wanted.
+    pub brevity: Switch,
+}
+
+impl Options {
+    /// Translate ignores what a pair does not know; without any wish no settings are sent.
+    fn settings(&self) -> Option<TranslationSettings> {
+        let formality = match self.formality {
+            Formality::Unset => None,
+            Formality::Formal => Some(aws_sdk_translate::types::Formality::Formal),
+            Formality::Informal => Some(aws_sdk_translate::types::Formality::Informal),
+        };
+        let (profanity, brevity) = (self.profanity == Switch::On, self.brevity == Switch::On);
+        (formality.is_some() || profanity || brevity).then(|| {
+            TranslationSettings::builder()
+                .set_formality(formality)
+                .set_profanity(profanity.then_some(Profanity::Mask))
+                .set_brevity(brevity.then_some(Brevity::On))
+                .build()
+        })
+    }
+}
+
 /// Translates.
 #[derive(Debug, Clone)]
-pub struct Translator(Client);
+pub struct Translator(Client, Options);
 
 impl Translator {
     /// One immediate retry is the SDK's (a broken connection); everything else is the engine's decision.
     #[must_use]
-    pub fn new(sdk: &SdkConfig) -> Self {
+    pub fn new(sdk: &SdkConfig, options: Options) -> Self {
         let config = aws_sdk_translate::config::Builder::from(sdk)
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
             .build();
-        Self(Client::from_conf(config))
+        Self(Client::from_conf(config), options)
     }
 
     /// Translates a text.
@@ -33,13 +68,14 @@ impl Translator {
     /// # Errors
     /// [`TranslateFailure`], by what helps.
     pub async fn translate(&self, text: String, from: &Language, to: &Language) -> Result<String, TranslateFailure> {
-        // The product's two-letter codes are Translate's codes too (Translate developer guide, supported languages).
         let answer = self
             .0
             .translate_text()
             .text(text)
-            .source_language_code(from.as_str())
-            .target_language_code(to.as_str())
+            .source_language_code(languages::translate(from))
+            .target_language_code(languages::translate(to))
+            .set_terminology_names(self.1.terminology.clone().map(|name| vec![name]))
+            .set_settings(self.1.settings())
             .send()
             .await;
         match answer {
@@ -76,6 +112,15 @@ fn classify(code: Option<&str>, detail: String) -> TranslateFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_wish_no_settings_are_sent() {
+        assert_eq!(Options::default().settings(), None);
+        let options = Options { formality: Formality::Formal, brevity: Switch::On, ..Options::default() };
+        let settings = options.settings().unwrap();
+        assert_eq!(settings.formality(), Some(&aws_sdk_translate::types::Formality::Formal));
+        assert_eq!((settings.brevity(), settings.profanity()), (Some(&Brevity::On), None));
+    }
 
     #[test]
     fn a_failure_is_known_by_what_helps() {

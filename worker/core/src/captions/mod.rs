@@ -37,14 +37,18 @@ impl Snapshot {
         join(&self.words, &self.source)
     }
     /// The part that will not change any more, whole words with their marks.
+    #[cfg(test)]
     pub(crate) fn stable_text(&self) -> String {
         join(&self.words[..self.settled()], &self.source)
     }
-    /// The stable part up to its last mark.
-    pub(crate) fn stable_clauses(&self) -> String {
+    /// The clauses that will not change any more: each ends with its mark.
+    pub(crate) fn stable_clauses(&self) -> Vec<String> {
         let settled = &self.words[..self.settled()];
-        let end = settled.iter().rposition(|w| w.mark).map_or(0, |last| last + 1);
-        join(&settled[..end], &self.source)
+        settled
+            .split_inclusive(|w| w.mark)
+            .filter(|c| c.last().is_some_and(|w| w.mark))
+            .map(|c| join(c, &self.source))
+            .collect()
     }
     /// How many words of the text will not change.
     pub(crate) fn stable_words(&self) -> u32 {
@@ -72,9 +76,13 @@ fn count(words: &[Word]) -> u32 {
     u32::try_from(words.iter().filter(|w| !w.mark).count()).unwrap_or(u32::MAX)
 }
 
-/// Japanese and Chinese are written without spaces between words.
+/// Japanese, Chinese and Thai are written without spaces between words.
+pub(crate) fn has_spaces(language: &Language) -> bool {
+    !matches!(language.as_str(), "ja" | "zh" | "th")
+}
+
 fn join(words: &[Word], language: &Language) -> String {
-    let spaced = !matches!(language.as_str(), "ja" | "zh");
+    let spaced = has_spaces(language);
     let mut text = String::new();
     for word in words {
         if spaced && !word.mark && !text.is_empty() {
@@ -122,8 +130,9 @@ pub(crate) mod tests {
 
     #[test]
     fn clauses_end_at_a_mark() {
-        assert_eq!(snapshot("good evening, dear friends of", 5, "en").stable_clauses(), "good evening,");
-        assert_eq!(snapshot("good evening dear", 3, "en").stable_clauses(), "");
+        assert_eq!(snapshot("good evening, dear friends of", 5, "en").stable_clauses(), ["good evening,"]);
+        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_clauses(), ["yes.", "good evening,"]);
+        assert!(snapshot("good evening dear", 3, "en").stable_clauses().is_empty());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! *Guarantees*: a stable word never changes; each segment that was shown gets exactly one final; finals are in the order
 //! of media time; a word that a final covers is never heard again, by its time and not by its text ("Amen. Amen." stays
-//! two); a partial is shown at most every 200 ms, the newest one; no segment hangs.
+//! two); a partial is shown at most every 200 ms, the newest one; no segment hangs: each is final 15 s after it was first
+//! shown at the latest, long ones being cut at the end of a sentence, else of a clause, else of a word.
 //! *Assumption*: results of one segment share their result id within a stream.
 
 use super::merge::merge;
@@ -17,7 +18,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
-const SPLIT_AFTER_MS: u64 = 12_000;
+const SENTENCE_AFTER_MS: u64 = 8_000;
+/// Without one, a segment longer than this is ended at its last stable mark, ms.
+const CLAUSE_AFTER_MS: u64 = 11_000;
+/// Without one, a segment longer than this is ended at its last stable word, ms.
+const WORD_AFTER_MS: u64 = 14_000;
 
 /// The last word of a replay may be heard as ending so much earlier than before, ms.
 const REPLAY_SLACK_MS: u64 = 200;
@@ -30,11 +35,41 @@ struct Open {
     source: Language,
     words: Vec<Word>,
     stable: usize,
+    /// So many items were shown as such that will not change: the segment does not end before them.
+    promised: usize,
+    begun_at: MediaInstant,
     moved_at: MediaInstant,
     shown_at: Option<MediaInstant>,
     fresh: bool,
     /// Until words reach up to here again, a replay would only take back what is shown, ms.
     replayed_to_ms: u64,
+}
+
+impl Open {
+    /// Whether a replay has come as far as what is shown.
+    fn reaches(&self) -> bool {
+        self.words.last().is_some_and(|w| w.end_ms >= self.replayed_to_ms)
+    }
+
+    /// When it is final at the latest.
+    fn hangs_at(&self, timing: &Timing) -> MediaInstant {
+        self.moved_at.min(self.begun_at).plus_ms(timing.segment_stale_ms)
+    }
+
+    /// How many items make a segment of their own; `None` while it is short, or nothing in it is stable.
+    fn cut(&self, now: MediaInstant) -> Option<usize> {
+        let settled = &self.words[..self.stable];
+        let spoken_ms = self.words.last()?.end_ms.saturating_sub(self.words[0].start_ms);
+        let length_ms = spoken_ms.max(now.since(self.begun_at));
+        let after = |index: usize| index + 1;
+        let sentence = || settled.iter().rposition(|w| w.mark && ends_sentence(&w.text)).map(after);
+        let clause = || settled.iter().rposition(|w| w.mark).map(after);
+        // The last stable word may still get its mark.
+        let marked = settled.last().is_some_and(|w| w.mark);
+        let word = || self.stable.checked_sub(usize::from(!marked)).filter(|end| *end > 0);
+        let due = |after_ms: u64, end: Option<usize>| end.filter(|end| length_ms >= after_ms && *end >= self.promised);
+        due(SENTENCE_AFTER_MS, sentence()).or(due(CLAUSE_AFTER_MS, clause())).or(due(WORD_AFTER_MS, word()))
+    }
 }
 
 /// The segments that are not final yet, and what the finals cover.
@@ -78,8 +113,11 @@ impl Segments {
     /// Shows partials that waited, and ends segments that hang.
     pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
         let mut shown = Vec::new();
-        while let Some(index) = self.open.iter().position(|s| now.since(s.moved_at) >= timing.segment_stale_ms) {
-            self.finish(index, &mut shown);
+        while let Some(index) = self.open.iter().position(|s| now >= s.hangs_at(timing)) {
+            // What is unstable in a segment that still moves is the next segment's.
+            if now.since(self.open[index].moved_at) >= timing.segment_stale_ms || !self.split(index, now, &mut shown) {
+                self.finish(index, &mut shown);
+            }
         }
         self.show_due(now, timing, &mut shown);
         shown
@@ -97,8 +135,8 @@ impl Segments {
     /// When something is due.
     pub(crate) fn deadline(&self, timing: &Timing) -> Option<MediaInstant> {
         earliest(self.open.iter().map(|s| {
-            let partial = s.shown_at.filter(|_| s.fresh).map(|at| at.plus_ms(timing.partial_gap_ms));
-            earliest([partial, Some(s.moved_at.plus_ms(timing.segment_stale_ms))])
+            let partial = s.shown_at.filter(|_| s.fresh && s.reaches()).map(|at| at.plus_ms(timing.partial_gap_ms));
+            earliest([partial, Some(s.hangs_at(timing))])
         }))
     }
 
@@ -140,6 +178,8 @@ impl Segments {
             source: source.clone(),
             words: Vec::new(),
             stable: 0,
+            promised: 0,
+            begun_at: now,
             moved_at: now,
             shown_at: None,
             fresh: true,
@@ -165,17 +205,10 @@ impl Segments {
         }
     }
 
-    /// Ends a long segment at its last stable sentence; the rest becomes the next segment of the same result.
-    fn split(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) {
+    /// Ends a long segment where it may be cut; the rest becomes the next segment of the same result.
+    fn split(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> bool {
         let segment = &self.open[index];
-        let settled = &segment.words[..segment.stable];
-        let Some(end) = settled.iter().rposition(|w| w.mark && ends_sentence(&w.text)).map(|last| last + 1) else {
-            return;
-        };
-        let span = |words: &[Word]| words.last().map_or(0, |w| w.end_ms.saturating_sub(words[0].start_ms));
-        if span(&segment.words) < SPLIT_AFTER_MS {
-            return;
-        }
+        let Some(end) = segment.cut(now) else { return false };
         let mut rest = segment.words[end..].to_vec();
         let (stable, source) = (segment.stable - end, segment.source.clone());
         let (stream, result_id) = (segment.stream, segment.result_id.clone());
@@ -184,7 +217,7 @@ impl Segments {
         let before = rest.len();
         rest = self.uncovered(rest);
         if rest.is_empty() {
-            return;
+            return true;
         }
         self.last_number += 1;
         let (number, stable) = (self.last_number, stable.saturating_sub(before - rest.len()));
@@ -195,22 +228,26 @@ impl Segments {
             source,
             words: rest,
             stable,
+            promised: 0,
+            begun_at: now,
             moved_at: now,
             shown_at: None,
             fresh: true,
             replayed_to_ms: 0,
         };
         self.open.push(open);
+        true
     }
 
     fn show_due(&mut self, now: MediaInstant, timing: &Timing, shown: &mut Vec<Shown>) {
         for segment in &mut self.open {
             let due = segment.shown_at.is_none_or(|at| now.since(at) >= timing.partial_gap_ms);
-            let reaches = segment.words.last().is_some_and(|w| w.end_ms >= segment.replayed_to_ms);
-            if segment.fresh && due && reaches {
+            if segment.fresh && due && segment.reaches() {
                 segment.fresh = false;
                 segment.shown_at = Some(now);
-                shown.push(Arc::new(snapshot(segment, segment.stable, false)));
+                let partial = snapshot(segment, segment.stable, false);
+                segment.promised = segment.promised.max(partial.settled());
+                shown.push(Arc::new(partial));
             }
         }
     }

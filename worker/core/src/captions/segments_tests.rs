@@ -6,26 +6,43 @@ use proptest::prelude::*;
 struct Page {
     segments: Segments,
     shown: Vec<Shown>,
+    /// When each of them was shown.
+    at: Vec<u64>,
     now: MediaInstant,
 }
 
 impl Page {
     fn new() -> Self {
-        Self { segments: Segments::default(), shown: Vec::new(), now: MediaInstant(0) }
+        Self { segments: Segments::default(), shown: Vec::new(), at: Vec::new(), now: MediaInstant(0) }
     }
 
     fn hear(&mut self, stream: u64, result: &str, is_final: bool, words: Vec<Word>) -> &mut Self {
         self.now = self.now.plus_ms(300);
-        let heard = Heard { stream: StreamId(stream), result_id: result.into(), is_final, words };
+        let heard = Heard { stream: StreamId(stream), result_id: result.into(), is_final, language: None, words };
         let english = Language::try_new("en").unwrap();
-        self.shown.extend(self.segments.hear(heard, &english, self.now, &Timing::default()));
+        let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
+        self.show(shown)
+    }
+
+    fn show(&mut self, shown: Vec<Shown>) -> &mut Self {
+        self.at.extend(shown.iter().map(|_| self.now.0));
+        self.shown.extend(shown);
         self
     }
 
+    /// Lets time pass, and looks whenever something is due.
     fn wait(&mut self, ms: u64) -> &mut Self {
-        self.now = self.now.plus_ms(ms);
-        self.shown.extend(self.segments.advance(self.now, &Timing::default()));
-        self
+        let end = self.now.plus_ms(ms);
+        let timing = Timing::default();
+        loop {
+            let due = self.segments.deadline(&timing).map(|due| due.max(self.now.plus_ms(1))).filter(|due| *due <= end);
+            self.now = due.unwrap_or(end).max(self.now);
+            let shown = self.segments.advance(self.now, &timing);
+            self.show(shown);
+            if due.is_none() {
+                return self;
+            }
+        }
     }
 
     fn finals(&self) -> Vec<(u64, String)> {
@@ -114,35 +131,102 @@ fn to_words(said: &Said, from_ms: u64) -> Vec<Word> {
     words
 }
 
+/// Whatever the recogniser says, in whatever order, with whatever times.
+fn tell(story: &[Said]) -> Page {
+    let mut page = Page::new();
+    let (mut stream, mut from_ms) = (0, 0);
+    for said in story {
+        stream = stream.max(said.stream);
+        page.wait(300).hear(stream, &format!("r{}", said.result), said.is_final, to_words(said, from_ms));
+        page.wait(said.pause_ms);
+        from_ms += if said.is_final { 700 } else { 0 };
+    }
+    let rest = page.segments.flush();
+    page.show(rest);
+    page
+}
+
+fn stories() -> impl Strategy<Value = Vec<Said>> {
+    prop::collection::vec(said(), 1..40)
+}
+
+fn tokens(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 proptest! {
-    /// Whatever the recogniser says, in whatever order, with whatever times.
     #[test]
-    fn a_word_marked_stable_never_changes(story in prop::collection::vec(said(), 1..40)) {
-        let mut page = Page::new();
-        let (mut stream, mut from_ms) = (0, 0);
-        for said in &story {
-            stream = stream.max(said.stream);
-            page.hear(stream, &format!("r{}", said.result), said.is_final, to_words(said, from_ms));
-            page.wait(said.pause_ms);
-            from_ms += if said.is_final { 700 } else { 0 };
-        }
-        page.shown.extend(page.segments.flush());
+    fn a_word_marked_stable_never_changes(story in stories()) {
         let mut promised: std::collections::BTreeMap<u64, Vec<String>> = std::collections::BTreeMap::new();
-        let mut finished = BTreeSet::new();
-        let mut last_start = 0;
-        for shown in &page.shown {
-            prop_assert!(!finished.contains(&shown.segment), "segment {} goes on after its final", shown.segment);
-            let tokens: Vec<String> = shown.text().split_whitespace().map(str::to_owned).collect();
+        for shown in &tell(&story).shown {
+            let tokens = tokens(&shown.text());
             let before = promised.entry(shown.segment).or_default();
             prop_assert!(tokens.starts_with(before), "{before:?} was stable, then came {tokens:?}");
             *before = tokens[..(shown.stable_words() as usize).min(tokens.len())].to_vec();
+        }
+    }
+
+    #[test]
+    fn a_final_replaces_its_segment_exactly_once_and_nothing_follows_it(story in stories()) {
+        let page = tell(&story);
+        let mut finished = BTreeSet::new();
+        for shown in &page.shown {
+            prop_assert!(!finished.contains(&shown.segment), "segment {} goes on after its final", shown.segment);
             if shown.is_final {
                 finished.insert(shown.segment);
-                prop_assert!(shown.start_ms >= last_start, "finals are in the order of media time");
-                last_start = shown.start_ms;
             }
         }
         let begun: BTreeSet<u64> = page.shown.iter().map(|s| s.segment).collect();
         prop_assert_eq!(begun, finished, "every segment that was shown has its final");
     }
+
+    #[test]
+    fn finals_are_in_the_order_of_media_time(story in stories()) {
+        let page = tell(&story);
+        let starts: Vec<u64> = page.shown.iter().filter(|s| s.is_final).map(|s| s.start_ms).collect();
+        prop_assert!(starts.is_sorted(), "{starts:?}");
+    }
+
+    #[test]
+    fn a_segment_has_at_most_five_partials_a_second(story in stories()) {
+        let page = tell(&story);
+        let mut last: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
+        for (shown, at) in page.shown.iter().zip(&page.at).filter(|(s, _)| !s.is_final) {
+            if let Some(before) = last.insert(shown.segment, *at) {
+                prop_assert!(at - before >= 200, "{before} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_segment_hangs_longer_than_fifteen_seconds(story in stories()) {
+        let page = tell(&story);
+        let mut begun: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
+        for (shown, at) in page.shown.iter().zip(&page.at) {
+            let since = *begun.entry(shown.segment).or_insert(*at);
+            // A result may come just before the deadline, and the page looks at it with the next one.
+            prop_assert!(at - since <= 15_000 + 300, "segment {}: {since} to {at}", shown.segment);
+        }
+    }
+}
+
+#[test]
+fn without_sentences_continuous_speech_is_cut_at_a_clause_and_without_clauses_at_a_word() {
+    let said = |text: &str| {
+        let mut page = Page::new();
+        let count = text.split_whitespace().count();
+        for heard in 1..=count {
+            let so_far = text.split_whitespace().take(heard).collect::<Vec<_>>().join(" ");
+            let items = words(&so_far, 0, 0).len();
+            page.wait(100).hear(1, "a", false, words(&so_far, 0, items.saturating_sub(2)));
+        }
+        page.hear(1, "a", true, words(text, 0, 0));
+        let whole = page.finals().iter().map(|(_, t)| t.clone()).collect::<Vec<_>>().join(" ");
+        assert_eq!(whole, text, "nothing is lost or doubled by a cut");
+        page.finals()
+    };
+    let clauses = said(&"one two three four five six, ".repeat(12).trim_end_matches(", "));
+    assert!(clauses.len() >= 3 && clauses[0].1.ends_with(','), "{clauses:?}");
+    let words = said("seven ".repeat(90).trim_end());
+    assert!(words.len() >= 2, "{words:?}");
 }

@@ -6,6 +6,7 @@ use super::track::Rendered;
 use crate::config::EngineConfig;
 use crate::input::{PostId, PostOutcome};
 use crate::outbox::{Outbox, earliest};
+use crate::output::Output;
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::message::Emotion;
@@ -148,7 +149,9 @@ impl Delivery {
                 listener.queue.put_back(item);
             }
             PostOutcome::Gone => {
+                let connected_at = listener.connected_at;
                 self.audience.remove(&connection);
+                out.push(Output::ForgetListener { connection, connected_at });
                 out.fact("listener_gone", "410");
             }
             PostOutcome::Throttled => {
@@ -224,6 +227,13 @@ impl Delivery {
             self.audience.remove(&connection);
             out.fact("listener_gone", format!("more than {QUEUE_MOST} messages waited"));
         }
+    }
+
+    /// Whether most listeners cannot take what is posted: the rate of the account is spent, or the venue's network is.
+    pub(crate) fn is_slow(&self) -> bool {
+        let throttled = self.audience.listeners.values().filter(|l| l.throttled > 0).count();
+        // One or two who are stuck are their own matter.
+        throttled > 2 && throttled * 2 > self.audience.listeners.len()
     }
 
     /// Whether everything was delivered or given up.

@@ -60,8 +60,8 @@ pub(crate) struct Track {
 #[derive(Debug, Default)]
 struct Partial {
     asked_at: Option<MediaInstant>,
-    asked: Option<(u64, String)>,
-    waiting: Option<(Shown, String)>,
+    asked: Option<(u64, Vec<String>)>,
+    waiting: Option<(Shown, Vec<String>)>,
 }
 
 impl Track {
@@ -153,22 +153,22 @@ impl Track {
     }
 
     /// Offers a partial for translation; it waits for its turn, and the newest wins.
-    pub(crate) fn offer_partial(&mut self, shown: &Shown, text: String) {
-        let known = self.partial.asked.as_ref().is_some_and(|(segment, t)| *segment == shown.segment && *t == text);
+    pub(crate) fn offer_partial(&mut self, shown: &Shown, parts: Vec<String>) {
+        let known = self.partial.asked.as_ref().is_some_and(|(segment, p)| *segment == shown.segment && *p == parts);
         if shown.segment > self.last_final && !known {
-            self.partial.waiting = Some((shown.clone(), text));
+            self.partial.waiting = Some((shown.clone(), parts));
         }
     }
 
     /// The partial whose turn it is.
-    pub(crate) fn due_partial(&mut self, now: MediaInstant, gap_ms: u64) -> Option<(Shown, String)> {
+    pub(crate) fn due_partial(&mut self, now: MediaInstant, gap_ms: u64) -> Option<(Shown, Vec<String>)> {
         if self.partial.asked_at.is_some_and(|at| now.since(at) < gap_ms) {
             return None;
         }
-        let (shown, text) = self.partial.waiting.take()?;
+        let (shown, parts) = self.partial.waiting.take()?;
         self.partial.asked_at = Some(now);
-        self.partial.asked = Some((shown.segment, text.clone()));
-        Some((shown, text))
+        self.partial.asked = Some((shown.segment, parts.clone()));
+        Some((shown, parts))
     }
 
     /// When a partial's turn comes.

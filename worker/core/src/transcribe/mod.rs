@@ -11,6 +11,7 @@ pub(crate) use demand::{Demand, Idle, Moment};
 pub(crate) use session::Transcriber;
 
 use crate::input::StreamId;
+use schemas::ids::Language;
 
 /// A word or a mark, in media time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Heard {
     pub(crate) result_id: String,
     /// Whether it is the segment's last.
     pub(crate) is_final: bool,
+    /// The language that was found, where the stream identifies it.
+    pub(crate) language: Option<Language>,
     /// What was heard.
     pub(crate) words: Vec<Word>,
 }

@@ -105,7 +105,8 @@ pub(crate) fn to_heard(stream: StreamId, result: &TranscriptResult, timeline: &T
             Some(_) | None => words.push(word),
         }
     }
-    Heard { stream, result_id: result.result_id.clone(), is_final: !result.is_partial, words }
+    let language = result.language.clone();
+    Heard { stream, result_id: result.result_id.clone(), is_final: !result.is_partial, language, words }
 }
 
 fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {

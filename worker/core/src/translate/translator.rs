@@ -2,10 +2,13 @@
 //!
 //! *Guarantees*: per segment and language one request of a kind is in flight, of partials the newest wins; a final is
 //! always answered, if need be with nothing, within a bounded time, and does not wait for a partial; a language whose
-//! translation fails again and again is not asked for a while.
+//! translation fails again and again is not asked for a while; what was translated lately is not asked for again; of a
+//! budget of characters, partials get only what finals leave.
 
+use super::budget::Budget;
+use super::cache::Cache;
 use super::split::split;
-use crate::captions::Shown;
+use crate::captions::{Shown, has_spaces};
 use crate::config::Timing;
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
@@ -23,6 +26,9 @@ const RETRY_MS: u64 = 250;
 const FAILURES_TO_PAUSE: u32 = 2;
 /// How long a failing language is left alone, ms.
 const PAUSE_MS: u64 = 10_000;
+
+/// A service that throttled, and a budget that was spent, are remembered for so long, ms.
+const THROTTLED_MS: u64 = 5_000;
 
 /// The end of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +55,7 @@ struct Job {
     translated: Vec<String>,
     attempts: u32,
     stage: Stage,
-    next: Option<(Shown, String)>,
+    next: Option<(Shown, Vec<String>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +71,16 @@ struct Health {
 }
 
 /// All requests.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Translator {
     jobs: BTreeMap<Key, Job>,
     asked: BTreeMap<TranslationId, Key>,
     health: BTreeMap<Language, Health>,
+    cache: Cache,
+    budget: Budget,
+    most_per_minute: u64,
+    throttled_at: Option<MediaInstant>,
+    spent_at: Option<MediaInstant>,
     last_id: u64,
     /// Source characters sent.
     pub(crate) characters: u64,
@@ -80,29 +91,55 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
-    /// Asks for a translation. A final is answered at once when its language is left alone just now.
+    /// At most so many characters a minute.
+    pub(crate) fn new(most_per_minute: u64) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            health: BTreeMap::new(),
+            cache: Cache::default(),
+            budget: Budget::default(),
+            most_per_minute,
+            throttled_at: None,
+            spent_at: None,
+            last_id: 0,
+            characters: 0,
+            calls: 0,
+            answered_at: None,
+        }
+    }
+
+    /// Asks for a translation of these parts, joined. It is answered at once when all of it is known, and a final also
+    /// when its language is left alone just now or the budget is spent.
     pub(crate) fn request(
         &mut self,
         shown: Shown,
         language: &Language,
-        text: String,
+        parts: Vec<String>,
         now: MediaInstant,
         out: &mut Outbox,
     ) -> Option<Done> {
         let key = Key { segment: shown.segment, language: language.clone(), is_final: shown.is_final };
         if shown.is_final {
             self.forget(&Key { is_final: false, ..key.clone() });
-            if self.is_paused(language, now) {
+            let spent = self.budget.is_spent(length(&parts), self.most_per_minute);
+            self.spent_at = if spent { Some(now) } else { self.spent_at };
+            if spent || self.is_paused(language, now) {
                 return Some(Done { shown, language: language.clone(), text: None });
             }
-        } else if self.is_paused(language, now) || self.jobs.contains_key(&Key { is_final: true, ..key.clone() }) {
+        } else if self.is_paused(language, now)
+            || self.is_saving(now)
+            || self.jobs.contains_key(&Key { is_final: true, ..key.clone() })
+        {
             return None;
         }
         match self.jobs.get_mut(&key) {
-            Some(job) => job.next = Some((shown, text)),
-            None => self.start(key, shown, &text, now, out),
+            Some(job) => {
+                job.next = Some((shown, parts));
+                None
+            }
+            None => self.start(key, shown, &parts, now, out),
         }
-        None
     }
 
     /// The answer to a request.
@@ -123,6 +160,7 @@ impl Translator {
 
     /// Retries what waited, gives up what was never answered.
     pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing, out: &mut Outbox) -> Vec<Done> {
+        self.budget.advance(self.most_per_minute, now);
         let due: Vec<(Key, Option<TranslationId>)> = self
             .jobs
             .iter()
@@ -140,7 +178,7 @@ impl Translator {
                 self.asked.remove(&id);
                 done.extend(self.failed(key, &TranslateFailure::Unavailable("no answer in time".into()), now, out));
             } else {
-                self.ask(&key, now, out);
+                done.extend(self.ask(&key, now, out));
             }
         }
         done
@@ -167,49 +205,76 @@ impl Translator {
         self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && languages.contains_key(language))
     }
 
+    /// Whether partials wait: the budget is nearly spent, or the service throttles.
+    pub(crate) fn is_saving(&self, now: MediaInstant) -> bool {
+        self.budget.is_saving() || self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
+    }
+
+    /// Whether even finals are not translated, for want of budget.
+    pub(crate) fn is_spent(&self, now: MediaInstant) -> bool {
+        self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
+    }
+
     fn is_paused(&self, language: &Language, now: MediaInstant) -> bool {
         self.health.get(language).is_some_and(|h| h.failures >= FAILURES_TO_PAUSE && now < h.paused_until)
     }
 
-    fn start(&mut self, key: Key, shown: Shown, text: &str, now: MediaInstant, out: &mut Outbox) {
-        let parts = split(text, TRANSLATE_TEXT_BYTES).into();
+    fn start(&mut self, key: Key, shown: Shown, parts: &[String], now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let parts = parts.iter().flat_map(|part| split(part, TRANSLATE_TEXT_BYTES)).collect();
         let stage = Stage::Waiting { until: now };
         self.jobs.insert(key.clone(), Job { shown, parts, translated: Vec::new(), attempts: 0, stage, next: None });
-        self.ask(&key, now, out);
+        self.ask(&key, now, out)
     }
 
-    fn ask(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) {
-        let Some(job) = self.jobs.get_mut(key) else { return };
-        let Some(text) = job.parts.front().cloned() else { return };
+    /// Asks for the next part that is not known; done when there is none.
+    fn ask(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.get_mut(key)?;
+        while let Some(part) = job.parts.front()
+            && let Some(known) = self.cache.get(&job.shown.source, &key.language, part)
+        {
+            job.translated.push(known.clone());
+            job.parts.pop_front();
+        }
+        let Some(text) = job.parts.front().cloned() else { return self.complete(key, now, out) };
         self.last_id += 1;
         let id = TranslationId(self.last_id);
         job.stage = Stage::Asked { id, at: now };
         self.asked.insert(id, key.clone());
+        let characters = text.chars().count() as u64;
         self.calls += 1;
-        self.characters += text.chars().count() as u64;
+        self.characters += characters;
+        self.budget.spend(characters, now);
         out.push(Output::Translate { id, text, from: job.shown.source.clone(), to: key.language.clone() });
+        None
     }
 
     fn succeeded(&mut self, key: Key, text: String, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         self.answered_at = Some(now);
         self.health.remove(&key.language);
         let job = self.jobs.get_mut(&key)?;
+        if let Some(part) = job.parts.pop_front() {
+            self.cache.put(&job.shown.source, &key.language, part, text.clone());
+        }
         job.translated.push(text);
-        job.parts.pop_front();
-        if !job.parts.is_empty() {
-            self.ask(&key, now, out);
-            return None;
+        self.ask(&key, now, out)
+    }
+
+    fn complete(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.remove(key)?;
+        let text = job.translated.join(if has_spaces(&key.language) { " " } else { "" });
+        if let Some((shown, parts)) = job.next {
+            let newer = self.start(key.clone(), shown, &parts, now, out);
+            if newer.is_some() {
+                return newer;
+            }
         }
-        let job = self.jobs.remove(&key)?;
-        let text = Some(job.translated.join(" "));
-        let done = Done { shown: job.shown, language: key.language.clone(), text };
-        if let Some((shown, text)) = job.next {
-            self.start(key, shown, &text, now, out);
-        }
-        Some(done)
+        Some(Done { shown: job.shown, language: key.language.clone(), text: Some(text) })
     }
 
     fn failed(&mut self, key: Key, failure: &TranslateFailure, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        if *failure == TranslateFailure::Throttled {
+            self.throttled_at = Some(now);
+        }
         let job = self.jobs.get_mut(&key)?;
         job.attempts += 1;
         if key.is_final && job.attempts <= RETRIES && may_help(failure) {
@@ -232,6 +297,10 @@ impl Translator {
             self.asked.remove(&id);
         }
     }
+}
+
+fn length(parts: &[String]) -> u64 {
+    parts.iter().map(|part| part.chars().count() as u64).sum()
 }
 
 fn may_help(failure: &TranslateFailure) -> bool {

@@ -160,3 +160,76 @@ fn five_hundred_listeners_in_five_languages_never_exceed_a_hundred_posts_in_flig
         assert!(final_lag < 2_000, "{final_lag}");
     }
 }
+
+#[test]
+fn a_join_and_a_change_of_language_are_served_within_a_second() {
+    for joins_at in (21_000..22_000).step_by(90) {
+        let mut world = World::new(Talk::long(8));
+        world.listener("ann", "en");
+        world.at(joins_at, |w| {
+            w.listener("late", "en");
+        });
+        world.at(joins_at + 5_000, |w| {
+            w.seats.get_mut("late").unwrap().row.language = crate::world::language("es");
+        });
+        world.run_until(40_000);
+        let late = world.seat("late");
+        let first = |language: &str| {
+            let caption = |m: &&(u64, schemas::message::Message)| matches!(&m.1, schemas::message::Message::Transcription(c) if c.language.as_str() == language);
+            late.received.iter().find(caption).unwrap().0
+        };
+        assert!(first("en") <= joins_at + 1_000, "{joins_at}");
+        assert!(first("es") <= joins_at + 6_000, "{joins_at}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_gone_leaves_the_table_too() {
+    let mut world = World::new(Talk::long(6));
+    world.listener("old", "en");
+    world.listener("ann", "en");
+    world.at(12_000, |w| w.seats.get_mut("old").unwrap().refuses = Some(PostOutcome::Gone));
+    world.run_until(40_000);
+    assert_eq!(world.wanted("ForgetListener"), 1);
+    assert!(!world.seat("old").listed && world.seat("ann").listed);
+}
+
+#[test]
+fn when_everything_is_throttled_finals_still_come_and_everybody_is_told() {
+    let mut world = World::new(Talk::long(16));
+    let names: Vec<String> = (0..10).map(|n| format!("c{n}")).collect();
+    names.iter().for_each(|name| {
+        world.listener(name, "en");
+    });
+    world.listener("eva", "es");
+    world.at(10_000, |w| {
+        w.seats.values_mut().for_each(|seat| seat.refuses = Some(PostOutcome::Throttled));
+        w.translate = |_, _, _| (100, Err(worker_core::input::TranslateFailure::Throttled));
+    });
+    world.at(30_000, |w| {
+        w.seats.values_mut().for_each(|seat| seat.refuses = None);
+        w.translate = crate::world::prompt_translator;
+    });
+    world.run_until(100_000);
+    world.check_contract();
+    use schemas::worker::Rung;
+    for name in &names {
+        assert_eq!(world.seat(name).text(), world.speaker.talk.text(), "no final is lost");
+    }
+    assert_eq!(world.seat("eva").finals().len(), 16);
+    let rungs: Vec<Rung> = world.writes.iter().map(|(_, w)| w.status.rung).collect();
+    assert!(rungs.contains(&Rung::FinalsOnly) || rungs.contains(&Rung::OriginalOnly));
+    assert_eq!(rungs.last(), Some(&Rung::Full), "it recovers by itself");
+    let told = |m: &&(u64, schemas::message::Message)| matches!(m.1, schemas::message::Message::CaptionStatus(_));
+    let notices = world.seat("c0").received.iter().filter(told).count();
+    assert!((2..=6).contains(&notices), "{notices}");
+}
+
+#[test]
+fn the_listeners_are_read_seldom_while_there_is_nothing_to_hear() {
+    let mut world = World::new(Talk::long(2));
+    world.speaker.present_from = 60_000;
+    world.listener("ann", "en");
+    world.run_until(60_000);
+    assert!(world.wanted("ReadAudience") <= 31, "{}", world.wanted("ReadAudience"));
+}

@@ -340,6 +340,11 @@ impl World {
                 let listed = self.seats.values().filter(|s| s.listed).map(|s| s.row.clone()).collect();
                 self.push(15, Input::Audience(listed));
             }
+            Output::ForgetListener { connection, connected_at } => {
+                count("ForgetListener");
+                let seat = self.seats.get_mut(connection.as_str()).unwrap();
+                seat.listed &= seat.row.connected_at != connected_at;
+            }
             Output::WriteStatus(write) => {
                 count("WriteStatus");
                 self.write(*write);

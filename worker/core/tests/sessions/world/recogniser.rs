@@ -111,21 +111,28 @@ impl Recogniser {
             let stable = is_final || n + 2 < count;
             let guess = self.fickle && !stable && (stream.heard_ms / PARTIAL_MS).is_multiple_of(2);
             let text = stream.texts[*word as usize].clone();
-            TranscriptItem {
-                content: if guess { format!("{text}-or-so") } else { text },
+            let bare = text.trim_end_matches([',', '.', '?']).to_owned();
+            let mark = text[bare.len()..].to_owned();
+            let spoken = TranscriptItem {
+                content: if guess { format!("{bare}-or-so") } else { bare },
                 punctuation: false,
                 start: *start as f64 / 1_000.0,
                 end: *end as f64 / 1_000.0,
                 stable,
-            }
+            };
+            // The mark is known when the next word is, and in the final.
+            let known = !mark.is_empty() && (is_final || n + 1 < count);
+            let mark = known.then(|| TranscriptItem { content: mark, punctuation: true, ..spoken.clone() });
+            [Some(spoken), mark]
         };
-        let items: Vec<TranscriptItem> = whole.iter().enumerate().map(item).collect();
+        let items: Vec<TranscriptItem> = whole.iter().enumerate().flat_map(item).flatten().collect();
         if !items.is_empty() {
             let result = TranscriptResult {
                 result_id: format!("r{}", stream.results),
                 start: items[0].start,
                 end: stream.heard_ms as f64 / 1_000.0,
                 is_partial: !is_final,
+                language: None,
                 items,
             };
             self.say(now + LATENCY_MS, stream.id, TranscribeEvent::Result(result));
