@@ -44,7 +44,7 @@ async fn a_lambda_killed_between_intent_and_run_task_starts_one_worker() {
         stack.put_session(session).await.unwrap();
         stack.until_shown("ecs/faults", |faults| faults[knob] == 0).await.unwrap();
         let intent = stack.row(session).await.unwrap();
-        assert_eq!((&intent["phase"], &intent["generation"]), (&json!("Launching"), &json!(1)), "{intent:#}");
+        assert_eq!(intent["generation"], 1, "the intent stands before the effect: {intent:#}");
         stack.until_row(session, false, "the retried batch finds the intent", speaks(1)).await.unwrap();
         has_one_task(&stack, session).await;
     }
@@ -202,8 +202,8 @@ async fn dead_letter(stack: &Stack) -> Value {
 }
 
 /// Checked: the next generation takes over by itself, both listeners get captions of it, nobody is told an end in
-/// between, and the session closes clean. Not checked: that the words spoken during the change are heard (they are lost
-/// with the process), nor that a segment that was open then is not delivered again under another id.
+/// between, and the session closes clean. Not checked: that the words spoken during the change are heard (about two seconds
+/// of them are lost with the process), nor that cursors go on (the next generation begins again at 1).
 #[tokio::test]
 async fn a_worker_killed_mid_sentence_is_replaced_and_captions_go_on() {
     let stack = Stack::up("worker-killed").unwrap();
