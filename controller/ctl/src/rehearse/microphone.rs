@@ -25,6 +25,8 @@ pub struct Line {
     pub track: Arc<TrackLocalStaticRTP>,
     /// As negotiated.
     pub payload_type: u8,
+    /// That of RED (RFC 2198), when it was negotiated: every packet then carries the one before it as well.
+    pub red: Option<u8>,
     /// Of the one stream.
     pub ssrc: u32,
 }
@@ -93,7 +95,7 @@ impl RtpClock {
         let header = rtp::Header {
             version: 2,
             marker,
-            payload_type: line.payload_type,
+            payload_type: line.red.unwrap_or(line.payload_type),
             sequence_number: self.sequence,
             timestamp: self.timestamp,
             ssrc: line.ssrc,
@@ -122,6 +124,22 @@ pub fn encoder() -> Result<Encoder, opus::Error> {
     Ok(encoder)
 }
 
+/// A RED packet (RFC 2198): the packet of 20 ms before, if there was one, then this one.
+#[expect(clippy::cast_possible_truncation, reason = "a length of at most 10 bits, in bytes")]
+fn redundant(opus: u8, before: &[u8], primary: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::with_capacity(before.len() + primary.len() + 5);
+    // The length of a copy has 10 bits; Opus packets of speech are far shorter.
+    let copied = !before.is_empty() && before.len() < 1 << 10;
+    if copied {
+        let (offset, length) = (960_u16, before.len());
+        packet.extend([0x80 | opus, (offset >> 6) as u8, (offset << 2) as u8 | (length >> 8) as u8, length as u8]);
+    }
+    packet.push(opus);
+    packet.extend_from_slice(if copied { before } else { &[] });
+    packet.extend_from_slice(primary);
+    packet
+}
+
 /// Runs until nobody listens to its events.
 pub async fn run(
     speech: Vec<i16>,
@@ -138,7 +156,7 @@ pub async fn run(
     };
     let mut feed = Feed::new(speech);
     let mut clock = RtpClock::new(uuid::Uuid::new_v4().as_u128());
-    let mut sent = false;
+    let (mut sent, mut before) = (false, Vec::new());
     // Deadlines come from the first tick, so a late wake-up is made up for and nothing drifts.
     let mut tick = tokio::time::interval(TICK);
     while !events.is_closed() {
@@ -156,7 +174,9 @@ pub async fn run(
             return;
         }
         if let Ok(payload) = encoder.encode_vec(&frame.pcm, PACKET) {
-            let packet = rtp::Packet { header: clock.header(&line, frame.begins), payload: Bytes::from(payload) };
+            let body = line.red.map_or_else(|| payload.clone(), |_| redundant(line.payload_type, &before, &payload));
+            before = payload;
+            let packet = rtp::Packet { header: clock.header(&line, frame.begins), payload: Bytes::from(body) };
             // A packet that a dying connection does not take is lost, as on any network.
             let written = line.track.write_rtp(packet).await.is_ok();
             if written && !std::mem::replace(&mut sent, true) && said(SpeakerEvent::FirstPacket) {
@@ -201,13 +221,21 @@ mod tests {
     #[test]
     fn rtp_counts_on_across_the_wrap() {
         let track = TrackLocalStaticRTP::new(super::super::speaker::track_of(1));
-        let line = Line { track: Arc::new(track), payload_type: 111, ssrc: 1 };
+        let line = Line { track: Arc::new(track), payload_type: 111, red: None, ssrc: 1 };
         let mut clock = RtpClock { sequence: u16::MAX, timestamp: u32::MAX };
         let first = clock.header(&line, true);
         clock.tick();
         let second = clock.header(&line, false);
         assert_eq!((first.sequence_number, second.sequence_number), (u16::MAX, 0));
         assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 960);
+    }
+
+    #[test]
+    fn a_red_packet_carries_the_one_before_it() {
+        let packet = redundant(111, &[1, 2, 3], &[4, 5]);
+        // F=1 and 111; 960 in 14 bits and 3 in 10 bits; F=0 and 111; the copy; the primary.
+        assert_eq!(packet, [0x80 | 111, 15, 0, 3, 111, 1, 2, 3, 4, 5]);
+        assert_eq!(redundant(111, &[], &[4]), [111, 4]);
     }
 
     #[test]

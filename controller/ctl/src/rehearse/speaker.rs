@@ -189,6 +189,7 @@ impl Speaker {
         let answer = peer.connection.create_answer(None).await?;
         let text = answer.sdp.clone();
         peer.line.payload_type = payload_type(&text).unwrap_or(OPUS);
+        peer.line.red = red_payload_type(offer).filter(|_| red_payload_type(&text).is_some());
         peer.connection.set_local_description(answer).await?;
         for json in std::mem::take(&mut self.early) {
             self.candidate(json).await;
@@ -211,6 +212,8 @@ impl Speaker {
     async fn new_peer(&self, fingerprint: String) -> Result<Peer, webrtc::error::Error> {
         let mut media = MediaEngine::default();
         media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(), payload_type: OPUS }, RtpCodecKind::Audio)?;
+        let red = RTCRtpCodec { mime_type: "audio/red".into(), sdp_fmtp_line: "111/111".into(), ..codec() };
+        media.register_codec(RTCRtpCodecParameters { rtp_codec: red, payload_type: RED }, RtpCodecKind::Audio)?;
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(self.network.loopback)
             .with_ice_timeouts(
@@ -236,13 +239,15 @@ impl Speaker {
         );
         let track = Arc::new(TrackLocalStaticRTP::new(track_of(self.ssrc)));
         connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
-        let line = Line { track, payload_type: OPUS, ssrc: self.ssrc };
+        let line = Line { track, payload_type: OPUS, red: None, ssrc: self.ssrc };
         Ok(Peer { number: self.made, fingerprint, connection, line })
     }
 }
 
 /// The payload type that is offered for Opus everywhere.
 const OPUS: u8 = 111;
+/// The payload type of RED in Chromium.
+const RED: u8 = 63;
 
 fn codec() -> RTCRtpCodec {
     RTCRtpCodec {
@@ -276,6 +281,15 @@ pub fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
     sdp.lines().find_map(|line| line.trim().strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
 }
 
+/// The payload type of RED when it is preferred to Opus, as Chromium then sends it.
+#[must_use]
+pub fn red_payload_type(sdp: &str) -> Option<u8> {
+    let first: u8 =
+        sdp.lines().find_map(|line| line.trim().strip_prefix("m=audio ")?.split(' ').nth(2)?.parse().ok())?;
+    let name = format!("{first} red/48000/2");
+    sdp.lines().any(|line| line.trim() == format!("a=rtpmap:{name}")).then_some(first)
+}
+
 /// The payload type of Opus in an answer.
 #[must_use]
 pub fn payload_type(sdp: &str) -> Option<u8> {
@@ -296,6 +310,8 @@ mod tests {
     fn the_negotiated_payload_type_is_that_of_opus_and_not_of_red() {
         assert_eq!(payload_type(SDP), Some(109));
         assert_eq!(payload_type("v=0"), None);
+        assert_eq!(red_payload_type(SDP), Some(63));
+        assert_eq!(red_payload_type(&SDP.replace("63 109", "109 63")), None, "not preferred");
     }
 
     #[test]
