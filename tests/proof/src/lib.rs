@@ -5,8 +5,11 @@
 //! | [`invariants`] | what always holds, by name |
 //! | [`checker`] | explores every state of a small world |
 //! | [`model`] | the small world |
+//! | `sim` | thousands of sessions in virtual time (feature `shell`) |
 #![allow(clippy::expect_used, reason = "a proof that cannot set up its world has failed")]
 
 pub mod checker;
 pub mod invariants;
 pub mod model;
+#[cfg(feature = "shell")]
+pub mod sim;

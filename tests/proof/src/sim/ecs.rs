@@ -1,0 +1,303 @@
+//! What ECS does with its tasks: slowly, out of order, and with room that ends.
+
+use super::schedule::{Event, Exit, Happening};
+use super::world::{LEASE_MS, Process, Task, World, name};
+use crate::invariants;
+use controller_core::launch::Answer;
+use controller_core::model;
+use schemas::ids::{Generation, TaskArn, Timestamp};
+use schemas::reason::Cause;
+use schemas::worker::WorkerRow;
+
+/// ECS forgets a stopped task after about an hour.
+const REMEMBERED_MS: i64 = 3_600_000;
+/// RunTask calls that ECS takes in a second, in the long run and at once.
+const RATE: i64 = 20;
+const BURST: i64 = 100;
+
+impl World {
+    /// RunTask.
+    pub fn run_task(&mut self, n: usize, generation: Generation) -> Answer {
+        let holds = invariants::intent_before_launch(self.sessions[n].announced, generation);
+        self.hold(n, holds);
+        if self.rng.chance(self.weather.call_lost) {
+            return Answer::Retry("timed out".into());
+        }
+        if !self.may_call() {
+            return Answer::Throttled("Rate exceeded".into());
+        }
+        if self.rng.chance(self.weather.refused) {
+            return match self.rng.between(0, 3) {
+                0 => Answer::NoCapacity("RESOURCE:ENI".into()),
+                1 => Answer::NoCapacity("Capacity is unavailable at this time".into()),
+                _ => Answer::Throttled("ClientException: Request was throttled".into()),
+            };
+        }
+        let known = self.sessions[n].tasks.iter().position(|task| task.generation == generation);
+        if known.is_none() && self.running >= self.room {
+            return Answer::NoCapacity("the limit on the number of vCPUs".into());
+        }
+        let t = known.unwrap_or_else(|| self.start(n, generation));
+        let task = &self.sessions[n].tasks[t];
+        let arn = task.arn.clone();
+        let last_status = status(task, self.now).to_owned();
+        if self.rng.chance(self.weather.answer_lost) {
+            return Answer::Retry("the connection was reset".into());
+        }
+        if self.rng.chance(self.weather.conflict) {
+            return Answer::Existing { arn };
+        }
+        Answer::Launched { arn, last_status }
+    }
+
+    fn may_call(&mut self) -> bool {
+        let earned = self.now.since(self.bucket_at).max(0) * RATE;
+        self.bucket = (self.bucket + earned).min(BURST * 1_000);
+        self.bucket_at = self.now;
+        let may = self.bucket >= 1_000;
+        self.bucket -= if may { 1_000 } else { 0 };
+        may
+    }
+
+    fn start(&mut self, n: usize, generation: Generation) -> usize {
+        let t = self.sessions[n].tasks.len();
+        let arn = format!("arn:aws:ecs:us-east-1:123456789012:task/workers/{n:08}{generation:024}");
+        let listed_at = self.now.plus_ms(self.rng.between(0, 8_000));
+        self.sessions[n].tasks.push(Task {
+            arn: TaskArn::try_new(arn).expect("an ARN"),
+            generation,
+            listed_at,
+            booted_at: None,
+            process: Process::Booting,
+            confirmed: None,
+            stopping: None,
+            told_at: None,
+            replaced_at: None,
+            outlived: 0,
+        });
+        self.running += 1;
+        self.tell(n, "a task starts, generation", generation.0);
+        let generations = self.sessions[n].tasks.iter().map(|task| task.generation);
+        let holds = invariants::at_most_one_task_per_generation(generations);
+        self.hold(n, holds);
+        let ms = self.rng.between(12_000, 45_000);
+        if self.rng.chance(self.weather.not_started) {
+            self.after(ms, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
+        } else if !self.rng.chance(self.weather.stuck) {
+            self.after(ms, Event::Task(n, t, Happening::Boots));
+        }
+        t
+    }
+
+    /// StopTask, by the controller or by AWS.
+    pub fn stop_task(&mut self, n: usize, t: usize, code: &'static str) {
+        if self.sessions[n].tasks[t].stopping.is_some() || !self.sessions[n].tasks[t].lives() {
+            return;
+        }
+        self.tell(n, "ECS is asked to stop generation", self.sessions[n].tasks[t].generation.0);
+        self.sessions[n].tasks[t].stopping = Some(code);
+        let (ms, exit) = match self.sessions[n].tasks[t].process {
+            Process::Booting => (self.rng.between(1_000, 10_000), Exit::NotStarted),
+            Process::Serving | Process::CutOff => (self.rng.between(500, 10_000), Exit::Interrupted),
+            Process::Hung | Process::Flushing | Process::Exited(_) => (30_000, Exit::Killed),
+        };
+        self.after(ms, Event::Task(n, t, Happening::Exits(exit)));
+    }
+
+    /// StopTask by the name of the task.
+    pub fn stop_named(&mut self, arn: &TaskArn) {
+        let Some(n) = arn.as_str().rsplit('/').next().and_then(|name| name.get(..8)?.parse::<usize>().ok()) else {
+            return;
+        };
+        let Some(t) = self.sessions.get(n).and_then(|s| s.tasks.iter().position(|task| task.arn == *arn)) else {
+            return;
+        };
+        if self.sessions[n].tasks[t].stopping.is_none() && self.sessions[n].tasks[t].lives() {
+            let holds = invariants::intent_before_stop(self.sessions[n].given_up, self.sessions[n].tasks[t].generation);
+            self.hold(n, holds);
+        }
+        self.stop_task(n, t, "UserInitiated");
+    }
+
+    /// The process of a task ends.
+    pub fn exit(&mut self, n: usize, t: usize, exit: Exit) {
+        if !self.sessions[n].tasks[t].lives() {
+            return;
+        }
+        self.beat_until_now(n);
+        self.tell(
+            n,
+            "a worker ends (0 clean, 1 lease lost, 2 interrupted, 3 crashed, 4 killed, 5 not started)",
+            exit as u64,
+        );
+        self.sessions[n].tasks[t].process = Process::Exited(exit);
+        self.running -= 1;
+        let ms = self.rng.between(500, 20_000);
+        self.after(ms, Event::Task(n, t, Happening::IsTold));
+    }
+
+    /// Something happens to a task.
+    pub fn happen(&mut self, n: usize, t: usize, happening: Happening) {
+        match happening {
+            Happening::Boots => self.boot(n, t),
+            Happening::Beats => self.beat(n, t),
+            Happening::Finishes => self.finish(n, t, None),
+            Happening::SpeakerLeaves => {
+                if self.sessions[n].tasks[t].process == Process::Serving {
+                    self.finish(n, t, Some(Cause::SpeakerGone));
+                }
+            }
+            Happening::Exits(exit) => self.exit(n, t, exit),
+            Happening::IsTold => {
+                self.sessions[n].tasks[t].told_at = Some(self.now);
+                self.trigger(Event::TaskEvent(n));
+            }
+            Happening::MeetsChance => self.meet_chance(n, t),
+            Happening::Recovers => self.recover(n, t),
+        }
+    }
+
+    fn boot(&mut self, n: usize, t: usize) {
+        let now = self.now;
+        let task = &mut self.sessions[n].tasks[t];
+        if !task.lives() || task.stopping.is_some() {
+            return;
+        }
+        task.booted_at = Some(now);
+        task.listed_at = task.listed_at.min(now);
+        task.process = Process::Serving;
+        self.trigger(Event::TaskEvent(n));
+        self.after(super::world::BEAT_MS, Event::Task(n, t, Happening::Beats));
+        let ms = self.rng.between(1_000, 300_000);
+        self.after(ms, Event::Task(n, t, Happening::MeetsChance));
+    }
+
+    /// The accidents of a worker's life.
+    fn meet_chance(&mut self, n: usize, t: usize) {
+        if !self.sessions[n].tasks[t].lives() {
+            return;
+        }
+        self.after(300_000, Event::Task(n, t, Happening::MeetsChance));
+        if !self.rng.chance(self.weather.accident) {
+            return;
+        }
+        self.beat_until_now(n);
+        let generation = self.sessions[n].tasks[t].generation.0;
+        let kind = self.rng.between(0, 5);
+        let serves = self.sessions[n].tasks[t].process == Process::Serving;
+        match kind {
+            0 => self.exit(n, t, Exit::Crashed),
+            1 => self.stop_task(n, t, "SpotInterruption"),
+            2 | 3 if serves => {
+                self.tell(
+                    n,
+                    if kind == 2 { "a worker hangs, generation" } else { "a worker is cut off, generation" },
+                    generation,
+                );
+                self.sessions[n].tasks[t].process = if kind == 2 { Process::Hung } else { Process::CutOff };
+                let ms = self.rng.between(5_000, 120_000);
+                if kind == 3 || self.rng.chance(50_000) {
+                    self.after(ms, Event::Task(n, t, Happening::Recovers));
+                }
+            }
+            _ => self.exit(n, t, Exit::Killed),
+        }
+    }
+
+    /// A hung process goes on, or a cut-off one reaches the table again; it first looks at its lease, as the real worker does,
+    /// which ends it 30 s after its last heartbeat at the latest.
+    fn recover(&mut self, n: usize, t: usize) {
+        let task = &self.sessions[n].tasks[t];
+        if !matches!(task.process, Process::Hung | Process::CutOff) {
+            return;
+        }
+        if task.confirmed.is_none_or(|at| self.now.since(at) >= LEASE_MS) {
+            self.exit(n, t, Exit::LeaseLost);
+        } else {
+            self.sessions[n].tasks[t].process = Process::Serving;
+            self.beat(n, t);
+        }
+    }
+
+    /// What ListTasks and DescribeTasks show of a session to a look with these hints.
+    #[must_use]
+    pub fn tasks(&self, n: usize, row: Option<&WorkerRow>, hints: &[TaskArn]) -> Vec<model::Task> {
+        let recorded = row.and_then(|row| row.task.as_ref());
+        let named = |task: &Task| match recorded {
+            Some(facts) => facts.arn == task.arn,
+            None => row.is_some_and(|row| row.generation == task.generation) && is_listed_running(task, self.now),
+        };
+        let known = self.sessions[n].tasks.iter().filter(|task| is_known(task, self.now));
+        known.filter(|task| named(task) || hints.contains(&task.arn)).map(|task| describe(task, self.now)).collect()
+    }
+
+    /// Every task that ECS lists as running.
+    #[must_use]
+    pub fn all_running(&self) -> Vec<(schemas::ids::SessionId, model::Task)> {
+        let of_session = |n: usize| {
+            let listed = self.sessions[n].tasks.iter().filter(|task| is_listed_running(task, self.now));
+            listed.map(move |task| (name(n), describe(task, self.now)))
+        };
+        (0..self.sessions.len()).flat_map(of_session).collect()
+    }
+}
+
+fn is_known(task: &Task, now: Timestamp) -> bool {
+    task.listed_at <= now && task.told_at.is_none_or(|at| now.since(at) < REMEMBERED_MS)
+}
+
+/// Whether ListTasks with the desired status RUNNING shows it.
+#[must_use]
+pub fn is_listed_running(task: &Task, now: Timestamp) -> bool {
+    is_known(task, now) && task.stopping.is_none() && task.told_at.is_none()
+}
+
+fn status(task: &Task, now: Timestamp) -> &'static str {
+    if task.told_at.is_some_and(|at| at <= now) {
+        "STOPPED"
+    } else if task.booted_at.is_some() {
+        "RUNNING"
+    } else {
+        "PROVISIONING"
+    }
+}
+
+fn describe(task: &Task, now: Timestamp) -> model::Task {
+    let last_status = status(task, now).to_owned();
+    let ended = match task.process {
+        Process::Exited(exit) if task.told_at.is_some() => Some(exit),
+        Process::Booting
+        | Process::Serving
+        | Process::CutOff
+        | Process::Hung
+        | Process::Flushing
+        | Process::Exited(_) => None,
+    };
+    let stop_code = match (ended, task.stopping) {
+        (_, Some(code)) => Some(code),
+        (Some(Exit::NotStarted), None) => Some("TaskFailedToStart"),
+        (Some(Exit::Clean | Exit::LeaseLost | Exit::Interrupted | Exit::Crashed | Exit::Killed), None) => {
+            Some("EssentialContainerExited")
+        }
+        (None, None) => None,
+    };
+    let desired_status = if task.stopping.is_some() || ended.is_some() { "STOPPED" } else { "RUNNING" };
+    model::Task {
+        arn: task.arn.clone(),
+        generation: task.generation,
+        last_status,
+        desired_status: desired_status.to_owned(),
+        started_at: task.booted_at,
+        stopped_at: task.told_at,
+        stop_code: stop_code.map(str::to_owned),
+        stopped_reason: None,
+        exit_code: ended.and_then(|exit| match exit {
+            Exit::Clean => Some(0),
+            Exit::LeaseLost => Some(3),
+            Exit::Interrupted => Some(143),
+            Exit::Crashed => Some(101),
+            Exit::Killed => Some(137),
+            Exit::NotStarted => None,
+        }),
+    }
+}

@@ -1,0 +1,25 @@
+//! Thousands of sessions in virtual time, under seeded faults: the real handler, looks and sweeps of `controller`, with its
+//! three capabilities in memory.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`rng`] | the one source of chance |
+//! | [`faults`] | how often AWS misbehaves, and how |
+//! | [`schedule`] | what happens next |
+//! | [`world`] | sessions, rows, tasks, workers |
+//! | [`ecs`] | what ECS does with its tasks |
+//! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
+//! | [`run`] | one seed from its first session to its last |
+//!
+//! **Guarantees.** The same seed gives the same run, event by event. Two invocations interleave at each of their calls.
+//!
+//! **Abstractions.** The table's conditions are restated here (the real update expression has its own tests); a heartbeat is
+//! computed when somebody reads it; a worker is Live from its first heartbeat; RunTask's answers are the classified ones.
+
+pub mod ecs;
+pub mod faults;
+pub mod ports;
+pub mod rng;
+pub mod run;
+pub mod schedule;
+pub mod world;

@@ -1,0 +1,270 @@
+//! The controller's three capabilities in memory. A call may fail, may wait while others go on, and may be the last of its
+//! invocation: the future is then never polled again, which is a Lambda that dies between two effects.
+
+use super::world::{Pause, World, name, number};
+use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
+use controller_core::action::RowWrite;
+use controller_core::launch::Answer;
+use controller_core::model::{Strike, Task, Tasks};
+use schemas::ids::{ChannelArn, SessionId, TaskArn, Timestamp};
+use schemas::lifecycle::LifecycleEvent;
+use schemas::session::SessionRecord;
+use schemas::worker::WorkerRow;
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+thread_local! {
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The controller's clock: the virtual time of this thread.
+#[must_use]
+pub fn clock() -> Timestamp {
+    Timestamp(NOW.get())
+}
+
+/// Moves the virtual time of this thread.
+pub fn set_clock(now: Timestamp) {
+    NOW.set(now.0);
+}
+
+/// All three capabilities.
+#[derive(Debug, Clone)]
+pub struct Ports(pub Arc<Mutex<World>>);
+
+impl Ports {
+    /// The world behind them.
+    #[must_use]
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().expect("one thread")
+    }
+
+    async fn call(&self) {
+        let pause = {
+            let mut world = self.world();
+            if !world.shaky {
+                None
+            } else if world.rng.chance(3_000) {
+                Some(Pause::Died)
+            } else if world.rng.chance(20_000) {
+                let ms = world.rng.between(5, 8_000);
+                Some(Pause::For(ms))
+            } else {
+                None
+            }
+        };
+        match pause {
+            None => {}
+            Some(Pause::Died) => Still { ports: self.clone(), until: Timestamp(i64::MAX) }.await,
+            Some(Pause::For(ms)) => Still { ports: self.clone(), until: clock().plus_ms(ms) }.await,
+        }
+    }
+
+    fn table_fails(&self, operation: &'static str) -> Result<(), PortError> {
+        let mut world = self.world();
+        let of_100_000 = world.weather.table_throttled;
+        if world.rng.chance(of_100_000) { Err(aws(operation)) } else { Ok(()) }
+    }
+
+    fn is_blind(&self) -> bool {
+        let mut world = self.world();
+        let of_100_000 = world.weather.blind;
+        let blind = world.rng.chance(of_100_000);
+        world.blind_listings += u64::from(blind);
+        blind
+    }
+}
+
+fn aws(operation: &'static str) -> PortError {
+    PortError::Aws { operation, detail: "ThrottlingException".into() }
+}
+
+/// Stands still until this time; a death is never over. Each poll says so anew, since the calls of one invocation may wait
+/// beside one another: the earliest counts, and a death of one is the death of all.
+struct Still {
+    ports: Ports,
+    until: Timestamp,
+}
+
+impl Future for Still {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.until.since(clock());
+        if left <= 0 {
+            return Poll::Ready(());
+        }
+        let mut world = self.ports.world();
+        world.wakers.push(cx.waker().clone());
+        world.pause = match (world.pause, self.until.0) {
+            (Some(Pause::Died), _) | (_, i64::MAX) => Some(Pause::Died),
+            (Some(Pause::For(ms)), _) => Some(Pause::For(ms.min(left))),
+            (None, _) => Some(Pause::For(left)),
+        };
+        Poll::Pending
+    }
+}
+
+impl Sessions for Ports {
+    async fn read(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
+        self.call().await;
+        self.table_fails("GetItem")?;
+        let mut world = self.world();
+        let invocation = world.invocation;
+        let Some(session) = world.sessions.get_mut(number(id)) else { return Ok(None) };
+        session.reads.insert(invocation, session.version);
+        Ok(session.record.clone())
+    }
+
+    async fn scan(&self, after: Option<String>) -> Result<Page<(SessionId, SessionRecord), String>, PortError> {
+        self.table_fails("Scan")?;
+        let world = self.world();
+        let first = after.and_then(|after| SessionId::try_new(after).ok()).map_or(0, |id| number(&id) + 1);
+        let last = (first + 500).min(world.sessions.len());
+        let rows = world.sessions.iter().enumerate().take(last).skip(first);
+        let items = rows.filter_map(|(n, session)| Some((name(n), session.record.clone()?))).collect();
+        let next = (last < world.sessions.len() && last > 0).then(|| name(last - 1).to_string());
+        Ok(Page { items, next })
+    }
+}
+
+impl Workers for Ports {
+    async fn read(&self, id: &SessionId) -> Result<Option<WorkerRow>, PortError> {
+        self.call().await;
+        self.table_fails("GetItem")?;
+        let mut world = self.world();
+        world.looks += 1;
+        if world.sessions.len() <= number(id) {
+            return Ok(None);
+        }
+        world.beat_until_now(number(id));
+        Ok(world.sessions[number(id)].row.clone())
+    }
+
+    async fn write(
+        &self,
+        id: &SessionId,
+        read: Option<&WorkerRow>,
+        write: &RowWrite,
+        now: Timestamp,
+    ) -> Result<Written, PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let (n, invocation) = (number(id), world.invocation);
+        let version = world.sessions[n].reads.get(&invocation).copied().unwrap_or(0);
+        let written = world.write(n, read, write, version, now);
+        let of_100_000 = world.weather.table_answer_lost;
+        if world.rng.chance(of_100_000) {
+            return Err(aws("UpdateItem"));
+        }
+        Ok(written.map_or(Written::Lost, |row| Written::Row(Box::new(row))))
+    }
+
+    async fn look_again(&self, read: &WorkerRow, at: Timestamp) -> Result<(), PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let row = world.sessions[number(&read.session_id)].row.as_mut();
+        if let Some(row) = row.filter(|row| row.revision == read.revision && !row.phase.is_final()) {
+            row.next_look_at = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn open(
+        &self,
+        until: Option<Timestamp>,
+        _after: Option<OpenRow>,
+    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        self.call().await;
+        self.table_fails("Query")?;
+        let world = self.world();
+        let open = world.sessions.iter().filter_map(|session| OpenRow::of(session.row.as_ref()?));
+        let mut items: Vec<OpenRow> = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until)).collect();
+        items.sort_by_key(|row| row.next_look_at);
+        Ok(Page { items, next: None })
+    }
+
+    async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
+        Ok(self.world().sessions.get(number(id)).map(|session| session.strikes.clone()).unwrap_or_default())
+    }
+
+    async fn strike(&self, id: &SessionId, arn: &TaskArn, now: Timestamp) -> Result<(), PortError> {
+        self.call().await;
+        let mut world = self.world();
+        let Some(session) = world.sessions.get_mut(number(id)) else { return Ok(()) };
+        if session.strikes.iter().all(|strike| strike.arn != *arn) {
+            session.strikes.push(Strike { arn: arn.clone(), at: now });
+        }
+        Ok(())
+    }
+
+    async fn note(&self, row: &WorkerRow, note: &Note) -> Result<(), PortError> {
+        self.call().await;
+        let mut world = self.world();
+        let current = world.sessions[number(&row.session_id)].row.as_mut();
+        if let Some(current) = current.filter(|current| current.generation == row.generation) {
+            match note {
+                Note::Published(published) => current.published = Some(published.clone()),
+                Note::ChannelDeleted(at) => current.channel_deleted_at = Some(*at),
+            }
+        }
+        Ok(())
+    }
+
+    async fn keep_decision(&self, _id: &SessionId, _json: String, _now: Timestamp) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl Bus for Ports {
+    async fn publish(&self, _events: &[LifecycleEvent]) -> Result<(), PortError> {
+        self.call().await;
+        self.table_fails("PutEvents")
+    }
+}
+
+impl Channels for Ports {
+    async fn delete(&self, _arn: &ChannelArn) -> Result<(), PortError> {
+        self.table_fails("DeleteSignalingChannel")
+    }
+}
+
+impl Orchestrator for Ports {
+    async fn tasks(&self, id: &SessionId, row: Option<&WorkerRow>, hints: &[TaskArn]) -> Tasks {
+        self.call().await;
+        if self.is_blind() {
+            return Tasks::Unknown("throttled".into());
+        }
+        Tasks::Known(self.world().tasks(number(id), row, hints))
+    }
+
+    async fn run_task(&self, row: &WorkerRow) -> Answer {
+        self.call().await;
+        let answer = self.world().run_task(number(&row.session_id), row.generation);
+        self.call().await;
+        answer
+    }
+
+    async fn stop_task(&self, arn: &TaskArn, _reason: &str) -> Result<(), PortError> {
+        self.call().await;
+        let mut world = self.world();
+        let of_100_000 = world.weather.stop_failed;
+        if world.rng.chance(of_100_000) {
+            return Err(aws("StopTask"));
+        }
+        world.stop_named(arn);
+        Ok(())
+    }
+
+    async fn running(&self) -> Result<Vec<(SessionId, Task)>, PortError> {
+        self.call().await;
+        if self.is_blind() {
+            return Err(aws("ListTasks"));
+        }
+        Ok(self.world().all_running())
+    }
+}

@@ -1,0 +1,388 @@
+//! One seed, from its first session to its last.
+
+use super::faults::Weather;
+use super::ports::{Ports, clock, set_clock};
+use super::rng::Rng;
+use super::schedule::{Edit, Event, Happening};
+use super::world::{Pause, Process, Session, World, name};
+use crate::invariants::{Invariant, Violation};
+use controller::handler::{Controller, Response};
+use controller::memory::Memory;
+use controller::sweep::Swept;
+use controller_core::model::Policy;
+use schemas::ids::Timestamp;
+use serde_json::{Value, json};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+/// When every run begins.
+const EPOCH: Timestamp = Timestamp(1_800_000_000_000);
+const MINUTE: i64 = 60_000;
+/// An invocation of the real function may last so long, ms.
+const TIME_LIMIT_MS: i64 = 60_000;
+/// How long every session is left alone at the end, before it must have come to what it should, ms.
+const QUIET_MS: i64 = 25 * MINUTE;
+
+/// What a run consists of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Chance.
+    pub seed: u64,
+    /// Sessions.
+    pub sessions: usize,
+    /// They all begin within so long, ms.
+    pub arrivals_ms: i64,
+    /// Faults and changes end after so long, ms.
+    pub lasts_ms: i64,
+    /// How bad it is.
+    pub weather: Weather,
+}
+
+impl Setup {
+    /// A run of this seed: 500 sessions that come within two hours, in rough weather; in a storm for every fifth seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let weather = if seed.is_multiple_of(5) { Weather::storm() } else { Weather::rough() };
+        Self { seed, sessions: 500, arrivals_ms: 120 * MINUTE, lasts_ms: 240 * MINUTE, weather }
+    }
+}
+
+/// What was seen in a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    /// Sum of the lives of its sessions, ms.
+    pub session_ms: i64,
+    /// Sessions.
+    pub sessions: usize,
+    /// Reads of our row by looks.
+    pub looks: u64,
+    /// Tasks that were started.
+    pub tasks: usize,
+    /// When the last session that was waiting in a surge was served, ms after its beginning (0 when nobody measured it).
+    pub all_served_ms: i64,
+}
+
+/// A run in which an invariant did not hold.
+#[derive(Debug)]
+pub struct Failure {
+    seed: u64,
+    session: String,
+    violation: Violation,
+    story: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} (seed {}, session {})", self.violation, self.seed, self.session)?;
+        writeln!(f, "the last of that session, in seconds since its creation:\n{}", self.story)?;
+        write!(f, "replay: cargo run -p proof --bin soak -- --seed {} --runs 1", self.seed)
+    }
+}
+
+type Real = Controller<Ports, Ports, Ports, Ports, Ports>;
+type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What an invocation came to.
+enum Answer {
+    Done,
+    Failed,
+    Swept(Swept),
+}
+
+struct Invocation {
+    future: Running,
+    trigger: Event,
+    began: Timestamp,
+    shaky: bool,
+    blind_before: u64,
+}
+
+struct Run {
+    setup: Setup,
+    ports: Ports,
+    controller: Arc<Real>,
+    invocations: Vec<Option<Invocation>>,
+    quiet: bool,
+}
+
+/// Runs one seed to its end.
+///
+/// # Errors
+/// [`Failure`] with the story of the session whose invariant did not hold.
+pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
+    let mut run = Run::new(setup);
+    let end = EPOCH.plus_ms(run.setup.lasts_ms + QUIET_MS);
+    let mut seen = Seen { sessions: run.setup.sessions, ..Seen::default() };
+    loop {
+        let next = run.ports.world().schedule.next();
+        let Some((now, event)) = next.filter(|(now, _)| *now <= end) else { break };
+        set_clock(now);
+        run.ports.world().now = now;
+        run.happen(event);
+        run.fail_if_broken()?;
+        if matches!(event, Event::Sweep) && seen.all_served_ms == 0 && run.all_served() {
+            seen.all_served_ms = now.since(EPOCH);
+        }
+    }
+    run.check_goals();
+    run.fail_if_broken()?;
+    let world = run.ports.world();
+    seen.looks = world.looks;
+    seen.tasks = world.sessions.iter().map(|session| session.tasks.len()).sum();
+    let life = |s: &Session| s.over.unwrap_or(world.now).min(s.expires_at).since(s.began).max(0);
+    seen.session_ms = world.sessions.iter().map(life).sum();
+    Ok(seen)
+}
+
+impl Run {
+    fn new(setup: Setup) -> Self {
+        let mut world = World {
+            now: EPOCH,
+            rng: Rng::new(setup.seed),
+            weather: setup.weather.clone(),
+            schedule: super::schedule::Schedule::default(),
+            sessions: (0..setup.sessions).map(|_| Session::default()).collect(),
+            room: usize::MAX,
+            running: 0,
+            bucket: 0,
+            bucket_at: EPOCH.plus_ms(-MINUTE),
+            shaky: false,
+            pause: None,
+            wakers: Vec::new(),
+            invocation: 0,
+            looks: 0,
+            blind_listings: 0,
+            broken: None,
+        };
+        for n in 0..setup.sessions {
+            let ms = world.rng.between(0, setup.arrivals_ms.max(1));
+            world.after(ms, Event::Begin(n));
+        }
+        world.after(MINUTE, Event::Sweep);
+        world.after(MINUTE, Event::Room);
+        world.after(setup.lasts_ms, Event::Quiet);
+        let ports = Ports(Arc::new(Mutex::new(world)));
+        let policy = Policy::default();
+        let controller = Controller {
+            sessions: ports.clone(),
+            workers: ports.clone(),
+            orchestrator: ports.clone(),
+            bus: ports.clone(),
+            channels: ports.clone(),
+            memory: Memory::new(&policy, EPOCH),
+            policy,
+            clock,
+            // Nobody waits inside an invocation here: the next tick goes on.
+            pause: |_| Box::pin(std::future::ready(())),
+        };
+        Self { setup, ports, controller: Arc::new(controller), invocations: Vec::new(), quiet: false }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Begin(n) => self.begin(n),
+            Event::Edit(n, edit) => {
+                let over = self.ports.world().sessions[n].over.is_some();
+                if !self.quiet && !over {
+                    self.ports.world().edit(n, edit);
+                }
+            }
+            Event::Task(n, t, happening) => self.happen_to(n, t, happening),
+            Event::Room => self.change_room(),
+            Event::Quiet => {
+                self.quiet = true;
+                let mut world = self.ports.world();
+                world.weather = Weather::calm();
+                world.room = usize::MAX;
+            }
+            Event::Resume(place) => self.poll(place),
+            Event::Record(_) | Event::TaskEvent(_) => self.invoke(event),
+            Event::Sweep => {
+                let mut world = self.ports.world();
+                let ms = world.rng.between(55_000, 65_000);
+                world.after(ms, Event::Sweep);
+                drop(world);
+                self.invoke(event);
+            }
+        }
+    }
+
+    /// A session is created, and its end is planned: one of the many ways.
+    fn begin(&mut self, n: usize) {
+        let mut world = self.ports.world();
+        let life = world.rng.between(20 * MINUTE, 90 * MINUTE);
+        let way = world.rng.between(0, 100);
+        let now = world.now;
+        let session = &mut world.sessions[n];
+        session.began = now;
+        session.expires_at = now.plus_ms(if way < 10 { life } else { 24 * 60 * MINUTE });
+        world.edit(n, Edit::Replace);
+        match way {
+            0..10 => {}
+            10..50 => world.after(life, Event::Edit(n, Edit::End)),
+            50..60 => world.after(life, Event::Edit(n, Edit::Deactivate)),
+            60..80 => world.after(life, Event::Edit(n, Edit::Delete)),
+            _ => {
+                world.after(life, Event::Task(n, usize::MAX, Happening::SpeakerLeaves));
+                world.after(life + 30 * MINUTE, Event::Edit(n, Edit::Delete));
+            }
+        }
+        if world.rng.chance(20_000) {
+            let pause = world.rng.between(MINUTE, life);
+            world.after(pause, Event::Edit(n, Edit::Pause));
+            world.after(pause + 5 * MINUTE, Event::Edit(n, Edit::Resume));
+        }
+        if world.rng.chance(5_000) {
+            let replaced = world.rng.between(MINUTE, life);
+            world.after(replaced, Event::Edit(n, Edit::Replace));
+        }
+    }
+
+    fn happen_to(&mut self, n: usize, t: usize, happening: Happening) {
+        let mut world = self.ports.world();
+        let serving = |s: &Session| s.tasks.iter().position(|task| task.process == Process::Serving);
+        let place = if t == usize::MAX { serving(&world.sessions[n]) } else { Some(t) };
+        if let Some(t) = place.filter(|_| !self.quiet || happening != Happening::SpeakerLeaves) {
+            world.happen(n, t, happening);
+        }
+    }
+
+    fn change_room(&mut self) {
+        let mut world = self.ports.world();
+        let of_100_000 = world.weather.room_ends;
+        let ends = world.rng.chance(of_100_000);
+        let ms = if ends { world.rng.between(MINUTE, 10 * MINUTE) } else { MINUTE };
+        world.room = if ends { 0 } else { usize::MAX };
+        world.after(ms, Event::Room);
+    }
+
+    fn invoke(&mut self, trigger: Event) {
+        let (shaky, blind_before, now) = {
+            let mut world = self.ports.world();
+            let of_100_000 = world.weather.shaky;
+            // A sweep makes thousands of calls: were it as shaky as a look, none would ever end.
+            let sweeps = matches!(trigger, Event::Sweep);
+            let shaky = world.rng.chance(of_100_000) && (!sweeps || world.rng.chance(20_000));
+            (shaky, world.blind_listings, world.now)
+        };
+        let controller = self.controller.clone();
+        let (event, deadline) = (event_json(trigger, now), u64::try_from(now.0 + TIME_LIMIT_MS).unwrap_or(0));
+        let future = Box::pin(async move {
+            match controller.handle(&event, deadline).await {
+                Ok(Response::Swept(swept)) => Answer::Swept(swept),
+                Ok(Response::Batch(batch)) if batch.batch_item_failures.is_empty() => Answer::Done,
+                Ok(Response::Batch(_)) | Err(_) => Answer::Failed,
+            }
+        });
+        let invocation = Invocation { future, trigger, began: now, shaky, blind_before };
+        let free = self.invocations.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| {
+            self.invocations.push(None);
+            self.invocations.len() - 1
+        });
+        self.invocations[place] = Some(invocation);
+        self.poll(place);
+    }
+
+    /// An invocation goes on until it ends, pauses, dies, or its time is up.
+    fn poll(&mut self, place: usize) {
+        let Some(mut invocation) = self.invocations[place].take() else { return };
+        {
+            let mut world = self.ports.world();
+            world.shaky = invocation.shaky;
+            world.invocation = place;
+            world.pause = None;
+            std::mem::take(&mut world.wakers).into_iter().for_each(Waker::wake);
+            if world.now.since(invocation.began) > TIME_LIMIT_MS {
+                return self.retry(invocation.trigger, &mut world);
+            }
+        }
+        let answer = invocation.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let mut world = self.ports.world();
+        world.shaky = false;
+        match (answer, world.pause.take()) {
+            (Poll::Pending, Some(Pause::For(ms))) => {
+                world.after(ms, Event::Resume(place));
+                self.invocations[place] = Some(invocation);
+            }
+            (Poll::Pending, Some(Pause::Died) | None) | (Poll::Ready(Answer::Failed), _) => {
+                self.retry(invocation.trigger, &mut world);
+            }
+            (Poll::Ready(Answer::Swept(swept)), _) => count_orphans(&mut world, &invocation, swept),
+            (Poll::Ready(Answer::Done), _) => {}
+        }
+    }
+
+    /// A batch that failed is delivered again; the schedule comes again by itself.
+    fn retry(&self, trigger: Event, world: &mut World) {
+        if !matches!(trigger, Event::Sweep) {
+            let ms = world.rng.between(500, 20_000);
+            world.after(ms, trigger);
+        }
+    }
+
+    fn check_goals(&self) {
+        let mut world = self.ports.world();
+        for n in 0..world.sessions.len() {
+            let holds = world.goal(n);
+            world.hold(n, holds);
+        }
+    }
+
+    fn all_served(&self) -> bool {
+        let world = self.ports.world();
+        world.sessions.iter().all(|s| s.tasks.iter().any(|task| task.process == Process::Serving))
+    }
+
+    fn fail_if_broken(&self) -> Result<(), Box<Failure>> {
+        let mut world = self.ports.world();
+        let Some((n, violation)) = world.broken.take() else { return Ok(()) };
+        let began = world.sessions[n].began;
+        let line = |(at, what, number): &(Timestamp, &'static str, u64)| {
+            let ms = at.since(began);
+            format!("  {:>6}.{:03}  {what} {number}\n", ms / 1_000, ms.rem_euclid(1_000))
+        };
+        let story = world.sessions[n].story.iter().map(line).collect();
+        Err(Box::new(Failure { seed: self.setup.seed, session: name(n).to_string(), violation, story }))
+    }
+}
+
+/// After a whole sweep in which ECS answered everything, a task of an older generation has outlived one more.
+fn count_orphans(world: &mut World, sweep: &Invocation, swept: Swept) {
+    if swept.failed > 0 || swept.cut_short || world.blind_listings != sweep.blind_before {
+        return;
+    }
+    for n in 0..world.sessions.len() {
+        let mut oldest = None;
+        for task in &mut world.sessions[n].tasks {
+            let before = task.replaced_at.is_some_and(|at| at < sweep.began) && task.listed_at < sweep.began;
+            if before && task.lives() && task.stopping.is_none() {
+                task.outlived += 1;
+                oldest = oldest.max(Some((task.outlived, task.generation)));
+            }
+        }
+        if let Some((outlived, generation)) = oldest.filter(|(outlived, _)| *outlived >= 2) {
+            let seen = format!("generation {generation} has outlived {outlived} whole sweeps");
+            world.hold(n, Err(Violation::of(Invariant::NoOrphanOutlivesTwoSweeps, seen)));
+        }
+    }
+}
+
+fn event_json(trigger: Event, now: Timestamp) -> Value {
+    match trigger {
+        Event::Record(n) => json!({"Records": [{"eventName": "MODIFY", "dynamodb": {
+            "Keys": {"sessionId": {"S": name(n).as_str()}}, "SequenceNumber": now.0.to_string()}}]}),
+        Event::TaskEvent(n) => json!({"source": "aws.ecs", "detail-type": "ECS Task State Change",
+            "detail": {"startedBy": format!("{}/1", name(n))}}),
+        Event::Sweep
+        | Event::Resume(_)
+        | Event::Begin(_)
+        | Event::Edit(..)
+        | Event::Task(..)
+        | Event::Room
+        | Event::Quiet => json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+    }
+}

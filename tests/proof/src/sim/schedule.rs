@@ -1,0 +1,102 @@
+//! What happens next, in virtual time.
+
+use schemas::ids::Timestamp;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// One thing that will happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// The schedule.
+    Sweep,
+    /// A paused invocation goes on.
+    Resume(usize),
+    /// A session is created.
+    Begin(usize),
+    /// A session row changes.
+    Edit(usize, Edit),
+    /// A stream record of a session arrives.
+    Record(usize),
+    /// A task event of a session arrives.
+    TaskEvent(usize),
+    /// Something happens to a session's nth task.
+    Task(usize, usize, Happening),
+    /// The weather changes the room for tasks.
+    Room,
+    /// No more faults from here on.
+    Quiet,
+}
+
+/// A change of a session row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edit {
+    /// `status` becomes ended.
+    End,
+    /// `isActive` becomes false.
+    Deactivate,
+    /// `status` becomes paused.
+    Pause,
+    /// `status` becomes active.
+    Resume,
+    /// Another session with the same id overwrites the row.
+    Replace,
+    /// The row is deleted.
+    Delete,
+}
+
+/// What happens to a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Happening {
+    /// Its process begins.
+    Boots,
+    /// A heartbeat by which it learns of the row.
+    Beats,
+    /// The flush is done.
+    Finishes,
+    /// Its process ends so.
+    Exits(Exit),
+    /// ECS says that it has ended.
+    IsTold,
+    /// Five minutes have passed: perhaps something happens to it.
+    MeetsChance,
+    /// A hung process goes on, or a cut-off one reaches the table again.
+    Recovers,
+    /// The speaker is gone for good.
+    SpeakerLeaves,
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// 0.
+    Clean,
+    /// 3.
+    LeaseLost,
+    /// 143.
+    Interrupted,
+    /// 101.
+    Crashed,
+    /// 137.
+    Killed,
+    /// Never began.
+    NotStarted,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    heap: BinaryHeap<Reverse<(i64, u64, Event)>>,
+    count: u64,
+}
+
+impl Schedule {
+    /// This will happen then; of two things at the same time, the one that was planned first.
+    pub fn at(&mut self, at: Timestamp, event: Event) {
+        self.count += 1;
+        self.heap.push(Reverse((at.0, self.count, event)));
+    }
+    /// The next thing.
+    pub fn next(&mut self) -> Option<(Timestamp, Event)> {
+        self.heap.pop().map(|Reverse((at, _, event))| (Timestamp(at), event))
+    }
+}
