@@ -225,7 +225,7 @@ fn without_sentences_continuous_speech_is_cut_at_a_clause_and_without_clauses_at
         assert_eq!(whole, text, "nothing is lost or doubled by a cut");
         page.finals()
     };
-    let clauses = said(&"one two three four five six, ".repeat(12).trim_end_matches(", "));
+    let clauses = said("one two three four five six, ".repeat(12).trim_end_matches(", "));
     assert!(clauses.len() >= 3 && clauses[0].1.ends_with(','), "{clauses:?}");
     let words = said("seven ".repeat(90).trim_end());
     assert!(words.len() >= 2, "{words:?}");
