@@ -12,11 +12,20 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
+    /// EventBridge.
+    pub eventbridge: aws_sdk_eventbridge::Client,
+    /// Kinesis Video Streams, control plane.
+    pub kinesisvideo: aws_sdk_kinesisvideo::Client,
 }
 
 /// Builds them.
 pub async fn build() -> Clients {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-    Clients { dynamodb: aws_sdk_dynamodb::Client::new(&config), ecs: aws_sdk_ecs::Client::new(&config) }
+    Clients {
+        dynamodb: aws_sdk_dynamodb::Client::new(&config),
+        ecs: aws_sdk_ecs::Client::new(&config),
+        eventbridge: aws_sdk_eventbridge::Client::new(&config),
+        kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
+    }
 }

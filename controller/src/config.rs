@@ -1,5 +1,7 @@
 //! The environment, parsed once into a value that is valid.
 
+use controller_core::model::{Policy, Switch};
+
 /// What the function was deployed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +21,14 @@ pub struct Config {
     pub security_groups: Vec<String>,
     /// `ASSIGN_PUBLIC_IP`: whether a task gets a public address.
     pub public_address: PublicAddress,
+    /// `SESSION_ENV`: the environment's name, dimension of every metric; `unknown` when absent.
+    pub environment: String,
+    /// `EVENT_BUS`: name or ARN of the bus that is told what happens; nobody is told when it is absent.
+    pub event_bus: Option<String>,
+    /// `ROLLOUT`: `on` replaces workers of an old task definition; `off` when absent.
+    pub rollout: Switch,
+    /// `CHANNEL_CLEANUP`: `on` deletes the signaling channels of ended runs; `off` when absent.
+    pub channel_cleanup: Switch,
 }
 
 /// Whether a task gets a public IPv4 address.
@@ -49,15 +59,24 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The numbers of the decisions, as this deployment wants them.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            task_definition: Some(self.task_definition.clone()),
+            rollout: self.rollout,
+            channel_cleanup: self.channel_cleanup,
+            ..Policy::default()
+        }
+    }
+
     /// Reads every variable through `lookup`.
     ///
     /// # Errors
     /// [`ConfigError`] names the first variable that is missing or invalid, and what to set it to.
     pub fn try_new(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text = |name, expected| {
-            let value = lookup(name).map(|value| value.trim().to_owned());
-            value.filter(|value| !value.is_empty()).ok_or(ConfigError::Missing(name, expected))
-        };
+        let optional = |name| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let text = |name, expected| optional(name).ok_or(ConfigError::Missing(name, expected));
         let list = |name, expected| -> Result<Vec<String>, ConfigError> {
             let value = text(name, expected)?;
             let parts: Vec<String> = value.split(',').map(|part| part.trim().to_owned()).collect();
@@ -74,8 +93,20 @@ impl Config {
             container: text("CONTAINER", "the name of the worker's container, such as worker")?,
             subnets: list("SUBNETS", "subnet ids, separated by commas")?,
             security_groups: list("SECURITY_GROUPS", "security group ids, separated by commas")?,
+            environment: optional("SESSION_ENV").unwrap_or_else(|| "unknown".to_owned()),
+            event_bus: optional("EVENT_BUS"),
+            rollout: switch("ROLLOUT", optional("ROLLOUT"))?,
+            channel_cleanup: switch("CHANNEL_CLEANUP", optional("CHANNEL_CLEANUP"))?,
             public_address: public_address(text("ASSIGN_PUBLIC_IP", "ENABLED or DISABLED")?)?,
         })
+    }
+}
+
+fn switch(name: &'static str, value: Option<String>) -> Result<Switch, ConfigError> {
+    match value.as_deref() {
+        None | Some("off") => Ok(Switch::Off),
+        Some("on") => Ok(Switch::On),
+        Some(other) => Err(ConfigError::Invalid { name, value: other.to_owned(), expected: "on or off" }),
     }
 }
 
@@ -114,6 +145,12 @@ pub(crate) mod tests {
         let config = with("", None).unwrap();
         assert_eq!(config.subnets, ["subnet-a", "subnet-b"]);
         assert_eq!(config.public_address, PublicAddress::Assigned);
+        assert_eq!(
+            (config.rollout, config.channel_cleanup, config.event_bus.clone()),
+            (Switch::Off, Switch::Off, None)
+        );
+        assert_eq!(with("ROLLOUT", Some("on")).unwrap().policy().rollout, Switch::On);
+        assert_eq!(config.policy().task_definition, Some(config.task_definition));
     }
 
     #[test]
@@ -128,6 +165,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_list_with_a_hole_and_an_unknown_switch_are_refused() {
+        assert!(with("ROLLOUT", Some("yes")).unwrap_err().to_string().contains("on or off"));
         assert!(with("SUBNETS", Some("subnet-a,,subnet-b")).is_err());
         assert!(with("ASSIGN_PUBLIC_IP", Some("yes")).unwrap_err().to_string().contains("\"yes\""));
     }

@@ -1,10 +1,16 @@
 //! Event → sessions → look → response.
 //!
 //! **Guarantees.** The records of a stream batch are taken in order; the first that fails is reported by its sequence number
-//! and nothing after it is touched, so that Lambda delivers it and the rest again. A record that no retry can help (a key
-//! that is no session id, a row of ours that cannot be read) is logged and passed over: it never blocks a shard.
+//! and nothing after it is touched, so that Lambda delivers it and the rest again.
+//!
+//! **Poison.** A record that no retry can help (a key that is no session id, a row of ours that nobody can read) is told at
+//! ERROR with its sequence number and the reason, and reported as failed, *while the records after it are handled all the
+//! same* (a look may be repeated at will). Lambda bisects the batch, spends the record's few retries and sends its metadata
+//! (shard and sequence numbers) to the failure destination; the log line with the same sequence number holds the reason.
+//! Nothing behind the record waits for it, not even for one delivery.
 
-use crate::ports::{Orchestrator, PortError, Sessions, Workers};
+use crate::memory::Memory;
+use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
 use crate::sweep::Swept;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use controller_core::model::Policy;
@@ -14,21 +20,35 @@ use schemas::ids::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 /// The controller with its capabilities.
 #[derive(Debug)]
-pub struct Controller<S, W, O> {
+pub struct Controller<S, W, O, B, C> {
     /// Their table.
     pub sessions: S,
     /// Our table.
     pub workers: W,
     /// ECS.
     pub orchestrator: O,
+    /// Whoever wants to know what happens.
+    pub bus: B,
+    /// The signaling channels.
+    pub channels: C,
+    /// What the process remembers.
+    pub memory: Memory,
     /// The numbers of the decisions.
     pub policy: Policy,
     /// The time now.
     pub clock: fn() -> Timestamp,
+    /// Waits for so long.
+    pub pause: fn(Duration) -> Pause,
 }
+
+/// A wait that is under way.
+pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the function answers.
 #[derive(Debug, Serialize)]
@@ -73,7 +93,7 @@ impl From<HandlerError> for Diagnostic {
 /// Time that is left unused before the deadline, ms: for the answer, and for the call that is under way.
 pub(crate) const DEADLINE_MARGIN_MS: i64 = 3_000;
 
-impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
     /// Handles one event; `deadline_ms` is Lambda's deadline, epoch ms.
     ///
     /// # Errors
@@ -93,7 +113,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
             let id = match &look.session {
                 Ok(id) => id,
                 Err(why) => {
-                    tracing::debug!(why, "not a session of ours");
+                    self.poison(&mut response, look, why);
                     continue;
                 }
             };
@@ -101,29 +121,45 @@ impl<S: Sessions, W: Workers, O: Orchestrator> Controller<S, W, O> {
                 continue; // one look sees the state after all of the batch's records
             }
             let result = if (self.clock)() >= deadline { Err(out_of_time()) } else { self.look(id, &[]).await };
-            let Err(source) = result.or_else(pass_over_unreadable) else { continue };
+            let Err(source) = result else { continue };
+            self.memory.count(|metrics| metrics.look_errors += 1);
+            if source.is_poison() && look.sequence.is_some() {
+                self.poison(&mut response, look, &source.to_string());
+                continue;
+            }
             tracing::warn!(session = %id, error = %source, "a session could not be looked at");
-            let Some(sequence) = &look.sequence else {
+            if !fail(&mut response, look) {
                 return Err(HandlerError::Session { session: id.to_string(), source });
-            };
-            let mut failure = DynamoDbBatchItemFailure::default();
-            failure.item_identifier = Some(sequence.clone());
-            response.batch_item_failures.push(failure);
+            }
             break;
         }
         Ok(response)
     }
+
+    /// A record that no retry can help. An event that names none of our sessions, and has no place in a stream, is nobody's.
+    fn poison(&self, response: &mut DynamoDbEventResponse, look: &Look, why: &str) {
+        if fail(response, look) {
+            self.memory.count(|metrics| metrics.poison_records += 1);
+            tracing::error!(
+                sequence = look.sequence,
+                why,
+                "a record that nobody can read goes to the failure destination"
+            );
+        } else {
+            tracing::debug!(why, "not a session of ours");
+        }
+    }
 }
 
-/// A row of ours that cannot be read is loud, and is no reason to try the same again.
-pub(crate) fn pass_over_unreadable(error: PortError) -> Result<(), PortError> {
-    match error {
-        PortError::Unreadable { .. } => {
-            tracing::error!(%error, "a row is passed over");
-            Ok(())
-        }
-        PortError::Aws { .. } | PortError::Contended(_) => Err(error),
+/// Reports a record as failed; false for an event without a place in a stream. Lambda begins again at the lowest.
+fn fail(response: &mut DynamoDbEventResponse, look: &Look) -> bool {
+    let Some(sequence) = &look.sequence else { return false };
+    if response.batch_item_failures.is_empty() {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(sequence.clone());
+        response.batch_item_failures.push(failure);
     }
+    true
 }
 
 fn out_of_time() -> PortError {

@@ -4,23 +4,31 @@
 //! |---|---|
 //! | [`config`] | the environment, parsed once |
 //! | [`clients`] | the AWS clients, built once |
-//! | [`ports`] | the three capabilities that the handler asks for |
+//! | [`ports`] | the five capabilities that the handler asks for |
+//! | [`memory`] | what a process remembers, and nothing rests on |
 //! | [`handler`] | event → sessions → look → response |
 //! | [`look`] | one session: view → plan → effects |
 //! | [`sweep`] | the schedule: every session that is due, and every one that was missed |
 //! | [`store`] | DynamoDB |
 //! | [`ecs`] | ECS, and the one table of what RunTask's answers mean |
+//! | [`events`] | EventBridge: what happened, for whoever wants to know |
+//! | [`channels`] | KVS: signaling channels of ended runs |
+//! | [`metrics`] | CloudWatch metrics as log lines |
 //! | [`telemetry`] | JSON logs |
 //!
 //! The schedule alone suffices: every tick looks at the rows that are due, at the tasks that run, and at the Sessions table
 //! itself, which is scanned as the last net for wanted sessions without an open row. The scan reads each session row once a
 //! minute (half a read unit per 4 kB): at 10,000 rows of 1 kB about 1,250 read units a minute.
 
+pub mod channels;
 pub mod clients;
 pub mod config;
 pub mod ecs;
+pub mod events;
 pub mod handler;
 pub mod look;
+pub mod memory;
+pub mod metrics;
 pub mod ports;
 pub mod store;
 pub mod sweep;

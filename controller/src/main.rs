@@ -2,7 +2,8 @@
 
 use controller::config::Config;
 use controller::handler::Controller;
-use controller::{clients, ecs, store, telemetry};
+use controller::memory::Memory;
+use controller::{channels, clients, ecs, events, store, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -18,14 +19,24 @@ async fn main() -> ExitCode {
         }
     };
     let clients = clients::build().await;
+    let policy = config.policy();
+    let environment = config.environment.clone();
     let controller = Controller {
         sessions: store::SessionsTable::new(clients.dynamodb.clone(), config.sessions_table.clone()),
         workers: store::WorkersTable::new(clients.dynamodb, config.workers_table.clone()),
+        bus: events::EventBridge::new(clients.eventbridge, config.event_bus.clone()),
+        channels: channels::Kinesis::new(clients.kinesisvideo),
+        memory: Memory::new(&policy, telemetry::wall_clock()),
         orchestrator: ecs::Ecs::new(clients.ecs, config),
-        policy: controller_core::model::Policy::default(),
+        policy,
         clock: telemetry::wall_clock,
+        pause: |time| Box::pin(tokio::time::sleep(time)),
     };
-    let handle = async |event: LambdaEvent<Value>| controller.handle(&event.payload, event.context.deadline).await;
+    let handle = async |event: LambdaEvent<Value>| {
+        let answer = controller.handle(&event.payload, event.context.deadline).await;
+        telemetry::write_metrics(&controller.memory, &environment);
+        answer
+    };
     match lambda_runtime::run(service_fn(handle)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

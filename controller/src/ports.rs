@@ -1,11 +1,13 @@
-//! The three capabilities that the handler asks for, each as narrow as it can be, so that tests put fakes in their place.
+//! The five capabilities that the handler asks for, each as narrow as it can be, so that tests put fakes in their place.
 
 use controller_core::action::RowWrite;
 use controller_core::launch::Answer;
-use controller_core::model::{Task, Tasks};
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use controller_core::model::{Strike, Task, Tasks};
+use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
+use schemas::lifecycle::{LifecycleEvent, Published};
+use schemas::reason::Cause;
 use schemas::session::SessionRecord;
-use schemas::worker::WorkerRow;
+use schemas::worker::{Phase, WorkerRow};
 use std::future::Future;
 
 /// Why an effect or a read did not happen.
@@ -30,6 +32,17 @@ pub enum PortError {
     /// Somebody else wrote the row each time before us.
     #[error("the row was written by somebody else {0} times in a row")]
     Contended(usize),
+}
+
+impl PortError {
+    /// Whether no retry can help.
+    #[must_use]
+    pub fn is_poison(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } => true,
+            Self::Aws { .. } | Self::Contended(_) => false,
+        }
+    }
 }
 
 /// One page of a listing.
@@ -61,6 +74,36 @@ pub struct OpenRow {
     pub generation: Generation,
     /// When somebody must look.
     pub next_look_at: Timestamp,
+    /// Where it is.
+    pub phase: Option<Phase>,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// Since when the run is wanted.
+    pub wanted_since: Option<Timestamp>,
+}
+
+impl OpenRow {
+    /// What the index says of a row; `None` for one that is final.
+    #[must_use]
+    pub fn of(row: &WorkerRow) -> Option<Self> {
+        Some(Self {
+            session_id: row.session_id.clone(),
+            generation: row.generation,
+            next_look_at: row.next_look_at?,
+            phase: Some(row.phase),
+            cause: Some(row.why.cause),
+            wanted_since: row.intent.as_ref().and_then(|intent| intent.wanted_since),
+        })
+    }
+}
+
+/// A note of the controller's own in a row: no decision, and no lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// What the bus was told.
+    Published(Published),
+    /// The run's channel is gone.
+    ChannelDeleted(Timestamp),
 }
 
 /// What a conditional write came to.
@@ -86,8 +129,30 @@ pub trait Workers {
     ) -> impl Future<Output = Result<Written, PortError>> + Send;
     /// Moves the next look, if the row is still open and the one that was read.
     fn look_again(&self, read: &WorkerRow, at: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// A page of the rows that are not final, the most urgent first.
-    fn open(&self, after: Option<OpenRow>) -> impl Future<Output = Result<Page<OpenRow, OpenRow>, PortError>> + Send;
+    /// A page of the rows that are not final, the most urgent first: those due until then, or (`None`) all.
+    fn open(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<OpenRow>,
+    ) -> impl Future<Output = Result<Page<OpenRow, OpenRow>, PortError>> + Send;
+    /// The marks on strays of this session.
+    fn strikes(&self, id: &SessionId) -> impl Future<Output = Result<Vec<Strike>, PortError>> + Send;
+    /// Marks a stray, unless it is marked already.
+    fn strike(
+        &self,
+        id: &SessionId,
+        arn: &TaskArn,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Notes something in the row of this generation.
+    fn note(&self, row: &WorkerRow, note: &Note) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Keeps the last noteworthy decision of a session, as JSON.
+    fn keep_decision(
+        &self,
+        id: &SessionId,
+        json: String,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 /// ECS.
@@ -100,4 +165,16 @@ pub trait Orchestrator {
     fn stop_task(&self, arn: &TaskArn, reason: &str) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Every task of ours that runs. An error is no verdict on any.
     fn running(&self) -> impl Future<Output = Result<Vec<(SessionId, Task)>, PortError>> + Send;
+}
+
+/// Whoever wants to know what happens.
+pub trait Bus {
+    /// Tells these events. An error says that some may not have been told.
+    fn publish(&self, events: &[LifecycleEvent]) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// The signaling channels.
+pub trait Channels {
+    /// Deletes one; one that is gone already is deleted.
+    fn delete(&self, arn: &ChannelArn) -> impl Future<Output = Result<(), PortError>> + Send;
 }

@@ -5,8 +5,11 @@ mod common;
 
 use common::{InMemory, NOW, controller, id, session, task};
 use controller::handler::Response;
+use controller_core::action::Plan;
 use controller_core::launch::Answer;
-use schemas::ids::Generation;
+use controller_core::model::{Policy, Switch, View};
+use schemas::ids::{Generation, Timestamp};
+use schemas::lifecycle::Happening;
 use schemas::reason::Cause;
 use schemas::worker::{Desired, Phase};
 use serde_json::{Value, json};
@@ -46,8 +49,7 @@ async fn when_record_7_of_10_fails_1_to_6_are_done_and_7_is_reported() {
 async fn a_batch_without_failures_reports_none_and_looks_once_per_session() {
     let controller = controller();
     controller.sessions.put("calm-river-001", session("active"));
-    let event =
-        json!({"Records": [record("calm-river-001", 1), record("calm-river-001", 2), record("no such id!", 3)]});
+    let event = json!({"Records": [record("calm-river-001", 1), record("calm-river-001", 2)]});
     assert_eq!(handle(&controller, &event).await, json!({"batchItemFailures": []}));
     assert_eq!(handle(&controller, &event).await, json!({"batchItemFailures": []}), "delivered twice");
     assert_eq!(launched(&controller), ["calm-river-001"]);
@@ -64,8 +66,31 @@ async fn a_row_that_nobody_can_read_does_not_block_the_shard() {
     }
     controller.workers.unreadable.lock().unwrap().insert(id(&name(1)));
     let response = handle(&controller, &json!({"Records": [record(&name(1), 1), record(&name(2), 2)]})).await;
-    assert_eq!(response, json!({"batchItemFailures": []}));
-    assert_eq!(launched(&controller), [name(2)]);
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "1"}]}), "to the failure destination");
+    assert_eq!(launched(&controller), [name(2)], "and what stands behind it does not wait");
+}
+
+#[tokio::test]
+async fn a_poison_record_is_reported_and_a_failure_behind_it_is_delivered_again_with_it() {
+    let controller = controller();
+    for n in 1..=4 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    controller.sessions.broken.lock().unwrap().insert(id(&name(3)));
+    let records = [
+        record(&name(1), 11),
+        record("no such id!", 12),
+        record(&name(2), 13),
+        record(&name(3), 14),
+        record(&name(4), 15),
+    ];
+    let response = handle(&controller, &json!({"Records": records})).await;
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "12"}]}));
+    assert_eq!(launched(&controller), [name(1), name(2)], "order is kept behind the one that failed");
+    assert_eq!(controller.memory.take_metrics().0.poison_records, 1);
+    let again = handle(&controller, &json!({"Records": records[1..]})).await;
+    assert_eq!(again, json!({"batchItemFailures": [{"itemIdentifier": "12"}]}));
+    assert_eq!(launched(&controller), [name(1), name(2)], "delivered twice, done once");
 }
 
 #[tokio::test]
@@ -87,12 +112,15 @@ async fn the_schedule_alone_launches_and_stops() {
 }
 
 #[tokio::test]
-async fn a_task_without_a_row_is_found_and_stopped_by_the_schedule() {
-    let controller = controller();
+async fn a_task_without_a_row_is_found_and_stopped_by_the_second_tick() {
+    let mut controller = controller();
     let stray = task("lost-sheep-001", 3);
     controller.orchestrator.tasks.lock().unwrap().push((id("lost-sheep-001"), stray.clone()));
     handle(&controller, &json!({"sweep": true})).await;
-    assert_eq!(*controller.orchestrator.stopped.lock().unwrap(), [stray.arn]);
+    assert_eq!(*controller.orchestrator.stopped.lock().unwrap(), [], "one strike");
+    controller.clock = || NOW.plus_ms(60_000);
+    handle(&controller, &json!({"sweep": true})).await;
+    assert_eq!(*controller.orchestrator.stopped.lock().unwrap(), [stray.arn], "two");
 }
 
 #[tokio::test]
@@ -121,7 +149,7 @@ async fn one_broken_session_does_not_keep_a_sweep_from_the_others() {
     }
     controller.sessions.broken.lock().unwrap().insert(id(&name(1)));
     let response = handle(&controller, &json!({"sweep": true})).await;
-    assert_eq!(response, json!({"looked": 3, "failed": 1, "cutShort": false}));
+    assert_eq!(response, json!({"looked": 3, "failed": 1, "left": 0, "cutShort": false}));
     assert_eq!(launched(&controller), [name(2), name(3)]);
 }
 
@@ -194,4 +222,87 @@ async fn an_ecs_event_settles_the_row_of_its_session() {
     assert_eq!((row.phase, row.generation, row.restarts.consecutive), (Phase::Launching, Generation(2), 1));
     let history = controller.workers.history.lock().unwrap();
     assert_eq!(history[0].task.as_ref().unwrap().exit_code, Some(101));
+}
+
+#[tokio::test]
+async fn what_happens_is_told_once_and_told_again_when_the_bus_was_missing() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    *controller.bus.broken.lock().unwrap() = 1;
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    assert_eq!(launched(&controller), [name(1)], "a missing bus keeps nobody from being served");
+    assert_eq!(controller.bus.events.lock().unwrap().len(), 0);
+    for _ in 0..3 {
+        handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    }
+    let told: Vec<Happening> = controller.bus.events.lock().unwrap().iter().map(|event| event.happening).collect();
+    assert_eq!(told, [Happening::Launched]);
+    assert_eq!(controller.memory.take_metrics().0.event_errors, 1);
+}
+
+#[tokio::test]
+async fn the_last_decision_can_be_replayed() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    let kept: Value = serde_json::from_str(&controller.workers.decisions.lock().unwrap()[&id(&name(1))]).unwrap();
+    let read = |key: &str| kept[key].clone();
+    let view: View = serde_json::from_value(read("view")).unwrap();
+    let policy: Policy = serde_json::from_value(read("policy")).unwrap();
+    let now: Timestamp = serde_json::from_value(read("now")).unwrap();
+    let plan: Plan = serde_json::from_value(read("plan")).unwrap();
+    assert_eq!(controller_core::reconcile(&view, &policy, now), plan);
+    assert!(plan.is_noteworthy());
+}
+
+#[tokio::test]
+async fn a_surge_beyond_the_rate_is_queued_and_nobody_is_lost() {
+    let mut controller = controller();
+    for n in 1..=130 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    let records: Vec<Value> = (1..=130).map(|n| record(&name(n), 1_000 + n)).collect();
+    handle(&controller, &json!({"Records": records})).await;
+    assert_eq!(launched(&controller).len(), 100, "the burst");
+    assert_eq!(controller.workers.row(&name(130)).phase, Phase::Queued);
+    controller.clock = || NOW.plus_ms(5_000);
+    handle(&controller, &json!({"sweep": true})).await;
+    let mut all = launched(&controller);
+    all.sort();
+    assert_eq!(all, (1..=130).map(name).collect::<Vec<_>>());
+    let (metrics, _) = controller.memory.take_metrics();
+    assert_eq!((metrics.launches, metrics.queue_depth), (130, Some(0)));
+}
+
+#[tokio::test]
+async fn a_warm_invocation_begins_with_no_memory_of_the_last_session() {
+    let controller = controller();
+    for n in 1..=2 {
+        controller.sessions.put(&name(n), session("active"));
+    }
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    let (first, session_one) = controller.memory.take_metrics();
+    assert_eq!((first.launches, session_one), (1, Some(name(1))));
+    handle(&controller, &json!({"sessionIds": [name(2)]})).await;
+    let (second, session_two) = controller.memory.take_metrics();
+    assert_eq!((second.launches, session_two), (1, Some(name(2))));
+}
+
+#[tokio::test]
+async fn the_channel_of_an_ended_run_is_deleted_when_policy_says_so() {
+    let mut controller = controller();
+    controller.policy.channel_cleanup = Switch::On;
+    controller.sessions.put(&name(1), session("active"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    controller.sessions.put(&name(1), session("ended"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    controller.orchestrator.tasks.lock().unwrap()[0].1.last_status = "STOPPED".into();
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    assert_eq!(controller.workers.row(&name(1)).phase, Phase::Stopped);
+    assert_eq!(controller.channels.deleted.lock().unwrap().len(), 0, "not within the grace");
+    controller.clock = || NOW.plus_ms(900_000);
+    for _ in 0..2 {
+        handle(&controller, &json!({"sweep": true})).await;
+    }
+    assert_eq!(controller.channels.deleted.lock().unwrap().len(), 1, "once, and found by the schedule");
 }

@@ -11,7 +11,7 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, ContainerOverride, DesiredStatus, KeyValuePair, LaunchType,
     NetworkConfiguration, TaskOverride,
 };
-use controller_core::launch::Answer;
+use controller_core::launch::{self, Answer};
 use controller_core::model::{Task, Tasks};
 use schemas::ids::{Generation, SessionId, TaskArn, client_token, parse_started_by, started_by};
 use schemas::worker::WorkerRow;
@@ -92,13 +92,16 @@ impl Ecs {
         Ok(ours.collect())
     }
 
-    fn network(&self) -> Result<NetworkConfiguration, String> {
+    /// One subnet, another with each generation: a zone without room is followed by the next.
+    fn network(&self, row: &WorkerRow) -> Result<NetworkConfiguration, String> {
+        let subnets = &self.config.subnets;
+        let subnet = subnets.get(launch::subnet(&row.session_id, row.generation, subnets.len()));
         let address = match self.config.public_address {
             PublicAddress::Assigned => AssignPublicIp::Enabled,
             PublicAddress::None => AssignPublicIp::Disabled,
         };
         let vpc = AwsVpcConfiguration::builder()
-            .set_subnets(Some(self.config.subnets.clone()))
+            .set_subnets(Some(subnet.into_iter().cloned().collect()))
             .set_security_groups(Some(self.config.security_groups.clone()))
             .assign_public_ip(address);
         Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc.build().map_err(|e| e.to_string())?).build())
@@ -127,13 +130,16 @@ impl Orchestrator for Ecs {
     }
 
     async fn run_task(&self, row: &WorkerRow) -> Answer {
-        let network = match self.network() {
+        let network = match self.network(row) {
             Ok(network) => network,
             Err(error) => return Answer::Refused(error),
         };
+        let intent = row.intent.as_ref();
+        let task_definition =
+            intent.and_then(|intent| intent.task_definition.as_ref()).unwrap_or(&self.config.task_definition);
         let request = self.client.run_task().cluster(&self.config.cluster).count(1);
         let request = request
-            .task_definition(&self.config.task_definition)
+            .task_definition(task_definition)
             .launch_type(LaunchType::Fargate)
             .client_token(client_token(&row.session_id, row.generation))
             .started_by(started_by(&row.session_id, row.generation))

@@ -1,7 +1,8 @@
 //! Items of DynamoDB ↔ our types.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use schemas::ids::Timestamp;
+use controller_core::model::Strike;
+use schemas::ids::{TaskArn, Timestamp};
 use schemas::table::{sessions, workers};
 use schemas::worker::WorkerRow;
 use serde_json::{Map, Number, Value};
@@ -50,6 +51,13 @@ pub(super) fn history(row: &WorkerRow, now: Timestamp) -> Result<Item, String> {
     item.insert(workers::RECORD.into(), AttributeValue::S(workers::history(row.generation)));
     item.insert(workers::TTL.into(), ttl(now));
     Ok(item)
+}
+
+/// The mark on a stray.
+pub(super) fn strike(item: &Item) -> Option<Strike> {
+    let arn = item.get(workers::RECORD)?.as_s().ok()?.strip_prefix(workers::STRIKE)?;
+    let at = item.get(workers::STRUCK_AT)?.as_n().ok()?.parse().ok()?;
+    Some(Strike { arn: TaskArn::try_new(arn).ok()?, at: Timestamp(at) })
 }
 
 /// When a row that is written now may be forgotten, epoch seconds.

@@ -2,12 +2,17 @@
 
 use super::aws;
 use super::item::{self, Item};
-use crate::ports::{OpenRow, Page, PortError, Workers, Written};
+use crate::ports::{Note, OpenRow, Page, PortError, Workers, Written};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use controller_core::action::RowWrite;
-use schemas::ids::{Generation, SessionId, Timestamp};
-use schemas::table::workers::{BY_DUE, CURRENT, NEXT_LOOK_AT, OPEN, OPEN_VALUE, RECORD, REVISION, SESSION_ID};
+use controller_core::model::Strike;
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use schemas::table::workers::{
+    BY_DUE, CURRENT, DECISION, DECISION_JSON, GENERATION, NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, RECORD, REVISION,
+    SESSION_ID, STRIKE, STRUCK_AT, TTL, strike,
+};
 use schemas::worker::WorkerRow;
 use update::Update;
 
@@ -25,6 +30,14 @@ impl WorkersTable {
     #[must_use]
     pub fn new(client: aws_sdk_dynamodb::Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// A record beside the current row, which goes by itself.
+    fn beside(&self, id: &SessionId, record: &str, now: Timestamp) -> Item {
+        let mut item = current_key(id);
+        item.insert(RECORD.into(), AttributeValue::S(record.to_owned()));
+        item.insert(TTL.into(), item::ttl(now));
+        item
     }
 
     /// Keeps the row of a generation that ends. Repeating it writes the same.
@@ -97,11 +110,25 @@ impl Workers for WorkersTable {
         }
     }
 
-    async fn open(&self, after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
+    async fn open(
+        &self,
+        until: Option<Timestamp>,
+        after: Option<OpenRow>,
+    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
         let request = self.client.query().table_name(&self.table).index_name(BY_DUE);
+        let request = match until {
+            Some(at) => request
+                .key_condition_expression("#open = :open AND #next <= :until")
+                .expression_attribute_values(":until", AttributeValue::N(at.0.to_string())),
+            None => request.key_condition_expression("#open = :open"),
+        };
         let request = request
-            .key_condition_expression("#open = :open")
-            .projection_expression("#session, #record, #next, #generation")
+            .projection_expression("#session, #record, #next, #generation, #phase, #why.#cause, #intent.#wanted")
+            .expression_attribute_names("#phase", PHASE)
+            .expression_attribute_names("#why", "why")
+            .expression_attribute_names("#cause", "cause")
+            .expression_attribute_names("#intent", "intent")
+            .expression_attribute_names("#wanted", "wantedSince")
             .expression_attribute_names("#open", OPEN)
             .expression_attribute_names("#session", SESSION_ID)
             .expression_attribute_names("#record", RECORD)
@@ -112,6 +139,66 @@ impl Workers for WorkersTable {
         let page = request.send().await.map_err(aws("Query of the due rows"))?;
         let items = page.items().iter().filter_map(open_row).collect();
         Ok(Page { items, next: page.last_evaluated_key().and_then(open_row) })
+    }
+
+    async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
+        let request = self.client.query().table_name(&self.table).consistent_read(true);
+        let request = request
+            .key_condition_expression("#session = :session AND begins_with(#record, :strike)")
+            .expression_attribute_names("#session", SESSION_ID)
+            .expression_attribute_names("#record", RECORD)
+            .expression_attribute_values(":session", AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":strike", AttributeValue::S(STRIKE.into()));
+        let page = request.send().await.map_err(aws("Query of the strikes"))?;
+        Ok(page.items().iter().filter_map(item::strike).collect())
+    }
+
+    async fn strike(&self, id: &SessionId, arn: &TaskArn, now: Timestamp) -> Result<(), PortError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(self.beside(id, &strike(arn), now)));
+        let put = put
+            .item(STRUCK_AT, AttributeValue::N(now.0.to_string()))
+            .condition_expression("attribute_not_exists(#record)")
+            .expression_attribute_names("#record", RECORD);
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(())
+            }
+            Err(error) => Err(aws("PutItem of a strike")(error)),
+        }
+    }
+
+    async fn note(&self, row: &WorkerRow, note: &Note) -> Result<(), PortError> {
+        let (name, value) = match note {
+            Note::Published(published) => {
+                let value = serde_dynamo::to_attribute_value(published).map_err(|e| e.to_string());
+                ("published", value.map_err(unreadable(&row.session_id))?)
+            }
+            Note::ChannelDeleted(at) => ("channelDeletedAt", AttributeValue::N(at.0.to_string())),
+        };
+        let request = self.client.update_item().table_name(&self.table).set_key(Some(current_key(&row.session_id)));
+        let request = request
+            .update_expression("SET #note = :note")
+            .condition_expression("#generation = :generation")
+            .expression_attribute_names("#note", name)
+            .expression_attribute_names("#generation", GENERATION)
+            .expression_attribute_values(":note", value)
+            .expression_attribute_values(":generation", AttributeValue::N(row.generation.0.to_string()));
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(aws("UpdateItem of a note")(error)),
+        }
+    }
+
+    async fn keep_decision(&self, id: &SessionId, json: String, now: Timestamp) -> Result<(), PortError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(self.beside(id, DECISION, now)));
+        put.item(DECISION_JSON, AttributeValue::S(json)).send().await.map_err(aws("PutItem of a decision"))?;
+        Ok(())
     }
 }
 
@@ -135,7 +222,15 @@ fn index_key(row: &OpenRow) -> Item {
 fn open_row(item: &Item) -> Option<OpenRow> {
     let session_id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
     let next_look_at = Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?);
+    let within = |map: &str, name: &str| item.get(map)?.as_m().ok()?.get(name).cloned();
     // A key of the index carries no generation, and needs none: it says where the next page begins.
-    let generation = item.get("generation").and_then(|g| g.as_n().ok()?.parse().ok()).unwrap_or_default();
-    Some(OpenRow { session_id, generation: Generation(generation), next_look_at })
+    let generation = item.get(GENERATION).and_then(|g| g.as_n().ok()?.parse().ok()).unwrap_or_default();
+    Some(OpenRow {
+        session_id,
+        generation: Generation(generation),
+        next_look_at,
+        phase: item.get(PHASE).and_then(|value| serde_dynamo::from_attribute_value(value.clone()).ok()),
+        cause: within("why", "cause").and_then(|value| serde_dynamo::from_attribute_value(value).ok()),
+        wanted_since: within("intent", "wantedSince").and_then(|value| serde_dynamo::from_attribute_value(value).ok()),
+    })
 }

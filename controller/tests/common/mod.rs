@@ -1,11 +1,13 @@
-//! Stand-ins for the three capabilities: memory with the conditional writes of the real table.
+//! Stand-ins for the five capabilities: memory with the conditional writes of the real table.
 
 use controller::handler::Controller;
-use controller::ports::{OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
+use controller::memory::Memory;
+use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
 use controller_core::action::RowWrite;
 use controller_core::launch::Answer;
-use controller_core::model::{Policy, Task, Tasks};
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use controller_core::model::{Policy, Strike, Task, Tasks};
+use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
+use schemas::lifecycle::LifecycleEvent;
 use schemas::session::{SessionRecord, read_session};
 use schemas::worker::WorkerRow;
 use serde_json::{Value, json};
@@ -64,6 +66,9 @@ impl Sessions for SessionsInMemory {
 pub struct WorkersInMemory {
     pub rows: Mutex<BTreeMap<SessionId, WorkerRow>>,
     pub history: Mutex<Vec<WorkerRow>>,
+    pub strikes: Mutex<Vec<(SessionId, Strike)>>,
+    /// The last decision of each, as JSON.
+    pub decisions: Mutex<BTreeMap<SessionId, String>>,
     /// Reads of these find something that nobody can read.
     pub unreadable: Mutex<HashSet<SessionId>>,
     /// So many writes are lost to somebody else before one is taken.
@@ -111,12 +116,71 @@ impl Workers for WorkersInMemory {
         }
         Ok(())
     }
-    async fn open(&self, _after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
+    async fn open(
+        &self,
+        until: Option<Timestamp>,
+        _after: Option<OpenRow>,
+    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
         let rows = self.rows.lock().unwrap();
-        let open = |(id, row): (&SessionId, &WorkerRow)| {
-            Some(OpenRow { session_id: id.clone(), generation: row.generation, next_look_at: row.next_look_at? })
-        };
-        Ok(Page { items: rows.iter().filter_map(open).collect(), next: None })
+        let open = rows.values().filter_map(OpenRow::of);
+        let due = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until));
+        Ok(Page { items: due.collect(), next: None })
+    }
+    async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
+        let strikes = self.strikes.lock().unwrap();
+        Ok(strikes.iter().filter(|(session, _)| session == id).map(|(_, strike)| strike.clone()).collect())
+    }
+    async fn strike(&self, id: &SessionId, arn: &TaskArn, now: Timestamp) -> Result<(), PortError> {
+        let mut strikes = self.strikes.lock().unwrap();
+        if strikes.iter().all(|(_, strike)| strike.arn != *arn) {
+            strikes.push((id.clone(), Strike { arn: arn.clone(), at: now }));
+        }
+        Ok(())
+    }
+    async fn note(&self, row: &WorkerRow, note: &Note) -> Result<(), PortError> {
+        let mut rows = self.rows.lock().unwrap();
+        if let Some(row) = rows.get_mut(&row.session_id).filter(|known| known.generation == row.generation) {
+            match note {
+                Note::Published(published) => row.published = Some(published.clone()),
+                Note::ChannelDeleted(at) => row.channel_deleted_at = Some(*at),
+            }
+        }
+        Ok(())
+    }
+    async fn keep_decision(&self, id: &SessionId, json: String, _now: Timestamp) -> Result<(), PortError> {
+        self.decisions.lock().unwrap().insert(id.clone(), json);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct BusInMemory {
+    pub events: Mutex<Vec<LifecycleEvent>>,
+    /// So many calls fail before one is taken.
+    pub broken: Mutex<usize>,
+}
+
+impl Bus for BusInMemory {
+    async fn publish(&self, events: &[LifecycleEvent]) -> Result<(), PortError> {
+        let mut broken = self.broken.lock().unwrap();
+        if *broken > 0 {
+            *broken -= 1;
+            return Err(PortError::Aws { operation: "PutEvents", detail: "no such bus".into() });
+        }
+        self.events.lock().unwrap().extend(events.iter().cloned());
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct ChannelsInMemory {
+    pub deleted: Mutex<Vec<ChannelArn>>,
+}
+
+impl Channels for ChannelsInMemory {
+    async fn delete(&self, arn: &ChannelArn) -> Result<(), PortError> {
+        self.deleted.lock().unwrap().push(arn.clone());
+        Ok(())
     }
 }
 
@@ -174,14 +238,18 @@ impl Orchestrator for EcsInMemory {
     }
 }
 
-pub type InMemory = Controller<SessionsInMemory, WorkersInMemory, EcsInMemory>;
+pub type InMemory = Controller<SessionsInMemory, WorkersInMemory, EcsInMemory, BusInMemory, ChannelsInMemory>;
 
 pub fn controller() -> InMemory {
     Controller {
         sessions: SessionsInMemory::default(),
         workers: WorkersInMemory::default(),
         orchestrator: EcsInMemory::default(),
+        bus: BusInMemory::default(),
+        channels: ChannelsInMemory::default(),
+        memory: Memory::new(&Policy::default(), NOW),
         policy: Policy::default(),
         clock: || NOW,
+        pause: |_| Box::pin(std::future::ready(())),
     }
 }
