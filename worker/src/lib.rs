@@ -6,10 +6,12 @@
 //! | [`run`] | the start, and the one loop |
 //! | [`shell`] | executes what the engine wants |
 //! | [`media`] | RTP packets to audio, pure |
+//! | [`ingest`] | what GetMedia sends to audio, pure |
 //! | [`io`] | signaling, peer, Transcribe, Translate, the gateway, the tables |
 //! | [`telemetry`] | logs |
 
 pub mod config;
+pub mod ingest;
 pub mod io;
 pub mod languages;
 pub mod media;

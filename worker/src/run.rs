@@ -1,16 +1,20 @@
 //! The one loop: whatever happens goes into the engine, whatever the engine wants goes to the shell.
 
 use crate::config::Config;
+use crate::ingest::StreamReceiver;
+use crate::ingest::receiver::Notice;
 use crate::io::table::{Table, TableError};
-use crate::io::{aws, metadata, signals};
+use crate::io::{aws, getmedia, metadata, signals};
 use crate::media::AudioReceiver;
 use crate::media::opus::OpusError;
-use crate::shell::{Admitted, Event, Flow, Shell, control};
-use schemas::ids::{ChannelArn, Timestamp};
+use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
+use schemas::ids::Timestamp;
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use worker_core::input::Input;
+use worker_core::config::Source;
+use worker_core::input::{Input, MediaStreamEvent};
+use worker_core::output::{MediaStart, Output};
 use worker_core::time::MediaInstant;
 use worker_core::{Engine, EngineConfig};
 
@@ -35,8 +39,8 @@ pub enum StartError {
 /// What the row says to a process that has just begun.
 #[derive(Debug, PartialEq)]
 enum Orders {
-    /// Serve this channel.
-    Serve(Box<WorkerRow>, ChannelArn),
+    /// Serve this speaker.
+    Serve(Box<WorkerRow>, Speaker),
     /// End at once.
     Leave(u8, String),
 }
@@ -53,19 +57,19 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     let sdk = aws::load().await;
     let (workers, connections) = (config.workers_table.clone(), config.connections_table.clone());
     let table = Table::new(&sdk, workers, connections, config.session.clone(), config.generation);
-    let (row, channel) = match orders(table.read().await?, &config) {
-        Orders::Serve(row, channel) => (*row, channel),
+    let (row, speaker) = match orders(table.read().await?, &config) {
+        Orders::Serve(row, speaker) => (*row, speaker),
         Orders::Leave(code, why) => {
             tracing::warn!(event = "not_started", detail = why, code);
             return Ok(code);
         }
     };
-    let mut engine = engine(&config, &clock).await;
+    let mut engine = engine(&config, &speaker, &clock).await;
     if let Some(control) = control(&row) {
         engine.handle(Input::Control(control), clock.now());
     }
-    let shell = Shell::new(sdk, config, table, channel, row, events);
-    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, clock, path: None }.live(inbox).await)
+    let shell = Shell::new(sdk, config, table, speaker, row, events);
+    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, stream: StreamReceiver::default(), clock, path: None }.live(inbox).await)
 }
 
 /// Whether there is anything to do for this generation.
@@ -79,22 +83,31 @@ fn orders(row: Option<WorkerRow>, config: &Config) -> Orders {
     if row.phase.is_final() {
         return Orders::Leave(0, format!("the session has ended already: {}", row.why.text));
     }
-    let channel = match &row.intent {
+    let speaker = match &row.intent {
         Some(intent) if intent.desired == Desired::Stop => {
             return Orders::Leave(0, format!("a stop is wanted already: {}", row.why.text));
         }
-        Some(intent) => intent.channel_arn.clone(),
+        // A browser on a channel is heard a fragment earlier than a stream is read.
+        Some(intent) => match (&intent.channel_arn, &intent.stream_arn) {
+            (Some(channel), _) => Some(Speaker::Channel(channel.clone())),
+            (None, Some(stream)) => Some(Speaker::Stream(stream.clone())),
+            (None, None) => None,
+        },
         None => None,
     };
-    match channel {
-        Some(channel) => Orders::Serve(Box::new(row), channel),
-        None => Orders::Leave(1, "the row names no signaling channel; sessions on streams are not served yet".into()),
+    match speaker {
+        Some(speaker) => Orders::Serve(Box::new(row), speaker),
+        None => Orders::Leave(1, "the row names neither a signaling channel nor a stream".into()),
     }
 }
 
-async fn engine(config: &Config, clock: &Clock) -> Engine {
+async fn engine(config: &Config, speaker: &Speaker, clock: &Clock) -> Engine {
     let version = env!("CARGO_PKG_VERSION");
     let mut engine = EngineConfig::new(config.session.clone(), config.generation, version);
+    engine.source = match speaker {
+        Speaker::Channel(_) => Source::Channel,
+        Speaker::Stream(_) => Source::Stream,
+    };
     engine.partials = config.partials;
     engine.emotion = config.emotion;
     engine.listen = config.listen;
@@ -143,6 +156,8 @@ struct Worker {
     engine: Engine,
     shell: Shell,
     receiver: AudioReceiver,
+    /// Of a session on a KVS stream; idle in all others.
+    stream: StreamReceiver,
     clock: Clock,
     path: Option<crate::io::peer::Path>,
 }
@@ -160,11 +175,13 @@ impl Worker {
                     }
                     return code;
                 }
-                Next::Wait(until) => self.receiver.deadline().map_or(until, |deadline| deadline.min(until)),
+                Next::Wait(until) => {
+                    [self.receiver.deadline(), self.stream.deadline()].into_iter().flatten().fold(until, Ord::min)
+                }
             };
             next = tokio::select! {
                 Some(event) = inbox.recv() => self.take(event),
-                _ = report.tick(), if self.receiver.counts().packets > 0 => self.report_media(),
+                _ = report.tick(), if self.receiver.counts().packets > 0 || self.stream.frames() > 0 => self.report_media(),
                 () = tokio::time::sleep_until(self.clock.at(until)) => self.tick(),
             };
         }
@@ -176,6 +193,12 @@ impl Worker {
             Some(Admitted::Input(input)) => self.feed(input),
             Some(Admitted::Rtp(packet)) => {
                 self.receiver.push(&packet, self.clock.now());
+                self.hear()
+            }
+            Some(Admitted::Media(bytes)) => {
+                for notice in self.stream.push(&bytes, self.clock.now()) {
+                    self.notice(notice);
+                }
                 self.hear()
             }
             Some(Admitted::Path(path)) => {
@@ -194,7 +217,8 @@ impl Worker {
 
     /// Hands over the audio that can be played now.
     fn hear(&mut self) -> Next {
-        while let Some(frame) = self.receiver.poll(self.clock.now()) {
+        let now = self.clock.now();
+        while let Some(frame) = self.receiver.poll(now).or_else(|| self.stream.poll(now)) {
             if let exit @ Next::Exit(_) = self.feed(Input::Audio(frame)) {
                 return exit;
             }
@@ -202,7 +226,23 @@ impl Worker {
         self.settle()
     }
 
+    /// What the stream says of itself besides its audio.
+    fn notice(&mut self, notice: Notice) {
+        let text = match notice {
+            Notice::Error(code) => {
+                self.shell.end_media(getmedia::end_of_code(code));
+                return;
+            }
+            Notice::NoAudio(what) => format!("the stream has no audio that can be decoded: {what}"),
+            Notice::Skipped(bytes) => format!("{bytes} bytes of the stream were malformed and left out"),
+        };
+        self.engine.handle(Input::MediaStream(MediaStreamEvent::Notice(text)), self.clock.now());
+    }
+
     fn report_media(&mut self) -> Next {
+        if self.stream.frames() > 0 {
+            return self.feed(Input::Media(self.stream.media()));
+        }
         let media = schemas::worker::Media {
             candidate_type: self.path.as_ref().map(|path| path.candidate_type.clone()),
             round_trip_ms: self.path.as_ref().and_then(|path| path.round_trip_ms),
@@ -216,10 +256,24 @@ impl Worker {
         self.settle()
     }
 
+    /// The next connection to the stream begins there.
+    fn connect(&mut self, start: MediaStart) {
+        match start {
+            MediaStart::Now => self.stream.forget_place(),
+            MediaStart::Resume => {}
+        }
+        self.stream.connected();
+        self.shell.begin_at(self.stream.start());
+    }
+
     /// Does what the engine wants until it wants nothing more.
     fn settle(&mut self) -> Next {
         loop {
-            match self.shell.execute(self.engine.poll()) {
+            let output = self.engine.poll();
+            if let Output::OpenMedia(start) = output {
+                self.connect(start);
+            }
+            match self.shell.execute(output) {
                 Flow::Continue => {}
                 Flow::Wait(until) => return Next::Wait(until),
                 Flow::Exit(code) => return Next::Exit(code),
@@ -237,7 +291,7 @@ enum Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::ids::{Generation, Language, SessionId};
+    use schemas::ids::{ChannelArn, Generation, Language, SessionId};
     use schemas::reason::{Cause, Why};
     use schemas::worker::{Intent, Phase, Restarts};
 
@@ -296,6 +350,25 @@ mod tests {
         assert_eq!(code(row(|_| {})), None);
         assert_eq!(code(None), Some(NOT_OURS));
         assert_eq!(code(row(|r| r.generation = Generation(3))), Some(NOT_OURS));
+    }
+
+    #[test]
+    fn a_session_with_a_stream_only_is_served_from_it_and_a_channel_is_preferred() {
+        let arn = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/hall/1700000000000";
+        let stream = schemas::ids::StreamArn::try_new(arn).unwrap();
+        let speaker = |channel: bool| {
+            let row = row(|r| {
+                let intent = r.intent.as_mut().unwrap();
+                intent.stream_arn = Some(stream.clone());
+                intent.channel_arn = intent.channel_arn.take().filter(|_| channel);
+            });
+            match orders(row, &config()) {
+                Orders::Serve(_, speaker) => speaker,
+                Orders::Leave(code, why) => panic!("left with {code}: {why}"),
+            }
+        };
+        assert_eq!(speaker(false), Speaker::Stream(stream.clone()));
+        assert!(matches!(speaker(true), Speaker::Channel(_)));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Executes what the engine wants. Nothing here decides, waits or retries: every effect is a task that reports back as an [`Event`].
 
 use crate::config::Config;
+use crate::ingest::Start;
 use crate::io::gateway::Gateway;
+use crate::io::getmedia::{Connection, MediaMessage, MediaStream};
 use crate::io::peer::{Peer, PeerMessage};
 use crate::io::signaling::{Channel, Signaling};
 use crate::io::table::{Table, Written};
@@ -10,11 +12,11 @@ use crate::io::translate::Translator;
 use crate::io::{resources, signaling, transcribe, translate};
 use aws_config::SdkConfig;
 use kvs_signaling::Outgoing;
-use schemas::ids::{ChannelArn, ConnectionId, Language, Timestamp, viewer_client_id};
+use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp, viewer_client_id};
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
-use worker_core::input::{Control, Input, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent, TranslationId};
+use worker_core::input::{Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent, TranslationId};
 use worker_core::output::{Fact, Output, StatusWrite};
 use worker_core::time::MediaInstant;
 
@@ -27,8 +29,26 @@ pub enum Event {
     Signaling(u64, SignalingEvent),
     /// From the peer with this number.
     Peer(u64, PeerMessage),
+    /// From the connection to the KVS stream with this number.
+    Media(u64, MediaMessage),
     /// The row, as it was last written.
     Row(Box<WorkerRow>),
+}
+
+/// Where the speaker is to be heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaker {
+    /// On a signaling channel.
+    Channel(ChannelArn),
+    /// On a KVS stream.
+    Stream(StreamArn),
+}
+
+/// The way to the speaker, ready to be opened.
+#[derive(Debug)]
+enum Way {
+    Channel(Channel),
+    Stream(MediaStream),
 }
 
 /// How the loop goes on.
@@ -50,12 +70,15 @@ pub struct Shell {
     table: Table,
     gateway: Gateway,
     translator: Translator,
-    channel: Channel,
+    way: Way,
     events: UnboundedSender<Event>,
     /// Numbers connections and peers, so that what an old one still says is known as such.
     number: u64,
     signaling: Option<(u64, Signaling)>,
     peer: Option<(u64, Peer)>,
+    media: Option<(u64, Connection)>,
+    /// Where the next connection to the KVS stream begins.
+    place: Start,
     streams: HashMap<StreamId, Stream>,
     row: WorkerRow,
 }
@@ -67,14 +90,17 @@ impl Shell {
         sdk: SdkConfig,
         config: Config,
         table: Table,
-        channel: ChannelArn,
+        speaker: Speaker,
         row: WorkerRow,
         events: UnboundedSender<Event>,
     ) -> Self {
         Self {
             gateway: Gateway::new(&sdk, &config.websocket_endpoint),
             translator: Translator::new(&sdk, translate_options(&config)),
-            channel: Channel::new(&sdk, channel, viewer_client_id(&config.session)),
+            way: match speaker {
+                Speaker::Channel(arn) => Way::Channel(Channel::new(&sdk, arn, viewer_client_id(&config.session))),
+                Speaker::Stream(arn) => Way::Stream(MediaStream::new(&sdk, arn)),
+            },
             sdk,
             config,
             table,
@@ -82,6 +108,8 @@ impl Shell {
             number: 0,
             signaling: None,
             peer: None,
+            media: None,
+            place: Start::Now,
             streams: HashMap::new(),
             row,
         }
@@ -103,6 +131,8 @@ impl Shell {
             Output::SendOffer(sdp) => self.send_offer(sdp),
             Output::ApplyAnswer(sdp) => self.with_peer(|peer| peer.answer(sdp)),
             Output::AddCandidate(json) => self.with_peer(|peer| peer.candidate(json)),
+            Output::OpenMedia(_) => self.open_media(),
+            Output::CloseMedia => self.media = None,
             Output::OpenStream { id, language } => self.open_stream(id, &language),
             Output::SendAudio { id, pcm } => self.send_audio(id, pcm),
             Output::EndStream(id) => {
@@ -146,6 +176,13 @@ impl Shell {
                     PeerMessage::Path(path) => Admitted::Path(path),
                 })
             }
+            Event::Media(number, message) => {
+                let current = self.media.as_ref().is_some_and(|(n, _)| *n == number);
+                current.then(|| match message {
+                    MediaMessage::Event(event) => Admitted::Input(Input::MediaStream(event)),
+                    MediaMessage::Bytes(bytes) => Admitted::Media(bytes),
+                })
+            }
             Event::Row(row) => {
                 let control = control(&row);
                 self.row = *row;
@@ -157,7 +194,7 @@ impl Shell {
     /// Closes what must not be dropped.
     pub async fn finish(mut self) {
         self.streams.clear();
-        self.signaling = None;
+        (self.signaling, self.media) = (None, None);
         if let Some((_, peer)) = self.peer.take() {
             peer.close().await;
         }
@@ -172,8 +209,28 @@ impl Shell {
     fn open_signaling(&mut self) {
         self.number += 1;
         let number = self.number;
+        let Way::Channel(channel) = &self.way else { return };
         let report = self.report(move |event| Event::Signaling(number, event));
-        self.signaling = Some((number, signaling::open(self.channel.clone(), report)));
+        self.signaling = Some((number, signaling::open(channel.clone(), report)));
+    }
+
+    /// Where the next connection to the KVS stream begins.
+    pub fn begin_at(&mut self, place: Start) {
+        self.place = place;
+    }
+
+    fn open_media(&mut self) {
+        self.number += 1;
+        let number = self.number;
+        let Way::Stream(stream) = &self.way else { return };
+        let report = self.report(move |message| Event::Media(number, message));
+        self.media = Some((number, stream.open(std::mem::take(&mut self.place), report)));
+    }
+
+    /// Ends the connection to the KVS stream, and reports how.
+    pub fn end_media(&mut self, end: MediaStreamEnd) {
+        self.media = None;
+        drop(self.events.send(Event::Input(Input::MediaStream(MediaStreamEvent::Closed(end)))));
     }
 
     fn send_offer(&self, sdp: String) {
@@ -185,7 +242,8 @@ impl Shell {
     fn new_peer(&mut self) {
         self.number += 1;
         let number = self.number;
-        let (channel, old) = (self.channel.clone(), self.peer.take());
+        let Way::Channel(channel) = &self.way else { return };
+        let (channel, old) = (channel.clone(), self.peer.take());
         let loopback = self.config.ice_bind.is_loopback();
         let servers = async move {
             // The old one must give its port back first.
@@ -303,6 +361,8 @@ pub enum Admitted {
     Input(Input),
     /// For the audio receiver.
     Rtp(crate::media::RtpAudio),
+    /// For the receiver of the KVS stream.
+    Media(bytes::Bytes),
     /// For the state of the media path.
     Path(crate::io::peer::Path),
 }

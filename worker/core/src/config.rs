@@ -36,6 +36,16 @@ pub enum ListenPolicy {
     Always,
 }
 
+/// Where the speaker's audio comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Source {
+    /// A signaling channel: the worker is a viewer of the speaker's browser.
+    #[default]
+    Channel,
+    /// A KVS stream, read with GetMedia.
+    Stream,
+}
+
 /// Why a setting is not one of those that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownSetting {
@@ -211,6 +221,8 @@ pub struct EngineConfig {
     pub version: String,
     /// The task that it runs in, when ECS tells it.
     pub task_arn: Option<TaskArn>,
+    /// Where the audio comes from.
+    pub source: Source,
     /// Which partials are translated.
     pub partials: PartialPolicy,
     /// Whether facts of the voice are posted.
@@ -238,6 +250,7 @@ impl EngineConfig {
             generation,
             version: version.into(),
             task_arn: None,
+            source: Source::default(),
             partials: PartialPolicy::default(),
             emotion: EmotionMode::default(),
             listen: ListenPolicy::default(),

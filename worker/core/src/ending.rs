@@ -40,6 +40,7 @@ impl Engine {
         self.out.silence();
         self.transcriber.drop_now(self.now, &mut self.out);
         self.join.stop(&mut self.out);
+        self.reader.stop(&mut self.out);
         self.out.warn("lease_lost", how);
         let why = Why::new(Cause::LeaseLost, format!("The lease was lost: {how}."), self.wall());
         self.exit(EXIT_LEASE_LOST, why);
@@ -92,6 +93,7 @@ impl Engine {
         let Stage::Leaving { until, why, farewell } = self.life.stage.clone() else { return };
         if self.delivery.is_idle() || self.now >= until {
             self.join.stop(&mut self.out);
+            self.reader.stop(&mut self.out);
             self.heartbeat.renew();
             let until = self.now.plus_ms(self.config.timing.last_write_ms);
             self.life.stage = Stage::Writing { until, why, farewell };

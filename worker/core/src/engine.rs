@@ -7,15 +7,16 @@
 
 use crate::audio::Audio;
 use crate::captions::{Segments, Shown};
-use crate::config::{EngineConfig, ListenPolicy};
+use crate::config::{EngineConfig, ListenPolicy, Source};
 use crate::degrade::{Ladder, Strain};
 use crate::deliver::{Delivery, Track};
 use crate::heartbeat::Heartbeat;
-use crate::input::{AudioFrame, Control, Input, PeerEvent, SignalingEvent};
+use crate::input::{AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
 use crate::join::Join;
 use crate::lifecycle::{Farewell, Lifecycle};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
+use crate::reader::Reader;
 use crate::time::MediaInstant;
 use crate::transcribe::{Demand, Idle, Moment, Transcriber};
 use crate::translate::Translator;
@@ -41,6 +42,7 @@ pub struct Engine {
     pub(crate) out: Outbox,
     pub(crate) life: Lifecycle,
     pub(crate) join: Join,
+    pub(crate) reader: Reader,
     pub(crate) audio: Audio,
     pub(crate) transcriber: Transcriber,
     pub(crate) segments: Segments,
@@ -68,6 +70,7 @@ impl Engine {
             now: MediaInstant(0),
             out: Outbox::default(),
             join: Join::new(),
+            reader: Reader::new(),
             transcriber: Transcriber::new(),
             segments: Segments::default(),
             finals: VecDeque::new(),
@@ -134,6 +137,7 @@ impl Engine {
             }
             Input::Signaling(event) => self.on_signaling(event),
             Input::Peer(event) => self.on_peer(event),
+            Input::MediaStream(event) => self.on_media_stream(event),
             Input::Audio(frame) => self.on_audio(&frame),
             Input::Media(media) => self.media = self.join.describe(media),
             Input::Transcribe(id, event) => {
@@ -166,7 +170,10 @@ impl Engine {
         }
         match control.desired {
             Desired::Stop => self.drain(control.why.clone(), Farewell::SessionEnded),
-            Desired::Run | Desired::Pause if self.life.is_serving() => self.join.start(self.now, &mut self.out),
+            Desired::Run | Desired::Pause if self.life.is_serving() => match self.config.source {
+                Source::Channel => self.join.start(self.now, &mut self.out),
+                Source::Stream => self.reader.start(self.now, &mut self.out),
+            },
             Desired::Run | Desired::Pause => {}
         }
     }
@@ -185,6 +192,17 @@ impl Engine {
         }
     }
 
+    fn on_media_stream(&mut self, event: MediaStreamEvent) {
+        if event == MediaStreamEvent::Opened {
+            self.life.on_joined(self.now, self.wall());
+        }
+        self.reader.on_event(event, self.now, &mut self.out);
+        if self.reader.stream_is_gone() {
+            let why = Why::new(Cause::SessionDeleted, "The video stream does not exist any more.", self.wall());
+            self.drain(why, Farewell::SessionEnded);
+        }
+    }
+
     fn on_peer(&mut self, event: PeerEvent) {
         self.join.on_peer(event, self.now, &mut self.out);
     }
@@ -194,6 +212,7 @@ impl Engine {
             self.out.fact("first_audio", "");
         }
         self.join.on_rtp(self.now);
+        self.reader.on_audio();
         if self.life.is_paused() {
             self.audio.ring.clear();
             self.audio.notice(frame, self.now);
@@ -239,7 +258,10 @@ impl Engine {
         }
         if self.life.is_serving() {
             let quiet = self.audio.quiet_for(now);
-            self.join.advance(now, quiet, &self.config.timing, &mut self.out);
+            match self.config.source {
+                Source::Channel => self.join.advance(now, quiet, &self.config.timing, &mut self.out),
+                Source::Stream => self.reader.advance(now, self.audio.heard_at, &mut self.out),
+            }
         }
         let demand = self.demand();
         let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
@@ -291,6 +313,7 @@ impl Engine {
         let due = earliest([
             self.life.deadline(self.audio.heard_at, self.wall_at_zero, timing),
             serving.then(|| self.join.deadline(self.audio.heard_at, timing)).flatten(),
+            serving.then(|| self.reader.deadline(self.audio.heard_at)).flatten(),
             self.transcriber.deadline(&Moment { now, audio: &self.audio, timing }, &self.demand()),
             self.text_deadline(),
             self.ladder.deadline(self.transcriber.outage_since, self.now),

@@ -26,6 +26,8 @@ pub enum Input {
     Signaling(SignalingEvent),
     /// From the peer connection.
     Peer(PeerEvent),
+    /// From the connection that reads the KVS stream.
+    MediaStream(MediaStreamEvent),
     /// The next stretch of audio, in order and without a gap.
     Audio(AudioFrame),
     /// The state of the media path.
@@ -95,6 +97,34 @@ pub enum PeerEvent {
     Disconnected,
     /// The connection is lost for good.
     Failed(String),
+}
+
+/// From the connection that reads the KVS stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaStreamEvent {
+    /// The service accepted it; fragments follow when there are any.
+    Opened,
+    /// Something that an operator should know of the stream; the connection goes on.
+    Notice(String),
+    /// It could not be opened, or it ended.
+    Closed(MediaStreamEnd),
+}
+
+/// How a connection to a KVS stream ended, by what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaStreamEnd {
+    /// The service ended it, which it does now and then.
+    Clean,
+    /// The stream does not exist.
+    Gone(String),
+    /// Too many openings or connections: wait.
+    Busy(String),
+    /// Missing rights or a key that cannot be used: somebody must change that.
+    Refused(String),
+    /// The place to go on from is not known any more.
+    PlaceLost(String),
+    /// A fault of the service or the network.
+    Fault(String),
 }
 
 /// How a stretch of audio came about.

@@ -9,6 +9,7 @@
 //! | [`time`] | the clock, which is an input |
 //! | `lifecycle` `ending` | where the worker is in its life, and how it ends |
 //! | `join` | signaling and the peer connection |
+//! | `reader` | reading a KVS stream instead |
 //! | `audio/` | the last half minute of audio, when it was spoken, loudness and speech |
 //! | `transcribe/` | the one stream, replay, media time, backoff |
 //! | `captions/` | segments, stable words, finals |
@@ -37,6 +38,7 @@ mod lifecycle;
 mod message;
 mod outbox;
 mod quality;
+mod reader;
 mod status;
 mod transcribe;
 mod translate;

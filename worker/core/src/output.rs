@@ -26,6 +26,10 @@ pub enum Output {
     ApplyAnswer(String),
     /// Give the peer connection a candidate of the master.
     AddCandidate(String),
+    /// Read the KVS stream; [`crate::input::MediaStreamEvent::Opened`] and audio follow.
+    OpenMedia(MediaStart),
+    /// Stop reading it, and forget whatever the connection might still say.
+    CloseMedia,
     /// Open a transcription stream.
     OpenStream {
         /// Its name.
@@ -88,6 +92,15 @@ pub enum Output {
     },
     /// Nothing to do until then, unless something happens.
     Wait(MediaInstant),
+}
+
+/// Where reading a KVS stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaStart {
+    /// At the newest fragment.
+    Now,
+    /// Where the last connection left off.
+    Resume,
 }
 
 /// One write of our section.

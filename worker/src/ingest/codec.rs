@@ -118,7 +118,9 @@ impl TrackDecoder {
         match &self.decoder {
             Decoder::Opus(_) => opus_ticks(frame).map_or(0, opus::samples),
             Decoder::Aac(_) => at_16k(1_024),
-            Decoder::Pcm(bits) => at_16k(frame.len() / usize::from(*bits / 8).max(1) / usize::from(self.track.channels)),
+            Decoder::Pcm(bits) => {
+                at_16k(frame.len() / usize::from(*bits / 8).max(1) / usize::from(self.track.channels))
+            }
             Decoder::ALaw | Decoder::MuLaw => at_16k(frame.len() / usize::from(self.track.channels)),
         }
     }

@@ -5,6 +5,7 @@
 //! | [`aws`] | SDK configuration on one TLS stack |
 //! | [`signaling`] | the KVS control plane and the viewer's signaling connection |
 //! | [`peer`] | the WebRTC connection that receives the speaker's audio |
+//! | [`getmedia`] | a KVS stream instead of both |
 //! | [`transcribe`] | transcription streams |
 //! | [`translate`] | TranslateText |
 //! | [`gateway`] | PostToConnection |
@@ -15,6 +16,7 @@
 
 pub mod aws;
 pub mod gateway;
+pub mod getmedia;
 pub mod metadata;
 pub mod peer;
 pub mod resources;

@@ -54,6 +54,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/describeMediaStorageConfiguration", post(storage))
         .route("/getSignalingChannelEndpoint", post(endpoint))
         .route("/v1/get-ice-server-config", post(ice))
+        .merge(super::stream::control())
         .layer(from_fn_with_state(service.clone(), gate))
         .route("/_local/faults", get(state).post(break_it))
         .with_state(service)
@@ -63,6 +64,7 @@ pub fn router(service: Arc<Service>) -> Router {
 pub fn ice_router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/v1/get-ice-server-config", post(ice))
+        .merge(super::stream::data())
         .layer(from_fn_with_state(service.clone(), gate))
         .with_state(service)
 }

@@ -4,6 +4,9 @@ use ebml_iterable::error::TagWriterError;
 use ebml_iterable::{TagWriter, WriteOptions};
 use webm_iterable::matroska_spec::{Master, MatroskaSpec, SimpleBlock};
 
+/// The id of `Tags` (RFC 9559).
+const TAGS: [u8; 4] = [0x12, 0x54, 0xC3, 0x67];
+
 /// One audio track.
 #[derive(Debug, Clone)]
 pub struct AudioTrack {
@@ -84,11 +87,11 @@ fn part(texts: &[(&str, String)]) -> Result<Vec<u8>, TagWriterError> {
     let mut writer = TagWriter::new(Vec::new());
     // The writer wants the path; only the tags themselves are sent.
     writer.write_advanced(&MatroskaSpec::Segment(Master::Start), WriteOptions::is_unknown_sized_element())?;
-    writer.flush()?;
-    let begin = writer.get_ref().len();
     writer.write(&tags(texts))?;
     writer.flush()?;
-    Ok(writer.get_ref().get(begin..).unwrap_or_default().to_vec())
+    let all = writer.get_ref();
+    let begin = all.windows(TAGS.len()).position(|four| four == TAGS).unwrap_or(0);
+    Ok(all.get(begin..).unwrap_or_default().to_vec())
 }
 
 fn tags(texts: &[(&str, String)]) -> MatroskaSpec {

@@ -6,12 +6,15 @@
 mod channel;
 mod control;
 mod faults;
+pub mod mkv;
 mod service;
 mod sigv4;
 mod socket;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,10 +121,23 @@ pub enum Error {
 /// # Errors
 /// When no port is free for signaling.
 pub async fn serve(listener: TcpListener, config: KvsConfig) -> Result<Running, Error> {
+    serve_with(listener, config, BTreeMap::new()).await
+}
+
+/// The same, with streams by ARN for `GetMedia`.
+///
+/// # Errors
+/// When no port is free for signaling.
+pub async fn serve_with(
+    listener: TcpListener,
+    config: KvsConfig,
+    streams: BTreeMap<String, stream::Feed>,
+) -> Result<Running, Error> {
     let address = listener.local_addr()?;
     let masters = TcpListener::bind((address.ip(), 0)).await?;
     let viewers = TcpListener::bind((address.ip(), 0)).await?;
     let service = Arc::new(service::Service::new(config, masters.local_addr()?, viewers.local_addr()?));
+    service.with(|state| state.streams = streams);
     let mut running = Running::new(address);
     tracing::info!(url = running.url(), masters = %service.masters, viewers = %service.viewers, "KVS stands in");
     for (listener, for_masters) in [(masters, true), (viewers, false)] {

@@ -47,6 +47,8 @@ pub struct Entry {
 pub struct State {
     /// By ARN.
     pub channels: BTreeMap<String, Entry>,
+    /// Streams by ARN.
+    pub streams: BTreeMap<String, super::stream::Feed>,
     /// Faults that last.
     pub knobs: Knobs,
     sockets: BTreeMap<Conn, mpsc::UnboundedSender<Out>>,

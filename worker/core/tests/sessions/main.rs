@@ -6,6 +6,7 @@ mod delivery;
 mod ending;
 mod endurance;
 mod joining;
+mod streams;
 mod text;
 mod transcription;
 mod world;

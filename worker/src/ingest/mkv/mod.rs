@@ -112,8 +112,7 @@ impl Default for Parser {
 
 fn decoder() -> TagDecoder<MatroskaSpec> {
     // A track and a tag are only of use when they are complete.
-    let mut decoder =
-        TagDecoder::new(&[MatroskaSpec::Tracks(Master::Start), MatroskaSpec::SimpleTag(Master::Start)]);
+    let mut decoder = TagDecoder::new(&[MatroskaSpec::Tracks(Master::Start), MatroskaSpec::SimpleTag(Master::Start)]);
     decoder.set_max_allowable_tag_size(Some(LARGEST_ELEMENT));
     decoder
 }
@@ -182,7 +181,10 @@ impl Parser {
     }
 
     fn take(&mut self, tag: MatroskaSpec) {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum has 250 elements; these are the ones that matter")]
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the crate's enum has 250 elements; these are the ones that matter"
+        )]
         match tag {
             MatroskaSpec::Ebml(Master::Start) => {
                 self.document = Document::default();

@@ -43,7 +43,8 @@ fn all(fragments: u8) -> Vec<(u8, u8)> {
 fn fragments_come_with_what_the_service_says_of_them_and_without_the_picture() {
     let events = read([stream(2)]);
     assert_eq!(frames(&events), all(2));
-    let tags: Vec<&Tag> = events.iter().filter_map(|e| if let Event::Tag(tag) = e { Some(tag) } else { None }).collect();
+    let tags: Vec<&Tag> =
+        events.iter().filter_map(|e| if let Event::Tag(tag) = e { Some(tag) } else { None }).collect();
     assert_eq!(
         tags[..5],
         [
@@ -75,7 +76,8 @@ fn a_stream_of_pictures_only_names_its_codecs() {
 
 #[test]
 fn a_block_that_ends_in_its_head_or_is_laced_wrongly_is_left_out() {
-    for data in [vec![], vec![0x82], vec![0x82, 0], vec![0x82, 0, 0, 0x02], vec![0x82, 0, 0, 0x06, 9, 0x40], vec![0; 9]] {
+    for data in [vec![], vec![0x82], vec![0x82, 0], vec![0x82, 0, 0, 0x02], vec![0x82, 0, 0, 0x06, 9, 0x40], vec![0; 9]]
+    {
         assert_eq!(super::frames(&data), None, "{data:?}");
     }
 }

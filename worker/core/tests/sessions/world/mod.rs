@@ -307,6 +307,15 @@ impl World {
                 self.push(100, Input::Peer(PeerEvent::Connected));
             }
             Output::AddCandidate(_) => count("AddCandidate"),
+            Output::OpenMedia(_) => {
+                count("OpenMedia");
+                self.push(60, Input::MediaStream(MediaStreamEvent::Opened));
+                self.next_frame = Some(self.now + 100);
+            }
+            Output::CloseMedia => {
+                count("CloseMedia");
+                self.next_frame = None;
+            }
             Output::OpenStream { id, language } => {
                 count("OpenStream");
                 self.recogniser.open(id, language, self.now, &self.speaker.talk);
