@@ -54,9 +54,10 @@ test('no_statement_of_a_role_allows_all_actions_of_a_service', () => {
 
 test('a_worker_may_do_its_own_work_and_nothing_else', () => {
   assert.deepEqual(actionsOf(/TaskRole/), [
-    'dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'execute-api:ManageConnections', 'kinesisvideo:ConnectAsViewer',
-    'kinesisvideo:DescribeSignalingChannel', 'kinesisvideo:GetIceServerConfig', 'kinesisvideo:GetSignalingChannelEndpoint',
-    'transcribe:StartStreamTranscription', 'translate:TranslateText',
+    'dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'execute-api:ManageConnections',
+    'kinesisvideo:ConnectAsViewer',
+    'kinesisvideo:DescribeSignalingChannel', 'kinesisvideo:GetDataEndpoint', 'kinesisvideo:GetIceServerConfig', 'kinesisvideo:GetMedia',
+    'kinesisvideo:GetSignalingChannelEndpoint', 'transcribe:StartStreamTranscription', 'translate:TranslateText',
   ]);
 });
 

@@ -183,6 +183,12 @@ export class WorkerFleet extends Construct {
       wildcard: 'The service makes one channel per session, named session-{id}/{creation time}.',
     });
     allow(this.taskRole, {
+      sid: 'ReadStream',
+      actions: ['kinesisvideo:GetDataEndpoint', 'kinesisvideo:GetMedia'],
+      resources: [stack.formatArn({ service: 'kinesisvideo', resource: 'stream', resourceName: '*/*' })],
+      wildcard: 'A session with a kvsStreamArn names a stream of the product, and no rule says how those are called.',
+    });
+    allow(this.taskRole, {
       sid: 'Transcribe',
       actions: ['transcribe:StartStreamTranscription'],
       resources: ['*'],
