@@ -102,7 +102,12 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
     };
     let stream_arn = match stream.map(StreamArn::try_new).transpose() {
         Ok(arn) => arn,
-        Err(e) => return unservable(format!("kvsStreamArn: {e}"), false),
+        Err(e) => {
+            // The commonest mistake: a channel only introduces peers to each other and stores no media.
+            let a_channel = stream.is_some_and(|arn| ChannelArn::try_new(arn).is_ok());
+            let hint = if a_channel { "; that is a signaling channel, which GetMedia cannot read: put it into kvsChannelArn" } else { "" };
+            return unservable(format!("kvsStreamArn: {e}{hint}"), false);
+        }
     };
     let source_language = match read_language(text("sourceLanguage")) {
         Ok(language) => language,
@@ -280,6 +285,13 @@ mod tests {
     fn a_stream_is_as_good_as_a_channel() {
         let arn = ARN.replace("channel/", "stream/");
         assert!(session(json!({"kvsChannelArn": null, "kvsStreamArn": arn})).stream_arn.is_some());
+    }
+
+    #[test]
+    fn a_channel_where_a_stream_belongs_is_refused_with_the_difference() {
+        let row = json!({"kvsChannelArn": null, "kvsStreamArn": ARN});
+        let SessionRecord::Unservable { why, .. } = read(row) else { panic!("it is not refused") };
+        assert!(why.contains("signaling channel, which GetMedia cannot read: put it into kvsChannelArn"), "{why}");
     }
 
     #[test]
