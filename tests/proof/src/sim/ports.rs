@@ -37,7 +37,6 @@ pub struct Ports(pub Arc<Mutex<World>>);
 
 impl Ports {
     /// The world behind them.
-    #[must_use]
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().expect("one thread")
     }

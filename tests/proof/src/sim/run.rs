@@ -117,7 +117,7 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
     let end = EPOCH.plus_ms(run.setup.lasts_ms + QUIET_MS);
     let mut seen = Seen { sessions: run.setup.sessions, ..Seen::default() };
     loop {
-        let next = run.ports.world().schedule.next();
+        let next = run.ports.world().schedule.take();
         let Some((now, event)) = next.filter(|(now, _)| *now <= end) else { break };
         set_clock(now);
         run.ports.world().now = now;

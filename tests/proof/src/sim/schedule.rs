@@ -96,7 +96,7 @@ impl Schedule {
         self.heap.push(Reverse((at.0, self.count, event)));
     }
     /// The next thing.
-    pub fn next(&mut self) -> Option<(Timestamp, Event)> {
+    pub fn take(&mut self) -> Option<(Timestamp, Event)> {
         self.heap.pop().map(|Reverse((at, _, event))| (Timestamp(at), event))
     }
 }
