@@ -60,10 +60,26 @@ pub fn replay(stored: Stored) -> Result<Replayed, String> {
     let differing = differences(&defaults, &policy);
     let policy: Policy =
         serde_json::from_value(policy).map_err(|e| format!("the stored policy cannot be read: {e}"))?;
-    let now = reconcile(&stored.view, &policy, stored.now);
-    let differences = differences(&stored.plan, &json!(now));
+    let (mut at, mut now) = (stored.now, reconcile(&stored.view, &policy, stored.now));
+    let mut differing_plan = differences(&stored.plan, &json!(now));
+    if let Some(earlier) = decided_a_moment_before(&stored.plan, &now, at) {
+        let again = reconcile(&stored.view, &policy, earlier);
+        let left = differences(&stored.plan, &json!(again));
+        if left.is_empty() {
+            (at, now, differing_plan) = (earlier, again, left);
+        }
+    }
     let then = serde_json::from_value(stored.plan).ok();
-    Ok(Replayed { at: stored.now, view: stored.view, then, now, differences, policy: differing })
+    Ok(Replayed { at, view: stored.view, then, now, differences: differing_plan, policy: differing })
+}
+
+/// Longest time between a decision and the writing of its record, ms.
+const RECORDED_WITHIN: i64 = 60_000;
+
+/// A record may carry the time at which it was written, a moment after the decision: the plan's own times tell.
+fn decided_a_moment_before(then: &Value, now: &Plan, at: Timestamp) -> Option<Timestamp> {
+    let shift = then.get("nextLook")?.as_i64()?.checked_sub(now.next_look?.0)?;
+    (-RECORDED_WITHIN..0).contains(&shift).then(|| at.plus_ms(shift))
 }
 
 impl Replayed {
@@ -232,6 +248,14 @@ mod tests {
         assert_eq!(replayed.differences, Vec::<String>::new());
         assert_eq!(replayed.then.as_ref(), Some(&replayed.now));
         assert!(in_words(&replayed.now, replayed.at)[0].contains("SessionDeleted"), "{:?}", replayed.now);
+    }
+
+    #[test]
+    fn a_record_that_was_written_a_moment_after_its_decision_is_the_same_decision() {
+        let mut stored = stored();
+        stored["now"] = json!(T0 + 20_029);
+        let replayed = replay(read(&stored.to_string()).unwrap()).unwrap();
+        assert_eq!((replayed.at, replayed.differences), (Timestamp(T0 + 20_000), Vec::<String>::new()));
     }
 
     #[test]

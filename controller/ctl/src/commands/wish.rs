@@ -91,11 +91,19 @@ async fn agreed(aws: &Aws, sessions: &[SessionId]) -> Result<bool, CtlError> {
 async fn order(aws: &Aws, verb: Verb, sessions: &[SessionId], sign: SignArgs, wait: &WaitArgs) -> Result<u8, CtlError> {
     let signed = signed(aws, sign).await;
     let order = Order { verb, signed };
-    let given = give(aws, sessions, &Change::Order(order.clone())).await?;
-    if !wait.wait || given.to.is_empty() {
+    let given = give(aws, sessions, &Change::Order(order)).await?;
+    let orders: Vec<(SessionId, Order)> = given
+        .to
+        .into_iter()
+        .filter_map(|(id, written)| match written {
+            Change::Order(order) => Some((id, order)),
+            Change::Hold(_) => None,
+        })
+        .collect();
+    if !wait.wait || orders.is_empty() {
         return Ok(given.code);
     }
-    Ok(given.code.max(until_done(aws, &given.to, &order, wait.timeout).await?))
+    Ok(given.code.max(until_done(aws, &orders, wait.timeout).await?))
 }
 
 /// Who it was, asked of AWS; else the login name and the profile.
@@ -118,9 +126,9 @@ async fn identity(aws: &Aws) -> String {
     tail.map_or_else(|| own(login), ToOwned::to_owned)
 }
 
-/// To whom a wish was given, and how that went.
+/// To whom a wish was given, as it stands in their rows, and how that went.
 struct Given {
-    to: Vec<SessionId>,
+    to: Vec<(SessionId, Change)>,
     code: u8,
 }
 
@@ -129,9 +137,9 @@ async fn give(aws: &Aws, sessions: &[SessionId], change: &Change) -> Result<Give
     let mut given = Given { to: Vec::new(), code: 0 };
     for id in sessions {
         match give_one(aws, id, change).await {
-            Ok(said) => {
+            Ok((written, said)) => {
                 say(&said)?;
-                given.to.push(id.clone());
+                given.to.push((id.clone(), written));
             }
             Err(CtlError::NotFound(why)) => {
                 writeln!(stderr(), "sessionctl: {why}")?;
@@ -143,7 +151,7 @@ async fn give(aws: &Aws, sessions: &[SessionId], change: &Change) -> Result<Give
     Ok(given)
 }
 
-async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<String, CtlError> {
+async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change, String), CtlError> {
     for _ in 0..TRIES {
         let kept = store::session(aws, id).await?;
         let row = readable(&kept)?;
@@ -159,7 +167,10 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<String, 
         let update = orders::update(&change, kept.section, Life::of(row))
             .map_err(|e| CtlError::Refused(format!("write the wish: {e}")))?;
         match store::wish(aws, id, update).await? {
-            Wished::Written => return Ok(orders::receipt(row, &change, now)),
+            Wished::Written => {
+                let said = orders::receipt(row, &change, now);
+                return Ok((change, said));
+            }
             Wished::Moved => {}
         }
     }
@@ -176,13 +187,14 @@ fn readable(kept: &Kept) -> Result<&WorkerRow, CtlError> {
 }
 
 /// Looks until every order is done, and tells each change of phase on stderr.
-async fn until_done(aws: &Aws, sessions: &[SessionId], order: &Order, longest: Duration) -> Result<u8, CtlError> {
+async fn until_done(aws: &Aws, orders: &[(SessionId, Order)], longest: Duration) -> Result<u8, CtlError> {
     let end = tokio::time::Instant::now() + longest;
-    let mut open: BTreeMap<&SessionId, String> = sessions.iter().map(|id| (id, String::new())).collect();
+    let mut open: BTreeMap<&SessionId, (&Order, String)> =
+        orders.iter().map(|(id, order)| (id, (order, String::new()))).collect();
     let mut code = 0;
     loop {
         let mut finished = Vec::new();
-        for (id, before) in &mut open {
+        for (id, (order, before)) in &mut open {
             let kept = store::session(aws, id).await?;
             let row = readable(&kept)?;
             let now = store::now();
