@@ -1,4 +1,5 @@
 //! The model check: small worlds, explored to their end.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "tests that print their numbers")]
 
 use proof::checker::{Limits, Report, explore};
 use proof::invariants::Invariant;

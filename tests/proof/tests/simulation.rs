@@ -1,4 +1,5 @@
 //! The simulation: thousands of sessions in virtual time, seed by seed. (More: `cargo run -p proof --bin soak`.)
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "tests that print their numbers")]
 #![cfg(feature = "shell")]
 
 use proof::sim::faults::Weather;
