@@ -160,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn stale_generation_write_is_rejected() {
+        let read = launching();
+        let newer = write(2, Some(Phase::Launching)).applied(Some(&read), &read.session_id, NOW);
+        let late = update(Some(&read), &write(1, Some(Phase::Stopped)));
+        assert_eq!(late.values[":readRevision"], AttributeValue::N(read.revision.to_string()));
+        assert!(
+            newer.revision > read.revision,
+            "which the row no longer has: the condition fails and the late writer looks again"
+        );
+    }
+
+    #[test]
     fn a_write_without_a_transition_leaves_the_phase_to_the_worker() {
         let update = update(Some(&launching()), &write(1, None));
         assert!(!update.expression.contains("#phase") && !update.expression.contains("#why"), "{}", update.expression);
