@@ -105,7 +105,11 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
         Err(e) => {
             // The commonest mistake: a channel only introduces peers to each other and stores no media.
             let a_channel = stream.is_some_and(|arn| ChannelArn::try_new(arn).is_ok());
-            let hint = if a_channel { "; that is a signaling channel, which GetMedia cannot read: put it into kvsChannelArn" } else { "" };
+            let hint = if a_channel {
+                "; that is a signaling channel, which GetMedia cannot read: put it into kvsChannelArn"
+            } else {
+                ""
+            };
             return unservable(format!("kvsStreamArn: {e}{hint}"), false);
         }
     };

@@ -69,7 +69,9 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
         engine.handle(Input::Control(control), clock.now());
     }
     let shell = Shell::new(sdk, config, table, speaker, row, events);
-    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, stream: StreamReceiver::default(), clock, path: None }.live(inbox).await)
+    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, stream: StreamReceiver::default(), clock, path: None }
+        .live(inbox)
+        .await)
 }
 
 /// Whether there is anything to do for this generation.

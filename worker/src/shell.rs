@@ -16,7 +16,10 @@ use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp, vie
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
-use worker_core::input::{Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent, TranslationId};
+use worker_core::input::{
+    Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent,
+    TranslationId,
+};
 use worker_core::output::{Fact, Output, StatusWrite};
 use worker_core::time::MediaInstant;
 
