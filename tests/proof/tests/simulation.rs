@@ -46,7 +46,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn a_surge_of_a_thousand_sessions_is_admitted_at_the_rate_of_run_task_and_none_is_lost() {
+fn a_surge_of_a_thousand_sessions_against_the_rate_of_run_task_loses_none() {
     let surge = Setup { seed: 3, sessions: 1_000, arrivals_ms: 1_000, lasts_ms: 19 * 60_000, weather: Weather::calm() };
     match run(surge) {
         Ok(seen) => {
