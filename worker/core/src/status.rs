@@ -1,5 +1,6 @@
 //! Our section of the row.
 
+use crate::deliver::Track;
 use crate::engine::Engine;
 use crate::heartbeat::NewPhase;
 use crate::input::StreamEnd;
@@ -11,6 +12,9 @@ use schemas::ids::Language;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{LanguageStatus, Phase, Progress, Usage, Waiting, WorkerStatus};
 use std::collections::BTreeMap;
+
+/// Speech that goes on without a pause of so long is owed words; a cough before a silence is not, ms.
+const SPEECH_GOES_ON_MS: u64 = 10_000;
 
 impl Engine {
     /// Writes the row when it is due.
@@ -48,17 +52,21 @@ impl Engine {
         Why::new(cause, text, self.wall())
     }
 
-    /// What waits for its next stage, where anybody needs that stage.
+    /// What waits for its next stage, where anybody needs that stage. Only work that is really pending waits: a result that
+    /// changes no caption, a translation from the cache or a cough before a long silence ask for nothing.
     fn waiting(&mut self) -> Waiting {
         let listened = self.delivery.languages();
         let source = self.life.language.as_ref();
         let serves = self.life.is_serving() && !self.life.is_paused();
-        let heard = Needed::from(serves && !listened.is_empty());
-        let translated = Needed::from(serves && listened.keys().any(|language| Some(language) != source));
-        let waits = &mut self.heartbeat.waits;
-        let speech = waits.speech.observe(self.audio.speech_at, self.transcript_at, heard);
-        let transcript = waits.transcript.observe(self.transcript_at, self.translator.answered_at, translated);
-        let caption = waits.caption.observe(self.transcript_at, self.delivery.delivered_at, heard);
+        let (heard, foreign) = (!listened.is_empty(), listened.keys().any(|language| Some(language) != source));
+        let speaks = self.audio.speech_at.is_some_and(|at| self.now.since(at) < SPEECH_GOES_ON_MS);
+        let untranslated = self.tracks.values().any(Track::is_waiting);
+        let undelivered = !self.delivery.is_idle();
+        let (now, waits) = (Some(self.now), &mut self.heartbeat.waits);
+        let needed = |stage: bool| Needed::from(serves && stage);
+        let speech = waits.speech.observe(self.audio.speech_at, self.transcript_at, needed(heard && speaks));
+        let transcript = waits.transcript.observe(now, self.translator.answered_at, needed(foreign && untranslated));
+        let caption = waits.caption.observe(now, self.delivery.delivered_at, needed(heard && undelivered));
         let at = |moment: Option<MediaInstant>| moment.map(|at| self.wall_of(at));
         Waiting { speech_since: at(speech), transcript_since: at(transcript), caption_since: at(caption) }
     }

@@ -269,3 +269,20 @@ fn a_limit_of_streams_is_told_in_the_row() {
     assert_eq!(told.cause, Cause::TranscribeLimit);
     assert_eq!(world.writes.last().unwrap().1.status.trouble, None, "and when it is over");
 }
+
+#[test]
+fn a_quiet_worker_waits_for_nothing_however_long_the_silence_is() {
+    let mut world = World::new(Talk::of(&["and so on", "amen amen", "amen amen"]));
+    world.listener("ann", "en");
+    world.listener("bea", "es");
+    let end = world.speaker.talk.end_ms() + 300_000;
+    world.run_until(end);
+    world.check_contract();
+    let waits = |status: &schemas::worker::WorkerStatus| {
+        let waiting = &status.progress.waiting;
+        [waiting.speech_since, waiting.transcript_since, waiting.caption_since].iter().any(Option::is_some)
+    };
+    let stuck: Vec<u64> =
+        world.writes.iter().filter(|(at, w)| *at > end - 250_000 && waits(&w.status)).map(|(at, _)| *at).collect();
+    assert_eq!(stuck, [0; 0], "nothing is pending, so nothing is stuck");
+}
