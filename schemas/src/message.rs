@@ -12,7 +12,8 @@
 //! - *Exactly one final.* Each segment ends with one caption with `isFinal`, for each language, and nothing follows it.
 //! - *Order.* Within a segment `revision` rises from 1. Finals of a language carry `cursor` 1, 2, 3 … without a gap: a client
 //!   that sees a gap missed a caption, one that sees a cursor again may drop it. A partial carries the cursor that its final
-//!   will have at the earliest.
+//!   will have at the earliest. A worker that takes another's place has a higher `generation`: its cursors begin at 1
+//!   again, and so does its media time.
 //! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed and `text` is the
 //!   original in `sourceLanguage`. Nothing made up is ever shown in its place. `translated` says whether `text` is a
 //!   translation: with it, `degraded` is false; without it and without `degraded`, the speaker speaks `language`.
@@ -27,7 +28,7 @@
 //!
 //! **Caveats.** Partials may be skipped (a slow connection, a budget, a rung of the ladder below `full`); finals are not.
 
-use crate::ids::{Language, SessionId, Timestamp};
+use crate::ids::{Generation, Language, SessionId, Timestamp};
 use crate::reason::Cause;
 use crate::worker::Rung;
 use schemars::JsonSchema;
@@ -82,8 +83,11 @@ pub struct Caption {
     pub segment_id: String,
     /// Rises with each caption of the segment, from 1.
     pub revision: u32,
-    /// Number of the final among the finals of this language.
+    /// Number of the final among the finals of this language and `generation`.
     pub cursor: u64,
+    /// The launch of the worker that says it; it rises when a worker is replaced.
+    #[serde(default)]
+    pub generation: Generation,
     /// The speaker's language.
     pub source_language: Language,
     /// What was said, in the speaker's language; absent when `language` is the speaker's.

@@ -80,6 +80,7 @@ impl Envelope<'_> {
             segment_id: segment_id(self.generation, shown.segment),
             revision: rendered.revision,
             cursor: rendered.cursor,
+            generation: self.generation,
             source_language: shown.source.clone(),
             source_text: translated.then(|| shown.text()),
             stable_words: rendered.stable_words,

@@ -1,7 +1,7 @@
 //! What happened in a rehearsal: plain facts, gathered as they come.
 
 use super::plan::ListenerPlan;
-use schemas::ids::{Language, SessionId, Timestamp};
+use schemas::ids::{Generation, Language, SessionId, Timestamp};
 use schemas::message::{Caption, Emotion, Message};
 use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
@@ -140,7 +140,9 @@ pub struct Recording {
     /// Phases with the time at which they were seen.
     pub phases: Vec<(Timestamp, Phase)>,
     /// The last cursor that the row named per language: the row forgets a language when its last listener goes.
-    pub last_cursors: BTreeMap<Language, u64>,
+    pub last_cursors: BTreeMap<Language, (Generation, u64)>,
+    /// The worker that the first packet went to: only its media time counts from there.
+    pub first_generation: Option<Generation>,
     /// The worker's task as last seen.
     pub task: Option<TaskSeen>,
 }
@@ -163,6 +165,7 @@ impl Recording {
             row: None,
             phases: Vec::new(),
             last_cursors: BTreeMap::new(),
+            first_generation: None,
             task: None,
         }
     }
@@ -204,9 +207,18 @@ impl Recording {
         }
         for (language, status) in row.worker.iter().flat_map(|w| &w.languages) {
             let last = self.last_cursors.entry(language.clone()).or_default();
-            *last = (*last).max(status.last_cursor);
+            *last = (*last).max((row.generation, status.last_cursor));
+        }
+        if self.first_packet.is_some() {
+            self.first_generation.get_or_insert(row.generation);
         }
         self.row = Some(row);
+    }
+
+    /// Media time zero of this caption by our own clock; a later worker's media time begins at a moment that we do not know.
+    #[must_use]
+    pub fn media_zero(&self, caption: &Caption) -> Option<Timestamp> {
+        self.first_packet.filter(|_| self.first_generation.is_none_or(|first| first == caption.generation))
     }
 
     /// Whether everybody who is to be there before the speech is there.
@@ -277,6 +289,7 @@ pub(crate) mod samples {
             segment_id: format!("s{segment}"),
             revision: if is_final { 9 } else { 1 },
             cursor,
+            generation: Generation(1),
             source_language: language("en"),
             source_text: (to != "en").then(|| format!("said {segment}")),
             stable_words: 0,
@@ -300,7 +313,7 @@ pub(crate) mod samples {
         recording.take(Timestamp(1), Event::Row(Box::new(row.clone())));
         row.worker.as_mut().unwrap().languages.clear();
         recording.take(Timestamp(2), Event::Row(Box::new(row)));
-        assert_eq!(recording.last_cursors.get(&language("es")), Some(&3));
+        assert_eq!(recording.last_cursors.get(&language("es")), Some(&(Generation(1), 3)));
         assert_eq!(recording.phases.len(), 1);
     }
 

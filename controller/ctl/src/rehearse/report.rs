@@ -153,7 +153,7 @@ fn start_up(r: &Recording) -> StartUpTimes {
 
 fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
     let lags: Vec<i64> =
-        log.finals().filter(|(_, c)| !c.catch_up).map(|(at, c)| lag_ms(*at, c, r.first_packet)).collect();
+        log.finals().filter(|(_, c)| !c.catch_up).map(|(at, c)| lag_ms(*at, c, r.media_zero(c))).collect();
     ListenerReport {
         listener: log.plan.label(),
         finals: log.finals().count(),

@@ -132,7 +132,7 @@ impl Screen {
         }
         self.shown.insert(key);
         self.partials.remove(&caption.language);
-        let lag = lag_ms(at, caption, recording.first_packet);
+        let lag = lag_ms(at, caption, recording.media_zero(caption));
         let left = if caption.catch_up {
             "earlier".to_owned()
         } else {
@@ -180,8 +180,8 @@ pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
 /// From the last spoken word to the arrival at the listener. Our own clock knows when it was played, as media time counts
 /// from the first packet; where that cannot be (never sent, or clocks disagree), the worker's own number stands.
 #[must_use]
-pub fn lag_ms(arrived: Timestamp, caption: &Caption, first_packet: Option<Timestamp>) -> i64 {
-    let own = first_packet.and_then(|zero| {
+pub fn lag_ms(arrived: Timestamp, caption: &Caption, media_zero: Option<Timestamp>) -> i64 {
+    let own = media_zero.and_then(|zero| {
         let spoken = zero.plus_ms(i64::try_from(caption.end_ms).ok()?);
         Some(arrived.since(spoken)).filter(|lag| *lag >= 0)
     });

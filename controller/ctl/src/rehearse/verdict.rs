@@ -1,6 +1,7 @@
 //! Whether the rehearsal proves what it must: every final exactly once, a told audience, a clean end.
 
 use super::record::{ListenerLog, Recording};
+use schemas::ids::Generation;
 use schemas::worker::Phase;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -57,11 +58,11 @@ fn joined(log: &ListenerLog) -> Option<String> {
 }
 
 /// Cursors from 1 (or the first one, for those who came late) without gap or repetition up to the row's last, each
-/// segment once, and nothing more of a segment after its final.
+/// segment once, and nothing more of a segment after its final. A worker that takes another's place counts from 1 again.
 #[must_use]
-pub fn exactly_once(log: &ListenerLog, last: Option<u64>) -> Option<String> {
-    let cursors: Vec<u64> = log.finals().map(|(_, c)| c.cursor).collect();
-    let (Some(&first), Some(&end)) = (cursors.first(), cursors.last()) else {
+pub fn exactly_once(log: &ListenerLog, last: Option<(Generation, u64)>) -> Option<String> {
+    let cursors: Vec<(Generation, u64)> = log.finals().map(|(_, c)| (c.generation, c.cursor)).collect();
+    let (Some(&(_, first)), Some(&end)) = (cursors.first(), cursors.last()) else {
         return Some("no final came".into());
     };
     if log.plan.late_s.is_none() && first != 1 {
@@ -70,9 +71,9 @@ pub fn exactly_once(log: &ListenerLog, last: Option<u64>) -> Option<String> {
             first.saturating_sub(1)
         ));
     }
-    if let Some((a, b)) = cursors.iter().zip(cursors.iter().skip(1)).find(|(a, b)| **b != **a + 1) {
+    if let Some((a, b)) = cursors.iter().zip(cursors.iter().skip(1)).find(|(a, b)| !follows(**a, **b)) {
         let what = if b <= a { "came twice or out of order" } else { "left a gap" };
-        return Some(format!("cursor {b} after {a}: finals {what}"));
+        return Some(format!("cursor {} of generation {} after {} of {}: finals {what}", b.1, b.0, a.1, a.0));
     }
     if let Some(segment) = repeated(log) {
         return Some(format!("segment {segment} has two finals"));
@@ -82,9 +83,17 @@ pub fn exactly_once(log: &ListenerLog, last: Option<u64>) -> Option<String> {
     }
     match last {
         Some(last) if last == end => None,
-        Some(last) => Some(format!("the last final has cursor {end}, the worker's row says {last}")),
+        Some(last) => Some(format!(
+            "the last final has cursor {} of generation {}, the worker's row says {} of {}",
+            end.1, end.0, last.1, last.0
+        )),
         None => Some(format!("the worker's row never named {}", log.plan.language)),
     }
+}
+
+/// The next final of the same worker, or the first of a later one.
+fn follows(a: (Generation, u64), b: (Generation, u64)) -> bool {
+    if a.0 == b.0 { b.1 == a.1 + 1 } else { b.0 > a.0 && b.1 == 1 }
 }
 
 fn repeated(log: &ListenerLog) -> Option<&str> {
@@ -184,31 +193,47 @@ mod tests {
         recording.listeners.remove(0)
     }
 
+    fn at(cursor: u64) -> Option<(Generation, u64)> {
+        Some((Generation(1), cursor))
+    }
+
+    #[test]
+    fn a_replaced_worker_counts_from_one_again() {
+        let mut log = finals("es", &[1, 2, 1, 2]);
+        for (n, (_, caption)) in log.captions.iter_mut().enumerate() {
+            caption.generation = Generation(if n < 2 { 1 } else { 2 });
+        }
+        assert_eq!(exactly_once(&log, Some((Generation(2), 2))), None);
+        assert!(exactly_once(&log, at(2)).unwrap().contains("row says 2 of 1"));
+        log.captions[2].1.cursor = 2;
+        assert!(exactly_once(&log, Some((Generation(2), 2))).unwrap().contains("left a gap"));
+    }
+
     #[test]
     fn dense_cursors_up_to_the_rows_last_are_every_final_once() {
-        assert_eq!(exactly_once(&finals("es", &[1, 2, 3]), Some(3)), None);
+        assert_eq!(exactly_once(&finals("es", &[1, 2, 3]), at(3)), None);
     }
 
     #[test]
     fn a_lost_first_a_lost_last_and_a_gap_are_each_named() {
-        assert!(exactly_once(&finals("es", &[2, 3]), Some(3)).unwrap().contains("1 are missing"));
-        assert!(exactly_once(&finals("es", &[1, 2]), Some(3)).unwrap().contains("row says 3"));
-        assert!(exactly_once(&finals("es", &[1, 3]), Some(3)).unwrap().contains("left a gap"));
-        assert!(exactly_once(&finals("es", &[]), Some(3)).unwrap().contains("no final"));
+        assert!(exactly_once(&finals("es", &[2, 3]), at(3)).unwrap().contains("1 are missing"));
+        assert!(exactly_once(&finals("es", &[1, 2]), at(3)).unwrap().contains("row says 3 of 1"));
+        assert!(exactly_once(&finals("es", &[1, 3]), at(3)).unwrap().contains("left a gap"));
+        assert!(exactly_once(&finals("es", &[]), at(3)).unwrap().contains("no final"));
         assert!(exactly_once(&finals("es", &[1]), None).unwrap().contains("never named es"));
     }
 
     #[test]
     fn one_who_comes_late_begins_where_they_came() {
-        assert_eq!(exactly_once(&finals("es@5", &[4, 5]), Some(5)), None);
+        assert_eq!(exactly_once(&finals("es@5", &[4, 5]), at(5)), None);
     }
 
     #[test]
     fn a_final_that_comes_twice_is_found_by_cursor_and_by_segment() {
-        assert!(exactly_once(&finals("es", &[1, 2, 2]), Some(2)).unwrap().contains("twice"));
+        assert!(exactly_once(&finals("es", &[1, 2, 2]), at(2)).unwrap().contains("twice"));
         let mut log = finals("es", &[1, 2]);
         log.captions[1].1.segment_id = "s1".into();
-        assert!(exactly_once(&log, Some(2)).unwrap().contains("two finals"));
+        assert!(exactly_once(&log, at(2)).unwrap().contains("two finals"));
     }
 
     #[test]
@@ -216,7 +241,7 @@ mod tests {
         let mut recording = recording(&["es"]);
         recording.take(Timestamp(1), said(0, caption("es", 1, 1, true)));
         recording.take(Timestamp(2), said(0, caption("es", 1, 1, false)));
-        assert!(exactly_once(&recording.listeners[0], Some(1)).unwrap().contains("after its final"));
+        assert!(exactly_once(&recording.listeners[0], at(1)).unwrap().contains("after its final"));
     }
 
     #[test]
@@ -279,7 +304,7 @@ mod tests {
         #[test]
         fn exactly_once_holds_for_the_dense_sequence_and_for_no_other(cursors in proptest::collection::vec(1u64..5, 1..6)) {
             let dense = cursors.iter().enumerate().all(|(n, c)| *c == n as u64 + 1);
-            let last = cursors.last().copied();
+            let last = cursors.last().copied().and_then(at);
             prop_assert_eq!(exactly_once(&finals("es", &cursors), last).is_none(), dense);
         }
     }
