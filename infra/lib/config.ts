@@ -47,6 +47,10 @@ export interface Config {
   readonly emotion: 'off' | 'acoustic';
   /** Wishes to Transcribe and Translate, and limits, as worker/src/config.rs reads them: the variable's name and its text. */
   readonly captions: Readonly<Record<CaptionKey, string>>;
+  /** Replace the workers of an old task definition while their sessions run. */
+  readonly rollout: boolean;
+  /** Delete the signaling channels of ended runs; without it the controller has no right to. */
+  readonly channelCleanup: boolean;
   readonly logLevel: string;
   readonly logRetentionDays: number;
   /** Keep table and logs when the stack goes, and refuse to delete either by accident. */
@@ -86,8 +90,8 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const KEYS = [
   'account', 'region', 'architecture', 'sessionsTable', 'connectionsTable', 'sessionsStreamArn', 'webSocketApiId', 'webSocketStage',
-  'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'captions', 'logLevel',
-  'logRetentionDays', 'retain', 'vpcCidr',
+  'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'captions', 'rollout',
+  'channelCleanup', 'logLevel', 'logRetentionDays', 'retain', 'vpcCidr',
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -141,10 +145,13 @@ function parse(path: string, name: string): Raw {
   return json;
 }
 
+/** Keys whose value is no text. */
+const TYPED: readonly Key[] = ['worker', 'captions', 'rollout', 'channelCleanup', 'logRetentionDays', 'retain'];
+
 /** Context from a command line is always text. */
 function fromText(key: Key, value: unknown): unknown {
   if (typeof value !== 'string') return value;
-  if (key === 'worker' || key === 'captions' || key === 'logRetentionDays' || key === 'retain') {
+  if (TYPED.includes(key)) {
     try {
       return JSON.parse(value) as unknown;
     } catch {
@@ -195,6 +202,8 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
     emotion: choice('emotion', ['off', 'acoustic'] as const, 'acoustic'),
     captions: captionsOf(raw['captions'] ?? {}, fail),
+    rollout: boolean('rollout', raw['rollout'] ?? false, fail),
+    channelCleanup: boolean('channelCleanup', raw['channelCleanup'] ?? false, fail),
     logLevel: text('logLevel', /^[\w:=,-]+$/, 'tracing directives such as info or info,worker=debug', 'info'),
     logRetentionDays: retention(raw['logRetentionDays'] ?? 30, fail),
     retain: boolean('retain', raw['retain'] ?? environment === 'prod', fail),

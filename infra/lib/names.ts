@@ -18,6 +18,11 @@ export function workerFamily(config: Config): string {
   return `session-worker-${config.environment}`;
 }
 
+/** The bus that is told what happens to sessions. */
+export function eventBusName(config: Config): string {
+  return `session-workers-${config.environment}`;
+}
+
 export function logGroupName(config: Config, of: 'controller' | 'worker'): string {
   return `/session-workers/${config.environment}/${of}`;
 }

@@ -4,6 +4,7 @@ import { CfnOutput, Fn, Stack, Tags, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Config } from './config.ts';
 import { Controller } from './constructs/controller.ts';
+import { Events } from './constructs/events.ts';
 import { Network } from './constructs/network.ts';
 import { State } from './constructs/state.ts';
 import { WorkerFleet } from './constructs/worker-fleet.ts';
@@ -20,14 +21,16 @@ export class SessionWorkersStack extends Stack {
     const { config, workspace } = props;
     const network = new Network(this, 'Network', config);
     const state = new State(this, 'State', config);
+    const events = new Events(this, 'Events', config);
     const fleet = new WorkerFleet(this, 'Workers', { config, network, state, workspace });
-    const controller = new Controller(this, 'Controller', { config, network, state, fleet, workspace });
+    const controller = new Controller(this, 'Controller', { config, network, state, events, fleet, workspace });
 
     Tags.of(this).add('service', 'session-workers');
     Tags.of(this).add('environment', config.environment);
     new CfnOutput(this, 'WorkersTable', { value: state.table.tableName });
     new CfnOutput(this, 'ControllerFunction', { value: controller.function.functionName });
     new CfnOutput(this, 'TaskDefinition', { value: fleet.taskDefinition.taskDefinitionArn });
+    new CfnOutput(this, 'EventBus', { value: events.bus.eventBusName });
     new CfnOutput(this, 'UndeliveredQueue', { value: controller.undelivered.queueUrl });
   }
 

@@ -22,6 +22,7 @@ test('a_small_config_is_complete_by_its_defaults', () => {
   assert.deepEqual(config.icePorts, { first: 50000, last: 50031 });
   assert.deepEqual(config.webSocket, { apiId: { literal: 'abc123' }, stage: 'prod' });
   assert.equal(config.retain, false);
+  assert.deepEqual([config.rollout, config.channelCleanup], [false, false]);
 });
 
 test('production_keeps_its_table_unless_told_otherwise', () => {
@@ -45,6 +46,8 @@ test('every_wrong_value_names_its_key_and_what_is_right', () => {
   refuses({ partials: 'all' }, /partials: "all": expected one of finals, clauses, live/);
   refuses({ logRetentionDays: 31 }, /logRetentionDays: 31: expected one of/);
   refuses({ retain: 'yes' }, /retain: "yes": expected true or false/);
+  refuses({ rollout: 'on' }, /rollout: "on": expected true or false/);
+  refuses({ channelCleanup: 1 }, /channelCleanup: 1: expected true or false/);
   refuses({ controllerCode: 'http://x' }, /controllerCode: .*s3:\/\/bucket\/key\.zip/);
   refuses({ sessionsStreamArn: undefined }, /sessionsStreamArn: missing; expected the stream ARN/);
   refuses({ webSocketApiId: undefined }, /webSocketApiId: missing/);
@@ -83,11 +86,13 @@ test('a_missing_file_says_what_to_copy', () => {
 test('the_command_line_lies_over_the_file', () => {
   const given: Record<string, string> = {
     sessionsStreamArn: 'ssm:/x', webSocketApiId: 'abc123', worker: '{"cpu":1024,"memoryMiB":2048}', logRetentionDays: '7', iceBind: '127.0.0.2',
+    rollout: 'true',
   };
   const config = loadConfig('local', join(INFRA, 'config'), (key) => given[key]);
   assert.deepEqual(config.sessionsStreamArn, { parameter: '/x' });
   assert.deepEqual(config.worker, { cpu: 1024, memoryMiB: 2048 });
   assert.equal(config.logRetentionDays, 7);
   assert.equal(config.iceBind, '127.0.0.2');
+  assert.equal(config.rollout, true);
   assert.ok(ENVIRONMENTS.includes(config.environment));
 });

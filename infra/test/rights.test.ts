@@ -1,21 +1,42 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Validations, type App } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { WORKSPACE } from '../lib/app.ts';
 import { allow } from '../lib/iam.ts';
-import { ACCOUNT, app, stackOf, statements, template } from './support.ts';
+import { ACCOUNT, actionsOf, app, stackOf, statements, template } from './support.ts';
 
-function actionsOf(policy: RegExp): string[] {
-  return statements(template('dev'))
-    .filter((entry) => policy.test(entry.policy))
-    .flatMap(({ statement }) => statement.Action)
-    .sort();
+/** Rights of the controller's role that no call of its code needs: its platform does, or ECS for RunTask. */
+const NOT_CALLED = [
+  'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams', 'ecs:TagResource', 'iam:PassRole',
+  'logs:CreateLogStream', 'logs:PutLogEvents', 'sqs:SendMessage',
+];
+/** Crates of the SDK whose name is not the prefix of the actions. */
+const PREFIX: Readonly<Record<string, string>> = { eventbridge: 'events' };
+const DELETE_CHANNEL = 'kinesisvideo:DeleteSignalingChannel';
+
+/** The operations that the controller's sources call through `self.client`, as actions. Unit tests at the end of a file do not count. */
+function called(): string[] {
+  const sources = join(WORKSPACE, 'controller/src');
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.rs'));
+  const actions = files.flatMap((file) => {
+    const [code = ''] = readFileSync(join(sources, file), 'utf8').split('#[cfg(test)]');
+    const calls = [...code.matchAll(/\bclient\s*\.(\w+)\(\)/g)].map((match) => match[1] ?? '');
+    if (calls.length === 0) return [];
+    const crate = /aws_sdk_(\w+)::/.exec(code)?.[1];
+    assert.ok(crate, `${file} calls ${calls.join(', ')} of no crate of the SDK`);
+    return calls.map((call) => `${PREFIX[crate] ?? crate}:${call.replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())}`);
+  });
+  return [...new Set(actions)];
 }
 
 test('cdk_nag_finds_nothing_in_any_environment', () => {
   for (const env of ['dev', 'staging', 'prod'] as const) assert.doesNotThrow(() => app(env).synth(), env);
+  assert.doesNotThrow(() => app('dev', { channelCleanup: 'true' }).synth(), 'channelCleanup');
 });
 
 function local(): App {
@@ -53,12 +74,37 @@ test('no_statement_of_a_role_allows_all_actions_of_a_service', () => {
 });
 
 test('a_worker_may_do_its_own_work_and_nothing_else', () => {
-  assert.deepEqual(actionsOf(/TaskRole/), [
+  assert.deepEqual(actionsOf(template('dev'), /TaskRole/), [
     'dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'execute-api:ManageConnections',
     'kinesisvideo:ConnectAsViewer',
     'kinesisvideo:DescribeSignalingChannel', 'kinesisvideo:GetDataEndpoint', 'kinesisvideo:GetIceServerConfig', 'kinesisvideo:GetMedia',
     'kinesisvideo:GetSignalingChannelEndpoint', 'transcribe:StartStreamTranscription', 'translate:TranslateText',
   ]);
+});
+
+test('the_controller_may_do_what_its_code_calls_and_nothing_else', () => {
+  const calls = called();
+  assert.ok(calls.includes('events:PutEvents') && calls.includes(DELETE_CHANNEL), calls.join(', '));
+  assert.deepEqual(actionsOf(template('dev', { channelCleanup: 'true' }), /^ControllerRole/), [...calls, ...NOT_CALLED].sort());
+});
+
+test('channels_may_be_deleted_only_where_that_is_wanted', () => {
+  assert.ok(!actionsOf(template('dev'), /^ControllerRole/).includes(DELETE_CHANNEL));
+  const found = statements(template('dev', { channelCleanup: 'true' })).filter(({ statement }) => statement.Action === DELETE_CHANNEL);
+  assert.deepEqual(found.map(({ statement }) => statement.Sid), ['DeleteChannelsOfEndedRuns']);
+  assert.match(JSON.stringify(found[0]?.statement.Resource), /:channel\/session-\*\/\*/);
+});
+
+test('rows_are_queried_by_session_and_by_what_is_due', () => {
+  const queried = statements(template('dev')).filter(({ policy, statement }) => /^ControllerRole/.test(policy) && [statement.Action].flat().includes('dynamodb:Query'));
+  assert.deepEqual(queried.map(({ statement }) => statement.Sid).sort(), ['FindDueRows', 'KeepRows']);
+  assert.match(JSON.stringify(queried.find(({ statement }) => statement.Sid === 'FindDueRows')?.statement.Resource), /index\/byDue/);
+});
+
+test('events_are_put_on_our_bus_only', () => {
+  const events = statements(template('dev')).filter(({ statement }) => /"events:/.test(JSON.stringify(statement.Action)));
+  assert.equal(events.length, 1);
+  assert.match(JSON.stringify(events[0]?.statement.Resource), /EventsBus.*Arn/);
 });
 
 test('the_controller_reads_their_sessions_and_writes_only_our_rows', () => {

@@ -71,6 +71,12 @@ export function statements(of: Template): { readonly policy: string; readonly st
   });
 }
 
+/** The actions that the policies whose logical id matches allow, sorted, each once. */
+export function actionsOf(of: Template, policy: RegExp): string[] {
+  const found = statements(of).filter((entry) => policy.test(entry.policy));
+  return [...new Set(found.flatMap(({ statement }) => statement.Action))].sort();
+}
+
 /** The environment of the worker's container. */
 export function workerEnvironment(of: Template): Map<string, unknown> {
   const { ContainerDefinitions } = only<{ ContainerDefinitions: { Environment: { Name: string; Value: unknown }[] }[] }>(of, 'AWS::ECS::TaskDefinition');

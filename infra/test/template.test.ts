@@ -111,6 +111,25 @@ test('workers_run_in_public_subnets_without_a_nat', () => {
   assert.equal(controllerEnvironment(of).get('ASSIGN_PUBLIC_IP'), 'ENABLED');
 });
 
+test('the_controller_tells_what_happens_on_a_bus_of_its_environment', () => {
+  const of = template('dev');
+  const [[id] = []] = Object.entries(of.findResources('AWS::Events::EventBus', { Properties: { Name: 'session-workers-dev' } }));
+  assert.ok(id, 'no bus');
+  // A reference, so that the bus exists before the function that looks it up.
+  assert.deepEqual(controllerEnvironment(of).get('EVENT_BUS'), { Ref: id });
+  assert.equal(controllerEnvironment(of).get('SESSION_ENV'), 'dev');
+});
+
+test('the_switches_are_off_until_somebody_wants_them_on', () => {
+  const switches = (context: Record<string, string>): unknown[] => {
+    const given = controllerEnvironment(template('dev', context));
+    return [given.get('ROLLOUT'), given.get('CHANNEL_CLEANUP')];
+  };
+  assert.deepEqual(switches({}), ['off', 'off']);
+  assert.deepEqual(switches({ rollout: 'true' }), ['on', 'off']);
+  assert.deepEqual(switches({ channelCleanup: 'true' }), ['off', 'on']);
+});
+
 test('production_cannot_be_deleted_by_accident_and_dev_leaves_nothing', () => {
   template('prod').hasResource('AWS::DynamoDB::Table', { DeletionPolicy: 'Retain', Properties: Match.objectLike({ DeletionProtectionEnabled: true }) });
   template('dev').hasResource('AWS::DynamoDB::Table', { DeletionPolicy: 'Delete', Properties: Match.objectLike({ DeletionProtectionEnabled: false }) });

@@ -1,6 +1,6 @@
 // The controller: a function that every event wakes. Events that cannot be delivered end in one queue, and the schedule alone suffices
 // to converge, so a lost event costs a minute.
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { AnyPrincipal, Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -12,6 +12,7 @@ import type { Config } from '../config.ts';
 import { controllerCode } from '../controller-code.ts';
 import { allow } from '../iam.ts';
 import { CONTAINER, clusterName, ecsArn, foreign, logGroupName, tableArn, workerFamily } from '../names.ts';
+import type { Events } from './events.ts';
 import type { Network } from './network.ts';
 import type { State } from './state.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
@@ -23,6 +24,7 @@ export interface ControllerProps {
   readonly config: Config;
   readonly network: Network;
   readonly state: State;
+  readonly events: Events;
   readonly fleet: WorkerFleet;
   /** Root of the repository. */
   readonly workspace: string;
@@ -44,10 +46,12 @@ export class Controller extends Construct {
     this.keepFailedEvents();
     this.allowRows();
     this.allowTasks();
+    this.allowEvents();
+    this.allowChannels();
   }
 
   private define(): Function {
-    const { config, network, state, fleet, workspace } = this.props;
+    const { config, network, state, events, fleet, workspace } = this.props;
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: logGroupName(config, 'controller'),
       retention: config.logRetentionDays,
@@ -79,6 +83,10 @@ export class Controller extends Construct {
         SUBNETS: network.subnetIds.join(','),
         SECURITY_GROUPS: network.workers.securityGroupId,
         ASSIGN_PUBLIC_IP: 'ENABLED',
+        SESSION_ENV: config.environment,
+        EVENT_BUS: events.bus.eventBusName,
+        ROLLOUT: onOff(config.rollout),
+        CHANNEL_CLEANUP: onOff(config.channelCleanup),
         LOG_LEVEL: config.logLevel,
       },
     });
@@ -186,10 +194,30 @@ export class Controller extends Construct {
     });
     allow(this.role, {
       sid: 'KeepRows',
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
       resources: [state.table.tableArn],
     });
     allow(this.role, { sid: 'FindDueRows', actions: ['dynamodb:Query'], resources: [state.dueIndexArn] });
+  }
+
+  private allowEvents(): void {
+    allow(this.role, {
+      // PutEvents says 200 to a bus that does not exist, so the controller looks it up first.
+      sid: 'TellWhatHappens',
+      actions: ['events:DescribeEventBus', 'events:PutEvents'],
+      resources: [this.props.events.bus.eventBusArn],
+    });
+  }
+
+  /** Channels are made by the session service: the right to delete them exists only where that is wanted. */
+  private allowChannels(): void {
+    if (!this.props.config.channelCleanup) return;
+    allow(this.role, {
+      sid: 'DeleteChannelsOfEndedRuns',
+      actions: ['kinesisvideo:DeleteSignalingChannel'],
+      resources: [Stack.of(this).formatArn({ service: 'kinesisvideo', resource: 'channel', resourceName: 'session-*/*' })],
+      wildcard: 'The service makes one channel per session, named session-{id}/{creation time}.',
+    });
   }
 
   private allowTasks(): void {
@@ -231,4 +259,9 @@ export class Controller extends Construct {
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     });
   }
+}
+
+/** A switch as the controller reads it. */
+function onOff(value: boolean): 'on' | 'off' {
+  return value ? 'on' : 'off';
 }
