@@ -119,7 +119,7 @@ impl Engine {
     /// Every language that somebody listens to, or has listened to.
     fn languages(&self) -> BTreeMap<Language, LanguageStatus> {
         let listeners = self.delivery.languages();
-        let status = |(language, track): (&Language, &crate::deliver::Track)| {
+        let status = |(language, track): (&Language, &Track)| {
             let status = LanguageStatus {
                 listeners: listeners.get(language).copied().unwrap_or(0),
                 last_cursor: track.cursor,
