@@ -41,7 +41,10 @@ fn a_whole_session_reaches_every_listener_and_closes_clean() {
     assert_eq!(row["phase"], "Stopped", "{story}");
     assert_eq!(row["why"]["cause"], "sessionEnded", "{story}");
     assert_eq!(row["generation"], 1, "one launch sufficed: {story}");
-    assert_eq!(row["task"]["exitCode"], 0, "{story}");
+    // Asked of ECS: the row learns of the task's end by an event that may still be on its way.
+    let exited =
+        report["checks"].as_array().unwrap().iter().find(|c| c["what"] == "the task is STOPPED with exit code 0");
+    assert!(exited.unwrap()["failure"].is_null(), "{story}");
     assert!(report["voice"].as_str().unwrap().contains("words/min"), "{story}");
 }
 
