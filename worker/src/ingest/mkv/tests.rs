@@ -29,7 +29,8 @@ fn read(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Vec<Event> {
 
 fn frames(events: &[Event]) -> Vec<(u8, u8)> {
     let frame = |event: &Event| match event {
-        Event::Frame { data, .. } => Some((data[0], data[1])),
+        // A damaged frame may be of any length: it then counts as one that nobody sent.
+        Event::Frame { data, .. } => Some((data.first().copied().unwrap_or(255), data.get(1).copied().unwrap_or(255))),
         Event::Begin | Event::Track(_) | Event::NoAudio(_) | Event::Tag(_) | Event::Skipped(_) => None,
     };
     events.iter().filter_map(frame).collect()
