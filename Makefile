@@ -1,5 +1,5 @@
 # Two commands: `make demo` and `make test`. Both prepare the machine first.
-.PHONY: help setup demo test
+.PHONY: help setup demo test explore
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -13,3 +13,6 @@ demo: setup ## One live session on this machine: real speech in, captions in thr
 
 test: setup ## Every check, a whole session included (STEPS="format clippy" for some of them)
 	@scripts/test $(STEPS)
+
+explore: ## Look for new failing cases of every property, with other seeds each time (CASES=6000 of each; some minutes)
+	@PROPTEST_CASES=$(or $(CASES),6000) cargo test --no-fail-fast --workspace --exclude e2e --exclude proof --lib --bins --tests
