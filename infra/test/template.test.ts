@@ -64,6 +64,25 @@ test('the_stream_mapping_loses_nothing_and_never_blocks_for_long', () => {
   });
 });
 
+test('a_wish_and_the_end_of_a_row_wake_the_controller_and_a_heartbeat_does_not', () => {
+  const mappings = Object.values(template('dev').findResources('AWS::Lambda::EventSourceMapping'));
+  const filtered = mappings.map((found) => found['Properties'] as { FilterCriteria?: { Filters: { Pattern: string }[] } }).filter((found) => found.FilterCriteria !== undefined);
+  assert.equal(filtered.length, 1, 'their stream is not filtered: rows that nobody foresaw are told too');
+  const patterns = filtered[0]?.FilterCriteria?.Filters.map((filter) => JSON.parse(filter.Pattern)) ?? [];
+  assert.deepEqual(patterns, [
+    { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: rust('schemas/src/table.rs', 'workers', 'WISH') }] } } } },
+    { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: ['current'] } }, NewImage: { phase: { S: ['Stopped', 'Failed'] } } } },
+    {
+      eventName: ['MODIFY'],
+      dynamodb: {
+        Keys: { record: { S: ['current'] } },
+        OldImage: { phase: { S: [{ 'anything-but': ['Stopped', 'Failed'] }] } },
+        NewImage: { phase: { S: ['Stopped', 'Failed'] } },
+      },
+    },
+  ]);
+});
+
 test('only_our_tasks_wake_the_controller_and_only_when_they_start_or_stop', () => {
   template('dev').hasResourceProperties('AWS::Events::Rule', {
     EventPattern: {

@@ -32,6 +32,16 @@ pub mod workers {
     /// The phase.
     pub const PHASE: &str = "phase";
 
+    /// Partition key of the rows that the controllers share: no session can have it.
+    pub const CONTROLLERS: &str = "#controllers";
+    /// Sort key, below [`CONTROLLERS`]: the leave to launch, and what is known of the queue.
+    pub const ADMISSION: &str = "admission";
+    /// Sort key, below [`CONTROLLERS`]: where a sweep that ran out of time stopped.
+    pub const SWEEP: &str = "sweep";
+    /// Sort key, below a session: its end was not told to the bus yet. While it is to be tried again the record stands in
+    /// [`BY_DUE`] with [`UNTOLD`] as value of [`OPEN`].
+    pub const UNTOLD: &str = "untold";
+
     /// Sort key of the mark on a task that was seen without a row that speaks of it.
     #[must_use]
     pub fn strike(task: &crate::ids::TaskArn) -> String {
@@ -39,6 +49,25 @@ pub mod workers {
     }
     /// How the sort keys of all [`strike`] records begin.
     pub const STRIKE: &str = "stray#";
+
+    /// Sort key of the record that an operator's wish leaves beside the row: who wished what, kept as a trail, and the one thing
+    /// of the row's stream that tells the controller to look now. (A wish within the row looks like any heartbeat there.)
+    /// Fixed width: the keys of one session rise with the time.
+    #[must_use]
+    pub fn wish(signed_at: crate::ids::Timestamp) -> String {
+        format!("{WISH}{:015}", signed_at.0)
+    }
+    /// How the sort keys of all [`wish`] records begin.
+    pub const WISH: &str = "wish#";
+
+    /// Sort key of the record of one phase that a generation went through ([`crate::worker::Step`]). Fixed width: the keys of
+    /// one session rise with generation and time.
+    #[must_use]
+    pub fn step(step: &crate::worker::Step) -> String {
+        format!("{STEP}{:08}#{:015}#{:?}", step.generation.0, step.at.0, step.phase)
+    }
+    /// How the sort keys of all [`step`] records begin.
+    pub const STEP: &str = "phase#";
 
     /// Sort key of the row that is kept of one generation.
     #[must_use]

@@ -2,14 +2,17 @@
 //!
 //! | event | becomes |
 //! |---|---|
-//! | DynamoDB stream batch (`Records`) | one [`Look`] per record, with its sequence number |
+//! | DynamoDB stream batch (`Records`) of the session service's table or of ours | one [`Look`] per record, with its sequence number |
 //! | EventBridge `ECS Task State Change` | the session of `detail.startedBy` |
 //! | EventBridge schedule (`Scheduled Event`), or `{"sweep": true}` | [`Trigger::Sweep`] |
 //! | operator: `{"sessionIds": ["…"]}` | those sessions |
 //!
-//! A MODIFY that changes nothing that the run rule reads (counters, `broadcastState`) is no reason to look.
+//! A MODIFY that changes nothing that the run rule reads (counters, `broadcastState`) is no reason to look. Of our own table's
+//! stream (its keys have a `record`) a wish and a row that ends are; a heartbeat is not, and the mapping's filter drops it
+//! before it costs an invocation.
 
 use schemas::ids::{SessionId, parse_started_by};
+use schemas::table::workers::{CURRENT, WISH};
 use serde_json::Value;
 
 /// A reason to look.
@@ -40,6 +43,9 @@ pub struct UnknownEvent(String);
 /// The attributes of a session row that the run rule reads.
 const READ_BY_THE_RUN_RULE: [&str; 7] =
     ["kvsChannelArn", "kvsStreamArn", "status", "isActive", "expiresAt", "sourceLanguage", "createdAt"];
+
+/// The phases that a row ends in, as the table spells them.
+const FINAL: [&str; 2] = ["Stopped", "Failed"];
 
 /// Reads an event.
 ///
@@ -89,11 +95,24 @@ fn read_task_event(event: &Value) -> Look {
 }
 
 fn concerns_us(record: &Value) -> bool {
+    if let Some(key) = text(record, "/dynamodb/Keys/record/S") {
+        return concerns_a_row_of_ours(record, key);
+    }
     let image = |name: &str| record.pointer("/dynamodb").and_then(|d| d.get(name)).and_then(Value::as_object);
     match (text(record, "/eventName"), image("OldImage"), image("NewImage")) {
         (Some("MODIFY"), Some(old), Some(new)) => READ_BY_THE_RUN_RULE.iter().any(|key| old.get(*key) != new.get(*key)),
         _ => true,
     }
+}
+
+/// A record of our own table. What stands in it is the worker's, an operator's or our own doing.
+fn concerns_a_row_of_ours(record: &Value, key: &str) -> bool {
+    let is_new = text(record, "/eventName") == Some("INSERT");
+    if key.starts_with(WISH) {
+        return is_new;
+    }
+    let phase = |image: &str| text(record, &format!("/dynamodb/{image}/phase/S"));
+    key == CURRENT && phase("NewImage").is_some_and(|now| FINAL.contains(&now) && phase("OldImage") != Some(now))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -136,6 +155,31 @@ mod tests {
         let old = json!({"status": {"S": "active"}, "listenerCount": {"N": "1"}});
         let new = json!({"status": {"S": "active"}, "listenerCount": {"N": "2"}});
         assert_eq!(sessions(&json!({"Records": [record("MODIFY", "1", old, new)]})), []);
+    }
+
+    #[test]
+    fn a_wish_and_the_end_of_a_row_are_reasons_to_look_and_a_heartbeat_is_none() {
+        let of_ours = |name: &str, key: &str, old: &str, new: &str| {
+            let image = |phase: &str| if phase.is_empty() { Value::Null } else { json!({"phase": {"S": phase}}) };
+            let mut record = record(name, "1", image(old), image(new));
+            record["dynamodb"]["Keys"]["record"] = json!({"S": key});
+            sessions(&json!({"Records": [record]})).len()
+        };
+        assert_eq!(of_ours("INSERT", "wish#001800000000000", "", ""), 1);
+        assert_eq!(of_ours("MODIFY", "current", "Live", "Stopped"), 1, "the worker ended by itself");
+        assert_eq!(of_ours("MODIFY", "current", "Queued", "Failed"), 1);
+        assert_eq!(of_ours("INSERT", "current", "", "Failed"), 1, "refused at first sight");
+        for (name, key, old, new) in [
+            ("REMOVE", "wish#001800000000000", "", ""),
+            ("MODIFY", "current", "Live", "Live"),
+            ("MODIFY", "current", "Stopped", "Stopped"),
+            ("MODIFY", "current", "Stopped", "Launching"),
+            ("REMOVE", "current", "Stopped", ""),
+            ("INSERT", "decision", "", ""),
+            ("INSERT", "generation#00000001", "", "Failed"),
+        ] {
+            assert_eq!(of_ours(name, key, old, new), 0, "{name} {key} {old} {new}");
+        }
     }
 
     #[test]

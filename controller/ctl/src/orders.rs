@@ -76,7 +76,17 @@ impl Change {
         }
     }
 
-    fn at(&self) -> Timestamp {
+    /// The section with this wish alone, as an attribute.
+    ///
+    /// # Errors
+    /// When it cannot be written as one, which a test excludes.
+    pub fn as_section(&self) -> serde_dynamo::Result<AttributeValue> {
+        serde_dynamo::to_attribute_value(self.section())
+    }
+
+    /// When it is signed.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
         match self {
             Self::Hold(hold) => hold.signed.at,
             Self::Order(order) => order.signed.at,
@@ -291,10 +301,39 @@ pub fn sentences(row: &WorkerRow, now: Timestamp) -> Vec<String> {
     said
 }
 
+/// When the wish of a record was signed.
+#[must_use]
+pub fn signed_when(wish: &Operator) -> Option<Timestamp> {
+    let hold = wish.hold.as_ref().map(|hold| hold.signed.at);
+    hold.max(wish.order.as_ref().map(|order| order.signed.at))
+}
+
+/// The wishes that the row no longer knows, a sentence each: a release takes the place of its hold there, an order that of
+/// the one before.
+#[must_use]
+pub fn past(row: &WorkerRow, wishes: &[Operator]) -> Vec<String> {
+    let mut said = Vec::new();
+    for wish in wishes {
+        if let Some(hold) = wish.hold.as_ref().filter(|hold| row.operator.hold.as_ref() != Some(*hold)) {
+            let (when, by, note) = (utc(hold.signed.at), &hold.signed.by, note(&hold.signed));
+            said.push(if hold.until <= hold.signed.at {
+                format!("released {when} by {by}{note}")
+            } else {
+                format!("hold ordered {when} by {by}{note}, until {}", utc(hold.until))
+            });
+        }
+        if let Some(order) = wish.order.as_ref().filter(|order| row.operator.order.as_ref() != Some(*order)) {
+            let signed = &order.signed;
+            said.push(format!("{} ordered {} by {}{}", verb(order.verb), utc(signed.at), signed.by, note(signed)));
+        }
+    }
+    said
+}
+
 /// What happens next, for the person who has just given the order.
 #[must_use]
 pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
-    let looks = "The controller looks within 60 s";
+    let looks = "The controller looks at once, within 60 s at the latest,";
     let instead = match pending(row) {
         Some((order, _)) if order.verb == Verb::Stop => {
             format!(" It takes the place of the stop of {}.", order.signed.by)
@@ -304,7 +343,7 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
     let hold = held(row, now);
     match change {
         Change::Hold(new) if new.until <= new.signed.at => match hold {
-            Some(_) => format!("{looks}; from then on it may stop or replace the worker again."),
+            Some(_) => format!("{looks} and then it may stop or replace the worker again."),
             None => "It was not held; nothing changes.".to_owned(),
         },
         Change::Hold(new) => format!(
@@ -330,7 +369,7 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
                 )
             }
             Verb::Drain => format!(
-                "{looks}; the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
+                "{looks} and the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
             ),
         },
     }

@@ -6,8 +6,11 @@ use crate::orders::{self, OPERATOR, Section};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use schemas::ids::{SessionId, Timestamp};
-use schemas::table::workers;
-use schemas::worker::WorkerRow;
+use schemas::operator::Operator;
+use schemas::session::{SessionRecord, read_session};
+use schemas::table::{sessions, workers};
+use schemas::worker::{Step, WorkerRow};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// One row of the table.
@@ -62,6 +65,10 @@ pub struct Kept {
     pub earlier: Vec<Record>,
     /// The last noteworthy decision, as JSON.
     pub decision: Option<String>,
+    /// The phases that its generations went through, in their order.
+    pub steps: Vec<Step>,
+    /// What operators wished, in its order: the row keeps only the last hold and the last order.
+    pub wishes: Vec<Operator>,
 }
 
 impl Kept {
@@ -70,6 +77,7 @@ impl Kept {
     pub fn of(items: Vec<Item>) -> Option<Self> {
         let key = |item: &Item| item.get(workers::RECORD).and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
         let (mut current, mut decision, mut earlier) = (None, None, Vec::new());
+        let (mut steps, mut wishes): (Vec<Step>, Vec<Operator>) = (Vec::new(), Vec::new());
         for item in items {
             match key(&item).as_str() {
                 workers::CURRENT => current = Some(item),
@@ -77,18 +85,26 @@ impl Kept {
                     decision = item.get(workers::DECISION_JSON).and_then(|v| v.as_s().ok()).cloned();
                 }
                 other if other.starts_with(GENERATION) => earlier.push(item),
+                // Of another version: the timeline is as complete as it can be read.
+                other if other.starts_with(workers::STEP) => steps.extend(serde_dynamo::from_item(item).ok()),
+                other if other.starts_with(workers::WISH) => {
+                    let section = item.get(OPERATOR).cloned();
+                    wishes.extend(section.and_then(|section| serde_dynamo::from_attribute_value(section).ok()));
+                }
                 _ => {} // Marks of stray tasks, and whatever later versions keep.
             }
         }
         // The numbers have leading zeros: sort keys rise with them.
         earlier.sort_by_key(|item| std::cmp::Reverse(key(item)));
+        steps.sort_by_key(|step| (step.generation, step.at));
+        wishes.sort_by_key(orders::signed_when);
         let current = current?;
         let section = match current.get(OPERATOR) {
             Some(AttributeValue::M(_)) => Section::Present,
             Some(_) | None => Section::Absent,
         };
         let earlier = earlier.into_iter().map(read_item).collect();
-        Some(Self { current: read_item(current), section, earlier, decision })
+        Some(Self { current: read_item(current), section, earlier, decision, steps, wishes })
     }
 
     /// The current row, then the earlier ones.
@@ -197,6 +213,24 @@ pub async fn session(aws: &Aws, session: &SessionId) -> Result<Kept, CtlError> {
     })
 }
 
+/// What the session service's own row says; `None` when there is none.
+///
+/// # Errors
+/// [`CtlError::Refused`] when their table cannot be read.
+pub async fn theirs(aws: &Aws, session: &SessionId) -> Result<Option<SessionRecord>, CtlError> {
+    let table = aws.sessions_table();
+    let request = aws.dynamodb.get_item().table_name(&table).consistent_read(true);
+    let request = request.key(sessions::SESSION_ID, AttributeValue::S(session.to_string()));
+    let answer = request.send().await.map_err(|e| refused(&format!("read the table {table}"), &aws.place, &e))?;
+    Ok(answer.item.map(|item| {
+        // Only what we know: what else stands there need not be readable.
+        let known = item.into_iter().filter(|(name, _)| sessions::READ.contains(&name.as_str()));
+        let known: Map<String, Value> =
+            known.filter_map(|(name, value)| Some((name, serde_dynamo::from_attribute_value(value).ok()?))).collect();
+        read_session(&known)
+    }))
+}
+
 /// What became of a wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wished {
@@ -230,6 +264,29 @@ pub async fn wish(aws: &Aws, session: &SessionId, update: orders::Update) -> Res
         Err(e) => Err(refused(&format!("write to the table {table}"), &aws.place, &e)),
     }
 }
+
+/// Leaves the record of a wish that stands in the row: the trail of who wished what, and what wakes the controller now. Without
+/// it the wish is found by the schedule.
+///
+/// # Errors
+/// [`CtlError::Refused`] when the table refuses it.
+pub async fn leave_record(aws: &Aws, session: &SessionId, change: &orders::Change) -> Result<(), CtlError> {
+    let table = aws.workers_table();
+    let unwritable = |e: serde_dynamo::Error| CtlError::Refused(format!("write the wish: {e}"));
+    let put = aws
+        .dynamodb
+        .put_item()
+        .table_name(&table)
+        .item(workers::SESSION_ID, AttributeValue::S(session.to_string()))
+        .item(workers::RECORD, AttributeValue::S(workers::wish(change.at())))
+        .item(OPERATOR, change.as_section().map_err(unwritable)?)
+        .item(workers::TTL, AttributeValue::N((change.at().0 / 1_000 + KEEP_S).to_string()));
+    put.send().await.map_err(|e| refused(&format!("write to the table {table}"), &aws.place, &e))?;
+    Ok(())
+}
+
+/// The record of a wish is kept for so long, s.
+const KEEP_S: i64 = 30 * 86_400;
 
 /// The current row of one session, if there is one that can be read.
 ///
@@ -396,5 +453,41 @@ pub(crate) mod samples {
         );
         assert_eq!(super::Kept::of(vec![item("current")]).unwrap().section, super::Section::Present);
         assert!(super::Kept::of(vec![item("generation#00000001")]).is_none());
+    }
+
+    #[test]
+    fn the_phases_and_the_wishes_beside_the_row_are_read_in_their_order() {
+        use schemas::operator::{Operator, Order, Signed, Verb};
+        use schemas::worker::Step;
+        let beside = |record: String| {
+            let mut item: super::Item = super::Item::new();
+            item.insert("sessionId".into(), super::AttributeValue::S("a-b-001".into()));
+            item.insert("record".into(), super::AttributeValue::S(record));
+            item
+        };
+        let step = |phase, at| {
+            let step = Step {
+                generation: Generation(1),
+                phase,
+                at: Timestamp(T0 + at),
+                why: Why::new(Cause::SessionActive, "x", Timestamp(T0 + at)),
+            };
+            let mut item = beside(schemas::table::workers::step(&step));
+            let fields: super::Item = serde_dynamo::to_item(&step).unwrap();
+            item.extend(fields);
+            item
+        };
+        let wish = |at| {
+            let signed = Signed { by: "alice".into(), at: Timestamp(at), note: String::new() };
+            let section = Operator { hold: None, order: Some(Order { verb: Verb::Drain, signed }) };
+            let mut item = beside(schemas::table::workers::wish(Timestamp(at)));
+            item.insert("operator".into(), serde_dynamo::to_attribute_value(section).unwrap());
+            item
+        };
+        let items = vec![wish(T0 + 9), step(Phase::Live, 5), item("current"), step(Phase::Launching, 0), wish(T0)];
+        let kept = super::Kept::of(items).unwrap();
+        assert_eq!(kept.steps.iter().map(|s| s.phase).collect::<Vec<_>>(), [Phase::Launching, Phase::Live]);
+        let at = |wish: &Operator| wish.order.as_ref().map(|order| order.signed.at.0 - T0);
+        assert_eq!(kept.wishes.iter().map(at).collect::<Vec<_>>(), [Some(0), Some(9)]);
     }
 }

@@ -20,6 +20,11 @@ import type { WorkerFleet } from './worker-fleet.ts';
 /** After this an undelivered event says nothing that the schedule has not noticed. */
 const STALE = Duration.hours(1);
 
+/** The phases that a row ends in. */
+const ENDED = ['Stopped', 'Failed'];
+/** How the keys of wishes begin (table.rs). */
+export const WISH = 'wish#';
+
 export interface ControllerProps {
   readonly config: Config;
   readonly network: Network;
@@ -41,6 +46,7 @@ export class Controller extends Construct {
     this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.function = this.define();
     this.onSessions();
+    this.onRows();
     this.onTaskChange();
     this.onSchedule();
     this.keepFailedEvents();
@@ -113,8 +119,29 @@ export class Controller extends Construct {
 
   /** Their stream: every change of a session row. */
   private onSessions(): void {
-    const arn = foreign(this, this.props.config.sessionsStreamArn);
-    new EventSourceMapping(this, 'Sessions', {
+    this.onStream('Sessions', foreign(this, this.props.config.sessionsStreamArn));
+    allow(this.role, {
+      sid: 'FindSessionsStream',
+      actions: ['dynamodb:ListStreams'],
+      resources: ['*'],
+      wildcard: 'Lambda lists streams before it reads one: AWS defines no resource for it.',
+    });
+  }
+
+  /** Our own stream: an operator's wish, and a row that ends. The heartbeats of the workers, every 2 s, stay outside. */
+  private onRows(): void {
+    const current = { record: { S: ['current'] } };
+    const ended = { phase: { S: ENDED } };
+    const notEnded = { phase: { S: [{ 'anything-but': ENDED }] } };
+    this.onStream('Rows', this.props.state.streamArn, [
+      { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: WISH }] } } } },
+      { eventName: ['INSERT'], dynamodb: { Keys: current, NewImage: ended } },
+      { eventName: ['MODIFY'], dynamodb: { Keys: current, OldImage: notEnded, NewImage: ended } },
+    ]);
+  }
+
+  private onStream(id: string, arn: string, filters: readonly Record<string, unknown>[] = []): void {
+    new EventSourceMapping(this, id, {
       target: this.function,
       eventSourceArn: arn,
       // LATEST loses what happens while a mapping is created or changed.
@@ -126,17 +153,12 @@ export class Controller extends Construct {
       retryAttempts: 5,
       maxRecordAge: STALE,
       onFailure: { bind: () => ({ destination: this.undelivered.queueArn }) },
+      ...(filters.length > 0 ? { filters: filters.map((pattern) => ({ pattern: JSON.stringify(pattern) })) } : {}),
     });
     allow(this.role, {
-      sid: 'ReadSessionsStream',
+      sid: `Read${id}Stream`,
       actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       resources: [arn],
-    });
-    allow(this.role, {
-      sid: 'FindSessionsStream',
-      actions: ['dynamodb:ListStreams'],
-      resources: ['*'],
-      wildcard: 'Lambda lists streams before it reads one: AWS defines no resource for it.',
     });
   }
 

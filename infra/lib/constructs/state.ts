@@ -1,6 +1,6 @@
 // What we remember: one row per session and one kept row per past launch. Names are those of the crate `schemas` (table.rs).
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { Config } from '../config.ts';
 
@@ -20,6 +20,8 @@ export class State extends Construct {
       encryption: TableEncryption.DEFAULT,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: 'ttl',
+      // What wakes the controller of it is filtered by its mapping; a heartbeat costs no invocation, and reads by Lambda cost nothing.
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
       deletionProtection: config.retain,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
@@ -29,6 +31,11 @@ export class State extends Construct {
       sortKey: { name: 'nextLookAt', type: AttributeType.NUMBER },
       projectionType: ProjectionType.ALL,
     });
+  }
+
+  /** The ARN of the table's stream. */
+  get streamArn(): string {
+    return this.table.tableStreamArn ?? '';
   }
 
   /** The ARN of the index of due rows. */

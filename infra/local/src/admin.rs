@@ -2,7 +2,8 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/mapping/faults`, `/mapping/replay`, `/mapping/ttl` | the event source mapping and TTL |
+//! | `/mapping/faults`, `/mapping/replay`, `/mapping/ttl` | the event source mapping of the Sessions table, and its TTL |
+//! | `/rows/faults`, `/rows/replay` | the event source mapping of our own table; `GET /rows/faults` counts what its filter drops |
 //! | `/functions/kill` | kills the processes of the compiled functions (the controller) |
 //! | `/ecs/…`, `/kvs/…`, `/transcribe/…`, `/translate/…` | that stand-in's own `/_local/…` |
 
@@ -37,7 +38,7 @@ struct Admin {
 /// When the listener is unusable.
 pub fn serve(
     listener: TcpListener,
-    poller: &Poller,
+    [sessions, rows]: &[Poller; 2],
     functions: Functions,
     stand_ins: BTreeMap<&'static str, String>,
 ) -> std::io::Result<Running> {
@@ -47,7 +48,7 @@ pub fn serve(
         .route("/{stand_in}/{*path}", any(pass_on))
         .with_state(admin);
     let mut running = Running::new(listener.local_addr()?);
-    running.serve(listener, Router::new().nest("/mapping", poller.router()).merge(own));
+    running.serve(listener, Router::new().nest("/mapping", sessions.router()).nest("/rows", rows.router()).merge(own));
     Ok(running)
 }
 

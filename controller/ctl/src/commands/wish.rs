@@ -169,6 +169,9 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change,
         match store::wish(aws, id, update).await? {
             Wished::Written => {
                 let said = orders::receipt(row, &change, now);
+                if let Err(error) = store::leave_record(aws, id, &change).await {
+                    writeln!(stderr(), "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute")?;
+                }
                 return Ok((change, said));
             }
             Wished::Moved => {}

@@ -188,7 +188,19 @@ fn a_wish_is_signed_after_the_generation_that_it_is_meant_for_and_a_hold_keeps_i
 fn a_receipt_says_who_what_and_when_it_happens() {
     let said = receipt(&row("a-b-001"), &Change::order(Verb::Stop, signed(NOW.0)), NOW);
     assert!(
-        said.starts_with("a-b-001: stop ordered by alice (\"looks odd\"). The controller looks within 60 s"),
+        said.starts_with("a-b-001: stop ordered by alice (\"looks odd\"). The controller looks at once, within 60 s at the latest, and asks"),
         "{said}"
     );
+}
+
+#[test]
+fn a_release_does_not_hide_who_held_and_why() {
+    let mut row = row("a-b-001");
+    let hold = Hold { until: Timestamp(T0 + 60_000), signed: signed(T0) };
+    let Change::Hold(release) = Change::release(Signed { by: "bob".into(), ..signed(T0 + 5_000) }) else { panic!("order") };
+    row.operator.hold = Some(release.clone());
+    let of = |hold| Operator { hold: Some(hold), order: None };
+    let told = past(&row, &[of(hold), of(release)]);
+    assert_eq!(told.len(), 1, "the release stands in the row: {told:?}");
+    assert!(told[0].starts_with("hold ordered ") && told[0].contains("by alice (\"looks odd\")"), "{told:?}");
 }

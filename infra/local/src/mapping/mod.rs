@@ -77,7 +77,7 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Takes over the only mapping of the stream of `table` from the emulator and begins to deliver.
+    /// Takes over the one mapping of the stream of `table` from the emulator and begins to deliver.
     ///
     /// # Errors
     /// When there is none, or it can't be imitated.

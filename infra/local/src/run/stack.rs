@@ -31,6 +31,8 @@ pub const SECRET: &str = "local-stack-secret";
 const WORKER_IMAGE: &str = "session-worker:local";
 /// The session service's table, whose stream wakes the controller.
 const SESSIONS: &str = "Sessions-local";
+/// Our own table, whose stream wakes it too.
+const WORKERS: &str = "SessionWorkers-local";
 /// How long tasks get to end when the stack stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -95,7 +97,7 @@ pub enum Error {
 pub struct Stack {
     emulator: Emulator,
     ecs: Ecs,
-    mapping: Poller,
+    mappings: [Poller; 2],
     others: Vec<Running>,
     controller_log: Copy,
     environment: Vec<(String, String)>,
@@ -136,10 +138,10 @@ impl Stack {
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
         let StandIns { ecs, mut others, admin, urls } = stand_ins;
-        let mapping = Poller::take_over(&api, SESSIONS).await?;
-        others.push(admin::serve(admin, &mapping, emulator.functions(), urls).map_err(Error::NoPort)?);
+        let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
+        others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
-        Ok(Self { emulator, ecs, mapping, others, controller_log, environment, guard, _lock: lock })
+        Ok(Self { emulator, ecs, mappings, others, controller_log, environment, guard, _lock: lock })
     }
 
     /// What a client of the stack needs in its environment.
@@ -160,7 +162,7 @@ impl Stack {
     /// Stops everything: tasks first, then the functions that would start new ones.
     pub async fn stop(self) {
         self.ecs.stop(PATIENCE).await;
-        drop(self.mapping);
+        drop(self.mappings);
         self.controller_log.stop().await;
         self.emulator.stop().await;
         for running in self.others {
