@@ -1,7 +1,7 @@
 //! Kinesis Video Streams behind [`crate::ports::Channels`].
 
 use crate::ports::{Channels, PortError};
-use aws_sdk_kinesisvideo::error::DisplayErrorContext;
+use crate::remedy::aws;
 use schemas::ids::ChannelArn;
 
 /// The signaling channels of the account.
@@ -23,10 +23,7 @@ impl Channels for Kinesis {
         match self.client.delete_signaling_channel().channel_arn(arn.as_str()).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(()),
-            Err(error) => {
-                let detail = DisplayErrorContext(&error).to_string();
-                Err(PortError::Aws { operation: "DeleteSignalingChannel", detail })
-            }
+            Err(error) => Err(aws("DeleteSignalingChannel")(error)),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! **Caveat.** Best effort: an error never keeps a session from what it needs, and the next look tells the same again.
 
 use crate::ports::{Bus, PortError};
-use aws_sdk_eventbridge::error::DisplayErrorContext;
+use crate::remedy::{Remedy, aws};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use schemas::lifecycle::{LifecycleEvent, SOURCE};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,12 +43,9 @@ impl EventBridge {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
                 let detail = format!("there is no bus {bus:?}; create it, or remove EVENT_BUS from the function");
                 tracing::error!(bus, "the event bus does not exist: nobody is told what happens");
-                Err(PortError::Aws { operation: "DescribeEventBus", detail })
+                Err(PortError::Aws { operation: "DescribeEventBus", remedy: Remedy::Create, detail })
             }
-            Err(error) => {
-                let detail = DisplayErrorContext(&error).to_string();
-                Err(PortError::Aws { operation: "DescribeEventBus", detail })
-            }
+            Err(error) => Err(aws("DescribeEventBus")(error)),
         }
     }
 
@@ -57,10 +54,17 @@ impl EventBridge {
         &self,
         entries: Vec<PutEventsRequestEntry>,
     ) -> Result<(Vec<PutEventsRequestEntry>, String), PortError> {
-        let answer = self.client.put_events().set_entries(Some(entries.clone())).send().await.map_err(|error| {
-            PortError::Aws { operation: "PutEvents", detail: DisplayErrorContext(&error).to_string() }
-        })?;
-        let failed = |at: usize| answer.entries().get(at).and_then(|entry| entry.error_code());
+        let sent = self.client.put_events().set_entries(Some(entries.clone())).send().await;
+        let answer = sent.map_err(aws("PutEvents"))?;
+        if answer.failed_entry_count() == 0 {
+            return Ok((Vec::new(), String::new()));
+        }
+        // The answers stand in the order of the entries; one without an event id was not taken.
+        let failed = |at: usize| match answer.entries().get(at) {
+            Some(entry) if entry.event_id().is_some() => None,
+            Some(entry) => Some(entry.error_code().unwrap_or("no reason given")),
+            None => Some("no answer for this entry"),
+        };
         let reason = (0..entries.len()).find_map(failed).unwrap_or_default().to_owned();
         let refused = entries.into_iter().enumerate().filter(|(at, _)| failed(*at).is_some()).map(|(_, entry)| entry);
         Ok((refused.collect(), reason))
@@ -68,8 +72,12 @@ impl EventBridge {
 }
 
 fn entry(event: &LifecycleEvent, bus: &str) -> Result<PutEventsRequestEntry, PortError> {
-    let detail = serde_json::to_string(event)
-        .map_err(|error| PortError::Aws { operation: "PutEvents", detail: error.to_string() })?;
+    let unwritable = |error: serde_json::Error| PortError::Aws {
+        operation: "PutEvents",
+        remedy: Remedy::Repair,
+        detail: error.to_string(),
+    };
+    let detail = serde_json::to_string(event).map_err(unwritable)?;
     let entry = PutEventsRequestEntry::builder().event_bus_name(bus).source(SOURCE);
     Ok(entry.detail_type(event.happening.detail_type()).detail(detail).build())
 }
@@ -87,7 +95,7 @@ impl Bus for EventBridge {
             let (lost, reason) = self.put(refused).await?;
             if !lost.is_empty() {
                 let detail = format!("{} of {} events were refused twice: {reason}", lost.len(), chunk.len());
-                return Err(PortError::Aws { operation: "PutEvents", detail });
+                return Err(PortError::Aws { operation: "PutEvents", remedy: Remedy::Again, detail });
             }
         }
         Ok(())

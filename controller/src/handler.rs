@@ -120,14 +120,14 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             if !seen.insert(id) {
                 continue; // one look sees the state after all of the batch's records
             }
-            let result = if (self.clock)() >= deadline { Err(out_of_time()) } else { self.look(id, &[]).await };
+            let result = if (self.clock)() >= deadline { Err(PortError::OutOfTime) } else { self.look(id, &[]).await };
             let Err(source) = result else { continue };
             self.memory.count(|metrics| metrics.look_errors += 1);
             if source.is_poison() && look.sequence.is_some() {
                 self.poison(&mut response, look, &source.to_string());
                 continue;
             }
-            tracing::warn!(session = %id, error = %source, "a session could not be looked at");
+            crate::look::log_failure(id, &source);
             if !fail(&mut response, look) {
                 return Err(HandlerError::Session { session: id.to_string(), source });
             }
@@ -160,8 +160,4 @@ fn fail(response: &mut DynamoDbEventResponse, look: &Look) -> bool {
         response.batch_item_failures.push(failure);
     }
     true
-}
-
-fn out_of_time() -> PortError {
-    PortError::Aws { operation: "look", detail: "the invocation's time is up; the rest is delivered again".into() }
 }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`config`] | the environment, parsed once |
 //! | [`clients`] | the AWS clients, built once |
-//! | [`ports`] | the five capabilities that the handler asks for |
+//! | [`ports`] | the capabilities that the handler asks for |
+//! | [`remedy`] | what the errors of AWS mean, and what helps |
 //! | [`memory`] | what a process remembers, and nothing rests on |
 //! | [`handler`] | event → sessions → look → response |
 //! | [`look`] | one session: view → plan → effects |
@@ -30,6 +31,7 @@ pub mod look;
 pub mod memory;
 pub mod metrics;
 pub mod ports;
+pub mod remedy;
 pub mod store;
 pub mod sweep;
 pub mod telemetry;

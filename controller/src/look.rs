@@ -1,29 +1,57 @@
 //! One session: view → plan → effects, until it is at rest.
 
+mod says;
+
+pub(crate) use says::log_failure;
+
 use crate::handler::Controller;
 use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Workers, Written};
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
-use controller_core::model::{Fleet, Tasks, View, status_is_stopped};
+use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
 use controller_core::{happening, reconcile, sweep};
-use schemas::ids::{SessionId, TaskArn};
+use says::log_plan;
+use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
-use serde_json::json;
+use serde::Serialize;
 use tracing::Instrument as _;
 
 /// Plans that one look may carry out before it leaves the rest to the next trigger.
 const PASSES: usize = 6;
 
+/// What was last counted of the fleet is good for so long, ms: two sweeps.
+const IS_KNOWN_MS: i64 = 120_000;
+
 /// What a look knows of the other sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Knowing {
-    /// No more than the process remembers.
+    /// No more than the controllers share.
     Nothing,
     /// It is made in the order of the wishes, by a sweep that may have counted the handovers.
     TheQueue {
         /// Sessions that hand over at this moment.
         handing_over: Option<u32>,
     },
+}
+
+impl Knowing {
+    fn handing_over(self) -> Option<u32> {
+        match self {
+            Self::Nothing => None,
+            Self::TheQueue { handing_over } => handing_over,
+        }
+    }
+}
+
+/// The inputs and the plan of a decision, as they are kept. (Written in one go: a tree of JSON values in between takes longer
+/// than all the rest of a look.)
+#[derive(Serialize)]
+struct Decision<'a> {
+    view: &'a View,
+    policy: &'a Policy,
+    now: Timestamp,
+    plan: &'a Plan,
 }
 
 /// How the effects of one plan went.
@@ -58,33 +86,41 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         self.passes(id, hints, knowing).instrument(span).await
     }
 
-    fn fleet(&self, knowing: Knowing) -> Fleet {
+    /// What the controllers share of the fleet, as this look may use it.
+    async fn fleet(&self, knowing: Knowing) -> Result<Fleet, PortError> {
+        let known = self.workers.admission().await?;
         let now = (self.clock)();
-        match knowing {
-            Knowing::Nothing => self.memory.fleet(&self.policy, now),
-            Knowing::TheQueue { handing_over } => self.memory.fleet_in_order(handing_over, &self.policy, now),
-        }
+        let lately = |at: Timestamp| now.since(at) < IS_KNOWN_MS;
+        let waiting = known.waiting.filter(|(_, at)| lately(*at)).map_or(0, |(waiting, _)| waiting);
+        Ok(Fleet {
+            launches_left: known.bucket.map_or(self.policy.launch_burst, |bucket| bucket.left(&self.policy, now)),
+            ahead: match knowing {
+                Knowing::Nothing => waiting,
+                Knowing::TheQueue { .. } => 0, // It is looked at in the order of the wishes.
+            },
+            handing_over: knowing.handing_over(),
+            streams_are_full: known.streams_full_at.is_some_and(lately),
+        })
     }
 
     async fn passes(&self, id: &SessionId, hints: &[TaskArn], knowing: Knowing) -> Result<(), PortError> {
         let mut lost = 0;
         for _ in 0..PASSES {
-            let (view, plan) = self.decide(id, hints, self.fleet(knowing)).await?;
+            let (view, plan, decided_at) = self.decide(id, hints, knowing).await?;
+            self.mind_the_streams(&view, decided_at).await;
             if plan.actions.is_empty() {
                 tracing::debug!(session = %id, next_look = ?plan.next_look, "nothing to do");
-                self.tell(view.worker.as_ref()).await;
-                return Ok(());
+                return self.tell(view.worker.as_ref()).await;
             }
             log_plan(&view, &plan);
             let applied = self.apply(&view, &plan).await?;
             if plan.is_noteworthy() && applied != Applied::Lost {
-                self.keep(&view, &plan).await;
+                self.keep(&view, &plan, decided_at).await;
             }
             match applied {
                 Applied::AtRest => {
                     let row = self.workers.read(id).await?;
-                    self.tell(row.as_ref()).await;
-                    return Ok(());
+                    return self.tell(row.as_ref()).await;
                 }
                 Applied::Changed => {}
                 Applied::Lost => lost += 1,
@@ -93,8 +129,34 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         if lost == PASSES { Err(PortError::Contended(lost)) } else { Ok(()) }
     }
 
-    /// Reads and decides. A final row whose task has ended does not need ECS, unless there is something to do after all.
-    async fn decide(&self, id: &SessionId, hints: &[TaskArn], fleet: Fleet) -> Result<(View, Plan), PortError> {
+    /// Reads and decides; with the time that the decision was made for.
+    async fn decide(
+        &self,
+        id: &SessionId,
+        hints: &[TaskArn],
+        knowing: Knowing,
+    ) -> Result<(View, Plan, Timestamp), PortError> {
+        let mut view = self.view(id, hints, knowing).await?;
+        let now = (self.clock)();
+        let plan = reconcile(&view, &self.policy, now);
+        if !plan.needs_leave() {
+            return Ok((view, plan, now));
+        }
+        // Only a launch asks what the others do. The leave is taken before the intent is written, so that no crash and no
+        // other controller can take it twice.
+        view.fleet = self.fleet(knowing).await?;
+        let now = (self.clock)();
+        let plan = reconcile(&view, &self.policy, now);
+        if !plan.launches() || self.workers.take_launch(&self.policy, now).await? {
+            return Ok((view, plan, now));
+        }
+        view.fleet.launches_left = 0;
+        let plan = reconcile(&view, &self.policy, now);
+        Ok((view, plan, now))
+    }
+
+    /// The session read afresh. A final row whose task has ended does not need ECS, unless there is something to do after all.
+    async fn view(&self, id: &SessionId, hints: &[TaskArn], knowing: Knowing) -> Result<View, PortError> {
         // Ours first: what is written rests on our row being unchanged, and so on a session row that was read after it. The
         // other way round, a session row read before its end would bring the ended session back.
         let worker = self.workers.read(id).await?;
@@ -104,21 +166,30 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             session,
             worker,
             tasks: Tasks::Unknown("ECS was not asked".into()),
-            fleet,
+            fleet: Fleet { handing_over: knowing.handing_over(), ..Fleet::default() },
             strikes: Vec::new(),
         };
-        if view.worker.as_ref().is_some_and(is_settled) && hints.is_empty() {
-            let plan = reconcile(&view, &self.policy, (self.clock)());
-            if plan.actions.is_empty() {
-                return Ok((view, plan));
-            }
+        let settled = view.worker.as_ref().is_some_and(is_settled) && hints.is_empty();
+        if settled && reconcile(&view, &self.policy, (self.clock)()).actions.is_empty() {
+            return Ok(view);
         }
         view.tasks = self.orchestrator.tasks(id, view.worker.as_ref(), hints).await;
         if sweep::strays(&view).next().is_some() {
             view.strikes = self.workers.strikes(id).await?;
         }
-        let plan = reconcile(&view, &self.policy, (self.clock)());
-        Ok((view, plan))
+        Ok(view)
+    }
+
+    /// A worker that Transcribe gives no stream tells it for all: new sessions wait. Best effort, and again with the next look.
+    async fn mind_the_streams(&self, view: &View, now: Timestamp) {
+        let worker = view.worker.as_ref().filter(|row| !row.phase.is_final()).and_then(|row| row.worker.as_ref());
+        let trouble = worker.and_then(|worker| worker.trouble.as_ref());
+        if trouble.is_none_or(|why| why.cause != Cause::TranscribeLimit) {
+            return;
+        }
+        if let Err(error) = self.workers.streams_are_full(now).await {
+            tracing::warn!(%error, "that Transcribe gives no further stream could not be noted");
+        }
     }
 
     async fn apply(&self, view: &View, plan: &Plan) -> Result<Applied, PortError> {
@@ -169,9 +240,13 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     /// RunTask, and its answer into the row at once. When that write is lost, somebody newer knows better; when this process
     /// dies before it, the next look repeats RunTask with the same token.
     async fn run(&self, row: &WorkerRow) -> Result<Applied, PortError> {
-        self.memory.launch_was_asked();
         let answer = self.orchestrator.run_task(row).await;
         self.count_launch(&answer);
+        if let Answer::Throttled(_) = &answer
+            && let Err(error) = self.workers.no_launch_is_left(&self.policy, (self.clock)()).await
+        {
+            tracing::warn!(%error, "that RunTask was throttled could not be noted for the other controllers");
+        }
         let session = &row.session_id;
         let generation = row.generation.0;
         match &answer {
@@ -199,39 +274,44 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
 }
 
 impl<S, W: Workers, O, B: Bus, C> Controller<S, W, O, B, C> {
-    /// Tells the bus what nobody has been told of this row. Best effort: the next look tells it again.
-    async fn tell(&self, row: Option<&WorkerRow>) {
-        let Some((row, (events, published))) = row.and_then(|row| Some((row, happening::news(row, (self.clock)())?)))
-        else {
-            return;
+    /// Tells the bus what nobody has been told of this row. An error of the bus keeps no session from anything: an open row has
+    /// its next look, which tells the same again, and an ended one, which has none, is marked to be tried again.
+    async fn tell(&self, row: Option<&WorkerRow>) -> Result<(), PortError> {
+        let now = (self.clock)();
+        let Some((row, (events, published))) = row.and_then(|row| Some((row, happening::news(row, now)?))) else {
+            return Ok(());
         };
         let told = match self.bus.publish(&events).await {
             Ok(()) => self.workers.note(row, &Note::Published(published)).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = told {
-            self.memory.count(|metrics| metrics.event_errors += 1);
-            tracing::warn!(session = %row.session_id, %error, "what happened could not be told");
+        let Err(error) = told else { return Ok(()) };
+        self.memory.count(|metrics| metrics.event_errors += 1);
+        let (session, needs_somebody) = (&row.session_id, error.needs_somebody());
+        if needs_somebody {
+            tracing::error!(%session, %error, "what happened could not be told; it is tried again");
+        } else {
+            tracing::warn!(%session, %error, "what happened could not be told; it is tried again");
         }
+        if row.phase.is_final() { self.workers.mark_untold(session, now).await } else { Ok(()) }
     }
 
     /// Keeps the inputs and the plan of a decision, to be replayed. Best effort.
-    async fn keep(&self, view: &View, plan: &Plan) {
-        let now = (self.clock)();
-        let decision = json!({"view": view, "policy": self.policy, "now": now, "plan": plan});
-        if let Err(error) = self.workers.keep_decision(&view.session_id, decision.to_string(), now).await {
-            tracing::warn!(session = %view.session_id, %error, "a decision could not be kept");
+    async fn keep(&self, view: &View, plan: &Plan, decided_at: Timestamp) {
+        let decision = Decision { view, policy: &self.policy, now: decided_at, plan };
+        let kept = match serde_json::to_string(&decision) {
+            Ok(json) => self.workers.keep_decision(&view.session_id, json, decided_at).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(session = %view.session_id, error, "a decision could not be kept");
         }
     }
 
     fn count_launch(&self, answer: &Answer) {
         match answer {
             Answer::Launched { .. } | Answer::Existing { .. } => self.memory.count(|metrics| metrics.launches += 1),
-            Answer::Throttled(_) => {
-                self.memory.launch_was_throttled();
-                self.memory.count(|metrics| metrics.launch_failures += 1);
-            }
-            Answer::NoCapacity(_) | Answer::Refused(_) | Answer::Retry(_) => {
+            Answer::Throttled(_) | Answer::NoCapacity(_) | Answer::Refused(_) | Answer::Retry(_) => {
                 self.memory.count(|metrics| metrics.launch_failures += 1);
             }
         }
@@ -241,37 +321,4 @@ impl<S, W: Workers, O, B: Bus, C> Controller<S, W, O, B, C> {
 /// Whether nothing of the row's task is open any more.
 fn is_settled(row: &WorkerRow) -> bool {
     row.phase.is_final() && row.task.as_ref().is_none_or(|task| status_is_stopped(&task.last_status))
-}
-
-/// One line per decision: INFO when it does something, DEBUG when it only moves the next look.
-fn log_plan(view: &View, plan: &Plan) {
-    let session = &view.session_id;
-    let from = view.worker.as_ref().map(|row| format!("{:?}", row.phase));
-    let why = plan.why.as_ref().map(|why| why.text.as_str());
-    let cause = plan.why.as_ref().map(|why| format!("{:?}", why.cause));
-    let actions: Vec<String> = plan.actions.iter().map(describe).collect();
-    let (actions, next_look) = (actions.join(", "), plan.next_look.map(|at| at.0));
-    if plan.is_noteworthy() {
-        tracing::info!(%session, from, actions, cause, why, next_look, "decided");
-    } else {
-        tracing::debug!(%session, from, actions, next_look, "decided");
-    }
-}
-
-fn describe(action: &Action) -> String {
-    match action {
-        Action::Write(write) => match &write.transition {
-            Some(transition) => format!("write generation {} {:?}", write.generation, transition.phase),
-            None => {
-                let task = write.task.as_ref().map_or("none", |task| task.last_status.as_str());
-                let desired = write.intent.as_ref().map_or_else(String::new, |intent| format!("{:?}", intent.desired));
-                format!("record generation {}: task {task}, desired {desired}", write.generation)
-            }
-        },
-        Action::LookAgain { .. } => "look again".to_owned(),
-        Action::RunTask { generation } => format!("run task of generation {generation}"),
-        Action::StopTask { reason, .. } => format!("stop task: {reason}"),
-        Action::Strike { arn } => format!("mark stray task {arn}"),
-        Action::DeleteChannel { arn } => format!("delete channel {arn}"),
-    }
 }

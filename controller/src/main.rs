@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
         workers: store::WorkersTable::new(clients.dynamodb, config.workers_table.clone()),
         bus: events::EventBridge::new(clients.eventbridge, config.event_bus.clone()),
         channels: channels::Kinesis::new(clients.kinesisvideo),
-        memory: Memory::new(&policy, telemetry::wall_clock()),
+        memory: Memory::default(),
         orchestrator: ecs::Ecs::new(clients.ecs, config),
         policy,
         clock: telemetry::wall_clock,

@@ -1,23 +1,28 @@
-//! The five capabilities that the handler asks for, each as narrow as it can be, so that tests put fakes in their place.
+//! The capabilities that the handler asks for, each as narrow as it can be, so that tests put fakes in their place.
 
+use crate::remedy::Remedy;
 use controller_core::action::RowWrite;
+use controller_core::admission::Bucket;
 use controller_core::launch::Answer;
-use controller_core::model::{Strike, Task, Tasks};
+use controller_core::model::{Policy, Strike, Task, Tasks};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::{LifecycleEvent, Published};
 use schemas::reason::Cause;
 use schemas::session::SessionRecord;
 use schemas::worker::{Phase, WorkerRow};
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 
 /// Why an effect or a read did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// AWS did not answer as it should; the same again later may do.
-    #[error("{operation} failed: {detail}")]
+    /// AWS did not answer as it should.
+    #[error("{operation} failed ({remedy}): {detail}")]
     Aws {
         /// The API call.
         operation: &'static str,
+        /// What helps.
+        remedy: Remedy,
         /// What AWS said.
         detail: String,
     },
@@ -32,6 +37,9 @@ pub enum PortError {
     /// Somebody else wrote the row each time before us.
     #[error("the row was written by somebody else {0} times in a row")]
     Contended(usize),
+    /// The invocation's time is up.
+    #[error("the invocation's time is up; the rest is delivered again")]
+    OutOfTime,
 }
 
 impl PortError {
@@ -40,7 +48,17 @@ impl PortError {
     pub fn is_poison(&self) -> bool {
         match self {
             Self::Unreadable { .. } => true,
-            Self::Aws { .. } | Self::Contended(_) => false,
+            Self::Aws { .. } | Self::Contended(_) | Self::OutOfTime => false,
+        }
+    }
+
+    /// Whether somebody has to do something: it does not pass by itself.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        match self {
+            Self::Aws { remedy, .. } => remedy.needs_somebody(),
+            Self::Unreadable { .. } => true,
+            Self::Contended(_) | Self::OutOfTime => false,
         }
     }
 }
@@ -115,8 +133,64 @@ pub enum Written {
     Lost,
 }
 
+/// What the controllers know together of the launches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Admission {
+    /// The leave to call RunTask; `None` when nobody has ever launched, which is a full bucket.
+    pub bucket: Option<Bucket>,
+    /// How many sessions waited for their turn when a sweep last counted, and when that was.
+    pub waiting: Option<(u32, Timestamp)>,
+    /// When a worker last said that Transcribe gives no further stream.
+    pub streams_full_at: Option<Timestamp>,
+}
+
+/// Where a sweep that ran out of time stopped; the next one goes on behind it. Nothing of it: begin at the beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cursor {
+    /// The last due row that was looked at: when it was due, and whose it is.
+    pub due: Option<(Timestamp, SessionId)>,
+    /// The last session of those with tasks that no open row speaks of.
+    pub stray: Option<SessionId>,
+    /// The key of the last row of the Sessions table that had its turn.
+    pub scan: Option<String>,
+}
+
+impl Cursor {
+    /// Whether a complete sweep is to be gone on with.
+    #[must_use]
+    pub fn is_within_a_complete_sweep(&self) -> bool {
+        self.stray.is_some() || self.scan.is_some()
+    }
+}
+
+/// What controllers that run at the same time, or one after another, have in common beside the rows.
+pub trait Shared {
+    /// What is known of the launches.
+    fn admission(&self) -> impl Future<Output = Result<Admission, PortError>> + Send;
+    /// Takes the leave for one launch; false when none is left.
+    fn take_launch(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<bool, PortError>> + Send;
+    /// RunTask was throttled: nothing is left for anybody.
+    fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// So many sessions wait for their turn.
+    fn queue_is(&self, waiting: u32, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// A worker says that Transcribe gives no further stream.
+    fn streams_are_full(&self, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Where the last sweep stopped.
+    fn cursor(&self) -> impl Future<Output = Result<Cursor, PortError>> + Send;
+    /// A sweep stopped here.
+    fn keep_cursor(&self, cursor: &Cursor) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Marks a session whose end nobody has been told; a mark that stands stays as it is.
+    fn mark_untold(&self, id: &SessionId, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// The marks that are due, the oldest first, with the time of each: at most one page.
+    fn untold(&self, until: Timestamp) -> impl Future<Output = Result<Vec<(SessionId, Timestamp)>, PortError>> + Send;
+    /// Moves a mark to its next try, or (`None`) takes it away.
+    fn try_again_at(&self, id: &SessionId, at: Option<Timestamp>)
+    -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
 /// Our table.
-pub trait Workers {
+pub trait Workers: Shared {
     /// The current row, consistently.
     fn read(&self, id: &SessionId) -> impl Future<Output = Result<Option<WorkerRow>, PortError>> + Send;
     /// Writes the controller's part, if the row is still the one that was read.

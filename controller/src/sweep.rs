@@ -1,33 +1,39 @@
 //! The schedule: every session that is due, every task that runs, and the Sessions table as the last net.
 //!
-//! **Flow.** (1) The rows that are due, read from the index up to now and not beyond: the queue in the order of its wishes,
-//! the rest by urgency, several at once. (2) On a complete sweep, all open rows against all running tasks, and the Sessions
-//! table against the open rows. (3) While sessions wait for their turn and time is left, the queue again every few seconds,
-//! so that a surge is admitted at RunTask's rate and not at the schedule's.
+//! **Flow.** (1) The rows that are due, read from the index up to now and not beyond, the most urgent first, several at once;
+//! then the queue in the order of its wishes. (2) On a complete sweep, all open rows against all running tasks, and the
+//! Sessions table against the open rows. (3) Ends that nobody was told ([`untold`]). (4) While sessions wait for their turn
+//! and time is left, the queue again every few seconds, so that a surge is admitted at RunTask's rate and not at the
+//! schedule's.
 //!
 //! **Guarantees.** One tick on its own brings every due session to what its row wants, and a complete one finds what no
-//! trigger told. A sweep that runs out of time stops between two sessions and says what is left; the next tick begins with
-//! the most urgent again. One handover of a rollout at a time.
+//! trigger told. A sweep that runs out of time stops between two sessions, says what is left and keeps a cursor; the next one
+//! goes on behind it, in whichever process, until it is through. What is due gets half of the time of a complete sweep at
+//! most, before the rest of it has had its own. So nothing starves, neither behind sessions that fail each time nor behind
+//! more work than fits into a tick. One handover of a rollout at a time.
 //!
 //! **Cost.** A look reads two rows (about 1.5 read units) and asks ECS once; a healthy session is due every 30 s to 60 s. The
 //! due part reads only what is due. A complete sweep over n sessions reads about 0.4 n read units of our index and 0.13 n of
 //! theirs: at 10,000 sessions 5,000 units, about $0.0006 a time. It is made every tick while it is small, and every
-//! fifth minute beyond [`SMALL`] rows.
+//! fifth minute beyond [`SMALL`] rows. The cursor and the untold ends cost one and a half read units a tick.
 //!
 //! **Errors.** One session's failure is counted and does not keep the others from being looked at.
 
+mod complete;
+mod untold;
+
+pub use untold::GIVE_UP_MS;
+
 use crate::handler::Controller;
-use crate::look::Knowing;
-use crate::ports::{Bus, Channels, OpenRow, Orchestrator, PortError, Sessions, Workers};
-use controller_core::model::{Fleet, Switch, Tasks, View};
-use controller_core::run_rule::{Wish, wish};
+use crate::look::{Knowing, log_failure};
+use crate::ports::{Bus, Channels, Cursor, OpenRow, Orchestrator, PortError, Sessions, Workers};
+use controller_core::model::Switch;
 use controller_core::{handover, rollout};
 use futures_util::StreamExt as _;
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
-use schemas::session::SessionRecord;
+use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::worker::Phase;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +75,13 @@ impl Sweep {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// So many sessions were found and will not be looked at.
+    fn leave(&self, left: usize) {
+        let swept = &mut self.lock().swept;
+        swept.left += left;
+        swept.cut_short |= left > 0;
+    }
 }
 
 impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
@@ -79,18 +92,29 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     pub async fn sweep(&self, deadline: Timestamp) -> Result<Swept, PortError> {
         let began = (self.clock)();
         let sweep = Sweep { deadline, state: Mutex::default() };
-        let complete = self.memory.full_sweep_rows() <= SMALL || (began.0 / 60_000) % COMPLETE_EVERY_MINUTES == 0;
+        let before = self.workers.cursor().await?;
+        let small = self.memory.full_sweep_rows() <= SMALL;
+        let complete = small || (began.0 / 60_000) % COMPLETE_EVERY_MINUTES == 0 || before.is_within_a_complete_sweep();
         let all = if complete { Some(self.open_rows(None).await?) } else { None };
         if let Some(all) = all.as_ref().filter(|_| self.policy.rollout == Switch::On) {
             let counts =
                 |row: &&OpenRow| row.phase.zip(row.cause).is_some_and(|(phase, cause)| rollout::counts(phase, cause));
             sweep.lock().handing_over = u32::try_from(all.iter().filter(counts).count()).ok();
         }
-        let due = self.open_rows(Some(began)).await?;
-        self.look_at_rows(&sweep, due).await;
+        let share = if complete { began.plus_ms(deadline.since(began).max(0) / 2) } else { deadline };
+        let due = in_order(self.open_rows(Some(began)).await?, &before);
+        let mut begun = self.look_at_rows(&sweep, &due, share).await;
+        let mut after = Cursor::default();
         if let Some(all) = all {
             self.memory.full_sweep_read(all.len());
-            self.complete(&sweep, all).await?;
+            self.complete(&sweep, all, &before, &mut after).await?;
+        }
+        begun += self.look_at_rows(&sweep, &due[begun..], deadline).await;
+        sweep.leave(due.len() - begun);
+        after.due = (begun < due.len()).then(|| cursor_of(&due[..begun]).or(before.due.clone())).flatten();
+        self.tell_the_untold(&sweep).await;
+        if after != before {
+            self.workers.keep_cursor(&after).await?;
         }
         self.admit_the_queue(&sweep).await?;
         let swept = sweep.lock().swept;
@@ -98,7 +122,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         self.memory.count(|metrics| metrics.sweep_ms = Some(took));
         if swept.cut_short {
             let Swept { looked, left, .. } = swept;
-            tracing::warn!(looked, left, "the sweep ran out of time; the next tick begins with the most urgent");
+            tracing::warn!(looked, left, "the sweep ran out of time; the next tick goes on where it stopped");
         }
         tracing::debug!(looked = swept.looked, failed = swept.failed, complete, "swept");
         Ok(swept)
@@ -116,23 +140,32 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         }
     }
 
-    /// The queue after those whose worker may be in need, and in the order of its wishes.
-    async fn look_at_rows(&self, sweep: &Sweep, mut rows: Vec<OpenRow>) {
-        rows.sort_by_key(|row| match row.phase {
-            Some(Phase::Queued) => (1, row.wanted_since.unwrap_or(row.next_look_at)),
-            Some(_) | None => (0, row.next_look_at),
-        });
-        let looks = futures_util::stream::iter(rows);
-        looks.for_each_concurrent(AT_ONCE, async |row| self.look_once(sweep, &row.session_id, &[]).await).await;
+    async fn look_at_rows(&self, sweep: &Sweep, rows: &[OpenRow], until: Timestamp) -> usize {
+        self.look_at_all_of(sweep, rows.iter().map(|row| (&row.session_id, &[][..])), until).await
     }
 
-    /// Everything that runs and everything that is wanted, against the rows.
-    async fn complete(&self, sweep: &Sweep, open: Vec<OpenRow>) -> Result<(), PortError> {
-        for (id, hints) in self.strays(&open).await {
-            self.look_once(sweep, &id, &hints).await;
-        }
-        let open: HashSet<SessionId> = open.into_iter().map(|row| row.session_id).collect();
-        self.last_net(sweep, &open).await
+    /// Looks at these in this order, several at once, until then; how many of them had their turn, counted from the first.
+    async fn look_at_all_of<'a>(
+        &self,
+        sweep: &Sweep,
+        sessions: impl Iterator<Item = (&'a SessionId, &'a [TaskArn])>,
+        until: Timestamp,
+    ) -> usize {
+        let begun = Mutex::new((0_usize, false));
+        let looks = futures_util::stream::iter(sessions);
+        let look = async |(id, hints): (&SessionId, &[TaskArn])| {
+            {
+                let mut begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
+                if begun.1 || (self.clock)() >= until.min(sweep.deadline) {
+                    begun.1 = true; // nobody after the first that had to wait
+                    return;
+                }
+                begun.0 += 1;
+            }
+            self.look_once(sweep, id, hints).await;
+        };
+        looks.for_each_concurrent(AT_ONCE, look).await;
+        begun.into_inner().unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// The queue again and again while sessions wait for their turn.
@@ -142,7 +175,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             let now = (self.clock)();
             let mut queue = self.open_rows(Some(now.plus_ms(wait_ms))).await?;
             queue.retain(|row| row.phase == Some(Phase::Queued));
-            self.memory.queue_is(queue.len(), now);
+            self.tell_the_queue(queue.len(), now).await?;
             if queue.is_empty() || now.plus_ms(wait_ms) >= sweep.deadline {
                 return Ok(());
             }
@@ -151,71 +184,24 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 return Ok(()); // nobody can wait here: the next tick goes on
             }
             sweep.lock().done.retain(|id| queue.iter().all(|row| row.session_id != *id));
-            self.look_at_rows(sweep, queue).await;
+            let queue = in_order(queue, &Cursor::default());
+            self.look_at_rows(sweep, &queue, sweep.deadline).await;
         }
     }
 
-    /// Tasks that run without an open row, or of another launch than their row's: a controller may have died between the
-    /// row that replaced a worker and its StopTask, and the new launch may wait for the very room that the old one takes.
-    async fn strays(&self, open: &[OpenRow]) -> BTreeMap<SessionId, Vec<TaskArn>> {
-        let running = match self.orchestrator.running().await {
-            Ok(running) => running,
-            Err(error) => {
-                tracing::warn!(%error, "the running tasks could not be listed, which is no verdict on any");
-                return BTreeMap::new();
-            }
-        };
-        let open: HashMap<&SessionId, Generation> = open.iter().map(|row| (&row.session_id, row.generation)).collect();
-        let mut by_session: BTreeMap<SessionId, Vec<TaskArn>> = BTreeMap::new();
-        for (id, task) in running {
-            if open.get(&id) != Some(&task.generation) {
-                by_session.entry(id).or_default().push(task.arn);
-            }
+    /// Tells all controllers how many wait: who comes anew goes behind them. An empty queue is told once.
+    async fn tell_the_queue(&self, waiting: usize, now: Timestamp) -> Result<(), PortError> {
+        let known = self.memory.queue_is(waiting);
+        if waiting > 0 || known != Some(0) {
+            self.workers.queue_is(u32::try_from(waiting).unwrap_or(u32::MAX), now).await?;
         }
-        by_session
-    }
-
-    /// Wanted (or refused) sessions that have no open row: the stream never told us, or its record was lost. With clean-up,
-    /// sessions that are over too, whose channel may be due.
-    async fn last_net(&self, sweep: &Sweep, open: &HashSet<SessionId>) -> Result<(), PortError> {
-        let mut after = None;
-        loop {
-            let page = self.sessions.scan(after).await?;
-            let wanted =
-                page.items.into_iter().filter(|(id, record)| !open.contains(id) && self.wants_something(id, record));
-            let looks = futures_util::stream::iter(wanted);
-            looks.for_each_concurrent(AT_ONCE, async |(id, _)| self.look_once(sweep, &id, &[]).await).await;
-            after = page.next;
-            if after.is_none() || sweep.lock().swept.cut_short {
-                return Ok(());
-            }
-        }
-    }
-
-    fn wants_something(&self, id: &SessionId, record: &SessionRecord) -> bool {
-        let view = View {
-            session_id: id.clone(),
-            session: Some(record.clone()),
-            worker: None,
-            tasks: Tasks::Unknown("ECS was not asked".into()),
-            fleet: Fleet::default(),
-            strikes: Vec::new(),
-        };
-        match wish(&view, &self.policy, (self.clock)()) {
-            Wish::Serve(_) | Wish::Refuse { .. } => true,
-            Wish::Stop(_) => self.policy.channel_cleanup == Switch::On && matches!(record, SessionRecord::Session(_)),
-        }
+        Ok(())
     }
 
     async fn look_once(&self, sweep: &Sweep, id: &SessionId, hints: &[TaskArn]) {
         let leave = {
             let mut state = sweep.lock();
             if hints.is_empty() && state.done.contains(id) {
-                return;
-            }
-            if (self.clock)() >= sweep.deadline {
-                state.swept.cut_short = true;
-                state.swept.left += 1;
                 return;
             }
             state.done.insert(id.clone());
@@ -231,11 +217,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         if let Err(error) = result {
             state.swept.failed += 1;
             self.memory.count(|metrics| metrics.look_errors += 1);
-            if error.is_poison() {
-                tracing::error!(session = %id, %error, "a row that nobody can read");
-            } else {
-                tracing::warn!(session = %id, %error, "a session could not be looked at");
-            }
+            log_failure(id, &error);
         }
     }
 
@@ -247,4 +229,23 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             Err(_) => None,
         }
     }
+}
+
+/// The rows whose worker may be in need by urgency, beginning behind the last that the sweep before had looked at when it was
+/// cut short (what it had looked at is due again only when the look failed); then the queue in the order of its wishes.
+fn in_order(mut rows: Vec<OpenRow>, before: &Cursor) -> Vec<OpenRow> {
+    rows.sort_by_cached_key(|row| match (row.phase, &before.due) {
+        (Some(Phase::Queued), _) => (2, row.wanted_since.unwrap_or(row.next_look_at), row.session_id.clone()),
+        (Some(_) | None, Some(last)) if (row.next_look_at, &row.session_id) <= (last.0, &last.1) => {
+            (1, row.next_look_at, row.session_id.clone())
+        }
+        (Some(_) | None, _) => (0, row.next_look_at, row.session_id.clone()),
+    });
+    rows
+}
+
+/// Where the next sweep goes on, when these were looked at: behind the last of those in need.
+fn cursor_of(looked: &[OpenRow]) -> Option<(Timestamp, SessionId)> {
+    let last = looked.iter().rfind(|row| row.phase != Some(Phase::Queued))?;
+    Some((last.next_look_at, last.session_id.clone()))
 }

@@ -1,7 +1,7 @@
 //! What a decision consists of.
 
 use schemas::ids::{ChannelArn, Generation, TaskArn, Timestamp};
-use schemas::reason::Why;
+use schemas::reason::{Cause, Why};
 use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,26 @@ impl Plan {
     pub fn then(mut self, action: Action) -> Self {
         self.actions.push(action);
         self
+    }
+
+    /// Whether the plan calls RunTask, or begins a handover that will: both need leave of the whole fleet.
+    #[must_use]
+    pub fn needs_leave(&self) -> bool {
+        self.launches()
+            || self.actions.iter().any(|action| match action {
+                Action::Write(write) => write.transition.as_ref().is_some_and(|to| to.why.cause == Cause::Handover),
+                Action::RunTask { .. }
+                | Action::LookAgain { .. }
+                | Action::StopTask { .. }
+                | Action::Strike { .. }
+                | Action::DeleteChannel { .. } => false,
+            })
+    }
+
+    /// Whether the plan calls RunTask.
+    #[must_use]
+    pub fn launches(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, Action::RunTask { .. }))
     }
 
     /// Whether the plan does more than move the time of the next look.
@@ -159,7 +179,7 @@ impl RowWrite {
             (Some(t), _) => (t.phase, now, t.why.clone()),
             (None, Some(row)) => (row.phase, row.phase_since, row.why.clone()),
             (None, None) => {
-                let why = Why::new(schemas::reason::Cause::Unknown, "a first write without a phase", now);
+                let why = Why::new(Cause::Unknown, "a first write without a phase", now);
                 (Phase::Failed, now, why)
             }
         };

@@ -1,14 +1,16 @@
 //! Whose turn it is to launch. Capacity is a state, not an error: who has to wait is `Queued`, with a reason and a next look.
 //!
-//! **Flow.** The shell keeps one [`Bucket`] at the rate that AWS grants RunTask, and tells each decision what is left of it
+//! **Flow.** All controllers share one [`Bucket`] at the rate that AWS grants RunTask: a number in a row of our table, which
+//! every launch moves by a conditional write before its intent is written. The decision is told what is left
 //! ([`crate::model::Fleet`]). A launch without leave becomes a `Queued` row; the schedule looks at the rows that are due, the
 //! oldest wish first.
 //!
-//! **Guarantees.** A surge is admitted at the rate, in the order of the wishes, and nobody is lost: every queued row has its
-//! next look.
+//! **Guarantees.** A surge is admitted at the rate, whatever number of controllers run, in the order of the wishes, and nobody
+//! is lost: every queued row has its next look. A controller that dies between the leave and its launch wastes one launch of
+//! the rate (50 ms), and never takes one twice.
 //!
-//! **Caveat.** Each process keeps a bucket of its own; what the account's other callers do is seen only by RunTask's own
-//! throttle, which queues the session in the same way.
+//! **Caveat.** What the account's other callers do is seen only by RunTask's own throttle, which empties the bucket and queues
+//! the session in the same way.
 
 use crate::model::{Fleet, Policy};
 use schemas::ids::Timestamp;
@@ -35,39 +37,52 @@ pub fn turn(fleet: &Fleet, policy: &Policy) -> Turn {
     })
 }
 
-/// Leave to call RunTask: refilled at the sustained rate, up to the burst.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Leave to call RunTask: refilled at the sustained rate, up to the burst. One number says all of it, so that one conditional
+/// write can take a launch without having read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// Thousandths of a launch.
-    milli: i64,
-    at: Timestamp,
+    /// When it is full (again). Each launch moves it by [`Bucket::step_ms`].
+    pub full_at: Timestamp,
 }
 
 impl Bucket {
     /// After a quiet time.
     #[must_use]
-    pub fn full(policy: &Policy, now: Timestamp) -> Self {
-        Self { milli: i64::from(policy.launch_burst) * 1_000, at: now }
+    pub fn full(now: Timestamp) -> Self {
+        Self { full_at: now }
+    }
+
+    /// With nothing left for now: RunTask was throttled, so somebody else uses the rate too.
+    #[must_use]
+    pub fn empty(policy: &Policy, now: Timestamp) -> Self {
+        Self { full_at: now.plus_ms(i64::from(policy.launch_burst) * Self::step_ms(policy)) }
+    }
+
+    /// The time that one launch takes of the rate, ms.
+    #[must_use]
+    pub fn step_ms(policy: &Policy) -> i64 {
+        (1_000 + i64::from(policy.launches_per_second) - 1) / i64::from(policy.launches_per_second.max(1))
+    }
+
+    /// The latest [`Bucket::full_at`] that leaves a launch.
+    #[must_use]
+    pub fn latest(policy: &Policy, now: Timestamp) -> Timestamp {
+        now.plus_ms((i64::from(policy.launch_burst) - 1) * Self::step_ms(policy))
     }
 
     /// How many launches are left now.
     #[must_use]
-    pub fn left(&mut self, policy: &Policy, now: Timestamp) -> u32 {
-        let passed = now.since(self.at).max(0);
-        let gained = passed.saturating_mul(i64::from(policy.launches_per_second));
-        self.milli = self.milli.saturating_add(gained).min(i64::from(policy.launch_burst) * 1_000);
-        self.at = self.at.max(now);
-        u32::try_from(self.milli / 1_000).unwrap_or(0)
+    pub fn left(self, policy: &Policy, now: Timestamp) -> u32 {
+        let taken_ms = self.full_at.since(now).max(0);
+        let burst_ms = i64::from(policy.launch_burst) * Self::step_ms(policy);
+        u32::try_from((burst_ms - taken_ms).max(0) / Self::step_ms(policy)).unwrap_or(0)
     }
 
-    /// One launch was asked for, whatever came of it.
-    pub fn take(&mut self) {
-        self.milli = (self.milli - 1_000).max(0);
-    }
-
-    /// RunTask was throttled: somebody else uses the rate too, so nothing is left for now.
-    pub fn empty(&mut self) {
-        self.milli = 0;
+    /// After one launch more; `None` when none is left.
+    #[must_use]
+    pub fn taken(self, policy: &Policy, now: Timestamp) -> Option<Self> {
+        let full_at = self.full_at.max(now);
+        (full_at <= Self::latest(policy, now)).then(|| Self { full_at: full_at.plus_ms(Self::step_ms(policy)) })
     }
 }
 
@@ -102,7 +117,7 @@ mod tests {
     #[test]
     fn who_has_waited_longer_goes_first() {
         let policy = Policy::default();
-        let fleet = |launches_left, ahead| Fleet { launches_left, ahead, handing_over: None };
+        let fleet = |launches_left, ahead| Fleet { launches_left, ahead, ..Fleet::default() };
         assert_eq!(turn(&fleet(3, 2), &policy), Turn::Now);
         assert!(
             matches!(turn(&fleet(3, 3), &policy), Turn::Later(why) if why.contains("3 sessions have waited longer"))
@@ -112,7 +127,7 @@ mod tests {
     #[test]
     fn a_surge_of_1000_sessions_is_admitted_at_the_rate_and_none_is_lost() {
         let policy = Policy::default();
-        let mut bucket = Bucket::full(&policy, NOW);
+        let mut bucket = Bucket::full(NOW);
         let mut worlds: Vec<World> = (0..1_000).map(|_| World::active()).collect();
         let mut admitted_by_second = Vec::new();
         for second in 0..60 {
@@ -125,7 +140,7 @@ mod tests {
                     world.settle();
                 }
                 if !world.tasks.is_empty() {
-                    bucket.take();
+                    bucket = bucket.taken(&policy, now).unwrap();
                 }
             }
             let done = worlds.iter().filter(|world| !world.tasks.is_empty()).count();
@@ -142,17 +157,62 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_never_gives_more_than_its_burst_and_rate(steps in prop::collection::vec((0..2_000_i64, 0..50_u32), 1..60)) {
+        fn a_bucket_gives_what_it_says_and_never_more_than_its_burst_and_rate(steps in prop::collection::vec((0..2_000_i64, 0..50_u32), 1..60)) {
             let policy = Policy::default();
-            let (mut bucket, mut now, mut taken) = (Bucket::full(&policy, NOW), NOW, 0_i64);
+            let (mut bucket, mut now, mut taken) = (Bucket::full(NOW), NOW, 0_i64);
             for (ms, wanted) in steps {
                 now = now.plus_ms(ms);
-                for _ in 0..wanted.min(bucket.left(&policy, now)) {
-                    bucket.take();
-                    taken += 1;
+                for _ in 0..wanted {
+                    let left = bucket.left(&policy, now);
+                    let Some(next) = bucket.taken(&policy, now) else {
+                        prop_assert_eq!(left, 0);
+                        break;
+                    };
+                    prop_assert_eq!(next.left(&policy, now), left - 1);
+                    (bucket, taken) = (next, taken + 1);
                 }
             }
             prop_assert!(taken <= 100 + now.since(NOW) * 20 / 1_000);
         }
+    }
+
+    #[test]
+    fn a_throttle_empties_the_bucket_for_everybody() {
+        let policy = Policy::default();
+        let bucket = Bucket::empty(&policy, NOW);
+        assert_eq!((bucket.left(&policy, NOW), bucket.taken(&policy, NOW)), (0, None));
+        assert_eq!(bucket.left(&policy, NOW.plus_ms(SECOND)), 20);
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again_only_with_leave() {
+        let mut world = World::active();
+        let mut plan = world.plan();
+        plan.actions.truncate(1);
+        world.apply(&plan);
+        world = world.later(10 * SECOND);
+        world.launches_left = 0;
+        assert!(matches!(world.plan().actions[..], [Action::LookAgain { .. }]), "{:?}", world.plan());
+        world.launches_left = 1;
+        assert!(matches!(world.plan().actions[..], [Action::LookAgain { .. }, Action::RunTask { .. }]));
+    }
+
+    #[test]
+    fn while_transcribe_gives_no_stream_a_new_session_waits_and_one_that_was_served_does_not() {
+        let mut world = World::active();
+        world.streams_are_full = true;
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.why.cause, world.tasks.len()), (Phase::Queued, Cause::TranscribeLimit, 0));
+        assert_eq!(row.next_look_at, Some(NOW.plus_ms(world.policy.admission_wait_ms)));
+        world = world.later(5 * SECOND);
+        world.streams_are_full = false;
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Launching, 1));
+
+        let mut served = World::active().live().exits(101);
+        served.streams_are_full = true;
+        served.settle();
+        assert_eq!((served.row().phase, served.tasks.len()), (Phase::Launching, 2), "its own stream was given back");
     }
 }

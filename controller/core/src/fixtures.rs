@@ -24,6 +24,7 @@ pub(crate) struct World {
     pub(crate) ecs_answers: bool,
     pub(crate) strikes: Vec<Strike>,
     pub(crate) launches_left: u32,
+    pub(crate) streams_are_full: bool,
     pub(crate) handing_over: Option<u32>,
     pub(crate) deleted_channels: Vec<ChannelArn>,
     pub(crate) now: Timestamp,
@@ -52,6 +53,7 @@ impl World {
             ecs_answers: true,
             strikes: Vec::new(),
             launches_left: u32::MAX,
+            streams_are_full: false,
             handing_over: None,
             deleted_channels: Vec::new(),
             now: NOW,
@@ -141,7 +143,12 @@ impl World {
             session: self.session.as_ref().map(read_session),
             worker: self.row.clone(),
             tasks: if self.ecs_answers { Tasks::Known(self.tasks.clone()) } else { Tasks::Unknown("throttled".into()) },
-            fleet: Fleet { launches_left: self.launches_left, ahead: 0, handing_over: self.handing_over },
+            fleet: Fleet {
+                launches_left: self.launches_left,
+                ahead: 0,
+                handing_over: self.handing_over,
+                streams_are_full: self.streams_are_full,
+            },
             strikes: self.strikes.clone(),
         }
     }

@@ -45,8 +45,8 @@ pub enum Answer {
     Retry(String),
 }
 
-/// Launches the next generation for this run: intent, then effect; or queues it, when it is not its turn. `old` is the row that it replaces, with all that is known
-/// of how it ended.
+/// Launches the next generation for this run: intent, then effect; or queues it, when it is not its turn. `old` is the row that
+/// it replaces, with all that is known of how it ended.
 #[must_use]
 pub fn begin(
     view: &View,
@@ -62,9 +62,11 @@ pub fn begin(
             Why::new(Cause::Handover, format!("takes the session over: {}", last.text), now)
         }
         Some(last) if restarts.consecutive > 0 => {
-            Why::new(Cause::SessionActive, format!("relaunch {} in a row: {}", restarts.consecutive, last.text), now)
+            Why::new(last.cause, format!("relaunch {} in a row: {}", restarts.consecutive, last.text), now)
         }
-        Some(_) | None => Why::new(Cause::SessionActive, "the session row wants a worker", now),
+        // Not a first launch either: a rollout rests until this worker has spoken.
+        Some(last) => Why::new(last.cause, format!("launched again: {}", last.text), now),
+        None => Why::new(Cause::SessionActive, "the session row wants a worker", now),
     };
     let write = RowWrite {
         generation,
@@ -76,14 +78,29 @@ pub fn begin(
         restarts: Restarts { not_before: None, ..restarts },
     };
     let wait = Some(now.plus_ms(policy.admission_wait_ms).min(run.ends_at));
+    let is_queued = old.is_some_and(|row| row.phase == Phase::Queued);
+    if view.fleet.streams_are_full && begins_a_run(old, &write.restarts) {
+        let text = "waits: Transcribe gives the account no further stream (raise the quota, or end a session)";
+        let why = Why::new(Cause::TranscribeLimit, text, now);
+        let is_told = is_queued && old.is_some_and(|row| row.why.cause == Cause::TranscribeLimit);
+        return if is_told { Plan::rest(wait) } else { queue(write, wait, why) };
+    }
     match admission::turn(&view.fleet, policy) {
         Turn::Now => Plan::write(write.to(Phase::Launching, why)).then(Action::RunTask { generation }),
-        Turn::Later(_) if old.is_some_and(|row| row.phase == Phase::Queued) => Plan::rest(wait),
-        Turn::Later(text) => {
-            let write = RowWrite { next_look_at: wait, ..write };
-            Plan::write(write.to(Phase::Queued, Why::new(Cause::Throttled, text, now)))
-        }
+        Turn::Later(_) if is_queued => Plan::rest(wait),
+        Turn::Later(text) => queue(write, wait, Why::new(Cause::Throttled, text, now)),
     }
+}
+
+fn queue(write: RowWrite, until: Option<Timestamp>, why: Why) -> Plan {
+    Plan::write(RowWrite { next_look_at: until, ..write }.to(Phase::Queued, why))
+}
+
+/// Whether a launch adds to those that are served: the worker that a handover or a crash replaces has given its stream back.
+fn begins_a_run(old: Option<&WorkerRow>, restarts: &Restarts) -> bool {
+    let waits = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Queued;
+    let replaces = restarts.last.as_ref().is_some_and(|last| last.cause == Cause::Handover) || restarts.consecutive > 0;
+    old.is_none_or(waits) && !replaces
 }
 
 /// The intent of a launch that is decided now. What a run is wanted since stays the same for all of its generations.
@@ -127,6 +144,9 @@ pub fn under_way(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: 
     }
     match view.tasks_of(row.generation).next() {
         Some(task) => Plan::write(adopt(row, task, watch(deadline, policy, now), now)),
+        None if view.fleet.launches_left == 0 => {
+            Plan::rest(Some(now.plus_ms(policy.admission_wait_ms).min(deadline).min(run.ends_at)))
+        }
         None => Plan::rest(Some(now.plus_ms(policy.confirm_ms).min(deadline).min(run.ends_at)))
             .then(Action::RunTask { generation: row.generation }),
     }

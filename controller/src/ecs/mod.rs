@@ -5,7 +5,7 @@ mod task;
 
 use crate::config::{Config, PublicAddress};
 use crate::ports::{Orchestrator, PortError};
-use aws_sdk_ecs::error::{DisplayErrorContext, SdkError};
+use crate::remedy::{Remedy, aws};
 use aws_sdk_ecs::operation::stop_task::StopTaskError;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, ContainerOverride, DesiredStatus, KeyValuePair, LaunchType,
@@ -59,7 +59,7 @@ impl Ecs {
             let answer = request.set_tasks(Some(chunk.to_vec())).send().await.map_err(aws("DescribeTasks"))?;
             if let Some(failure) = answer.failures().iter().find(|f| f.reason() != Some("MISSING")) {
                 let detail = format!("{:?}: {:?}", failure.reason(), failure.detail());
-                return Err(PortError::Aws { operation: "DescribeTasks", detail });
+                return Err(PortError::Aws { operation: "DescribeTasks", remedy: Remedy::Again, detail });
             }
             tasks.extend(answer.tasks.unwrap_or_default());
         }
@@ -184,14 +184,6 @@ fn is_gone(error: &StopTaskError) -> bool {
 fn family_of(task_definition: &str) -> &str {
     let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
     if name.starts_with("arn:") { name } else { name.split(':').next().unwrap_or(name) }
-}
-
-fn aws<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> PortError
-where
-    E: std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    move |error| PortError::Aws { operation, detail: DisplayErrorContext(&error).to_string() }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The session service's table, read only and only the attributes that the run rule needs.
 
-use super::aws;
 use super::item::{Item, session_attributes};
 use crate::ports::{Page, PortError, Sessions};
+use crate::remedy::aws;
 use aws_sdk_dynamodb::types::AttributeValue;
 use schemas::ids::SessionId;
 use schemas::session::{SessionRecord, read_session};

@@ -1,8 +1,8 @@
 //! Our table. Every write is conditional, so that a late writer never undoes a newer word.
 
-use super::aws;
 use super::item::{self, Item};
 use crate::ports::{Note, OpenRow, Page, PortError, Workers, Written};
+use crate::remedy::aws;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -11,9 +11,9 @@ use controller_core::model::Strike;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::table::workers::{
     BY_DUE, CURRENT, DECISION, DECISION_JSON, GENERATION, NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, RECORD, REVISION,
-    SESSION_ID, STRIKE, STRUCK_AT, TTL, strike,
+    SESSION_ID, STRIKE, STRUCK_AT, TTL, step as record_of_step, strike,
 };
-use schemas::worker::WorkerRow;
+use schemas::worker::{Step, WorkerRow};
 use update::Update;
 
 mod update;
@@ -21,8 +21,8 @@ mod update;
 /// `SessionWorkers-{env}`.
 #[derive(Debug, Clone)]
 pub struct WorkersTable {
-    client: aws_sdk_dynamodb::Client,
-    table: String,
+    pub(super) client: aws_sdk_dynamodb::Client,
+    pub(super) table: String,
 }
 
 impl WorkersTable {
@@ -34,10 +34,23 @@ impl WorkersTable {
 
     /// A record beside the current row, which goes by itself.
     fn beside(&self, id: &SessionId, record: &str, now: Timestamp) -> Item {
-        let mut item = current_key(id);
-        item.insert(RECORD.into(), AttributeValue::S(record.to_owned()));
+        let mut item = key(id.as_str(), record);
         item.insert(TTL.into(), item::ttl(now));
         item
+    }
+
+    /// Leaves the record of a phase beside the row. It is for people: without it nothing is decided otherwise.
+    async fn leave(&self, id: &SessionId, step: &Step, now: Timestamp) {
+        let fields: Item = match serde_dynamo::to_item(step) {
+            Ok(fields) => fields,
+            Err(error) => return tracing::warn!(session = %id, %error, "the record of a phase cannot be written"),
+        };
+        let mut item = self.beside(id, &record_of_step(step), now);
+        item.extend(fields);
+        if let Err(error) = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await {
+            let error = aws("PutItem of the record of a phase")(error);
+            tracing::warn!(session = %id, %error, "the timeline misses a phase");
+        }
     }
 
     /// Keeps the row of a generation that ends. Repeating it writes the same.
@@ -78,6 +91,9 @@ impl Workers for WorkersTable {
         match request.send().await {
             Ok(done) => {
                 let row = item::row(done.attributes.unwrap_or_default()).map_err(unreadable(id))?;
+                if let Some(step) = Step::between(read, &row) {
+                    self.leave(id, &step, now).await;
+                }
                 Ok(Written::Row(Box::new(row)))
             }
             Err(error)
@@ -208,8 +224,13 @@ fn unreadable(id: &SessionId) -> impl Fn(String) -> PortError {
 }
 
 fn current_key(id: &SessionId) -> Item {
+    key(id.as_str(), CURRENT)
+}
+
+/// The key of a record.
+pub(super) fn key(partition: &str, record: &str) -> Item {
     let text = |value: &str| AttributeValue::S(value.to_owned());
-    Item::from([(SESSION_ID.into(), text(id.as_str())), (RECORD.into(), text(CURRENT))])
+    Item::from([(SESSION_ID.into(), text(partition)), (RECORD.into(), text(record))])
 }
 
 fn index_key(row: &OpenRow) -> Item {

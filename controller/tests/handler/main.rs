@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
+mod launching;
+mod sweeping;
+mod telling;
 
 use common::{InMemory, NOW, controller, id, session, task};
 use controller::handler::Response;

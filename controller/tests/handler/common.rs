@@ -2,8 +2,12 @@
 
 use controller::handler::Controller;
 use controller::memory::Memory;
-use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
+use controller::ports::{
+    Admission, Bus, Channels, Cursor, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
+};
+use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
+use controller_core::admission::Bucket;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
@@ -48,7 +52,7 @@ fn record(row: &Value) -> SessionRecord {
 impl Sessions for SessionsInMemory {
     async fn read(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
         if self.broken.lock().unwrap().contains(id) {
-            return Err(PortError::Aws { operation: "GetItem", detail: "throttled".into() });
+            return Err(PortError::Aws { operation: "GetItem", remedy: Remedy::Wait, detail: "throttled".into() });
         }
         Ok(self.rows.lock().unwrap().get(id).map(record))
     }
@@ -73,6 +77,58 @@ pub struct WorkersInMemory {
     pub unreadable: Mutex<HashSet<SessionId>>,
     /// So many writes are lost to somebody else before one is taken.
     pub contention: Mutex<usize>,
+    /// What the controllers share.
+    pub admission: Mutex<Admission>,
+    pub cursor: Mutex<Cursor>,
+    /// Since when an end is untold, and when to try again.
+    pub untold: Mutex<BTreeMap<SessionId, (Timestamp, Timestamp)>>,
+}
+
+impl Shared for WorkersInMemory {
+    async fn admission(&self) -> Result<Admission, PortError> {
+        Ok(*self.admission.lock().unwrap())
+    }
+    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+        let mut admission = self.admission.lock().unwrap();
+        let taken = admission.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
+        admission.bucket = taken.or(admission.bucket);
+        Ok(taken.is_some())
+    }
+    async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
+        self.admission.lock().unwrap().bucket = Some(Bucket::empty(policy, now));
+        Ok(())
+    }
+    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+        self.admission.lock().unwrap().waiting = Some((waiting, now));
+        Ok(())
+    }
+    async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
+        self.admission.lock().unwrap().streams_full_at = Some(now);
+        Ok(())
+    }
+    async fn cursor(&self) -> Result<Cursor, PortError> {
+        Ok(self.cursor.lock().unwrap().clone())
+    }
+    async fn keep_cursor(&self, cursor: &Cursor) -> Result<(), PortError> {
+        *self.cursor.lock().unwrap() = cursor.clone();
+        Ok(())
+    }
+    async fn mark_untold(&self, id: &SessionId, now: Timestamp) -> Result<(), PortError> {
+        self.untold.lock().unwrap().entry(id.clone()).or_insert((now, now));
+        Ok(())
+    }
+    async fn untold(&self, until: Timestamp) -> Result<Vec<(SessionId, Timestamp)>, PortError> {
+        let untold = self.untold.lock().unwrap();
+        Ok(untold.iter().filter(|(_, mark)| mark.1 <= until).map(|(id, mark)| (id.clone(), mark.0)).collect())
+    }
+    async fn try_again_at(&self, id: &SessionId, at: Option<Timestamp>) -> Result<(), PortError> {
+        let mut untold = self.untold.lock().unwrap();
+        match at {
+            Some(at) => untold.get_mut(id).unwrap().1 = at,
+            None => drop(untold.remove(id)),
+        }
+        Ok(())
+    }
 }
 
 impl WorkersInMemory {
@@ -165,7 +221,11 @@ impl Bus for BusInMemory {
         let mut broken = self.broken.lock().unwrap();
         if *broken > 0 {
             *broken -= 1;
-            return Err(PortError::Aws { operation: "PutEvents", detail: "no such bus".into() });
+            return Err(PortError::Aws {
+                operation: "PutEvents",
+                remedy: Remedy::Create,
+                detail: "no such bus".into(),
+            });
         }
         self.events.lock().unwrap().extend(events.iter().cloned());
         Ok(())
@@ -247,7 +307,7 @@ pub fn controller() -> InMemory {
         orchestrator: EcsInMemory::default(),
         bus: BusInMemory::default(),
         channels: ChannelsInMemory::default(),
-        memory: Memory::new(&Policy::default(), NOW),
+        memory: Memory::default(),
         policy: Policy::default(),
         clock: || NOW,
         pause: |_| Box::pin(std::future::ready(())),

@@ -1,0 +1,187 @@
+//! What the controllers share: two rows of our table that belong to no session, and the marks of ends that nobody was told.
+
+use super::WorkersTable;
+use super::item::{self, Item};
+use super::workers::key;
+use crate::ports::{Admission, Cursor, PortError, Shared};
+use crate::remedy::{Remedy, aws};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use controller_core::admission::Bucket;
+use controller_core::model::Policy;
+use schemas::ids::{SessionId, Timestamp};
+use schemas::table::workers::{ADMISSION, BY_DUE, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SWEEP, TTL, UNTOLD};
+
+/// When the bucket is full again, epoch ms.
+const FULL_AT: &str = "fullAt";
+/// How many sessions waited when they were last counted, and when that was.
+const WAITING: &str = "waiting";
+const COUNTED_AT: &str = "countedAt";
+/// When a worker last found no stream at Transcribe.
+const STREAMS_FULL_AT: &str = "streamsFullAt";
+/// Where a sweep stopped, as JSON.
+const CURSOR: &str = "cursor";
+/// Since when an end is untold.
+const SINCE: &str = "since";
+
+impl WorkersTable {
+    fn update(&self, partition: &str, record: &str) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(key(partition, record)))
+    }
+
+    /// Sends an update; false when its condition did not hold.
+    async fn send(&self, update: UpdateItemFluentBuilder, operation: &'static str) -> Result<bool, PortError> {
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(aws(operation)(error)),
+        }
+    }
+
+    async fn shared_row(&self, record: &str, operation: &'static str) -> Result<Item, PortError> {
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let answer = request.set_key(Some(key(CONTROLLERS, record))).send().await.map_err(aws(operation))?;
+        Ok(answer.item.unwrap_or_default())
+    }
+}
+
+impl Shared for WorkersTable {
+    async fn admission(&self) -> Result<Admission, PortError> {
+        let item = self.shared_row(ADMISSION, "GetItem of the admission row").await?;
+        let at = |name: &str| number(&item, name).map(Timestamp);
+        let waiting = number(&item, WAITING).and_then(|n| u32::try_from(n).ok()).zip(at(COUNTED_AT));
+        let bucket = at(FULL_AT).map(|full_at| Bucket { full_at });
+        Ok(Admission { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT) })
+    }
+
+    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+        const OPERATION: &str = "UpdateItem of the admission row";
+        let step = AttributeValue::N(Bucket::step_ms(policy).to_string());
+        let row = || self.update(CONTROLLERS, ADMISSION).expression_attribute_names("#full", FULL_AT);
+        let quiet = row()
+            .update_expression("SET #full = :next")
+            .condition_expression("attribute_not_exists(#full) OR #full < :now")
+            .expression_attribute_values(":next", epoch(now.plus_ms(Bucket::step_ms(policy))))
+            .expression_attribute_values(":now", epoch(now));
+        if self.send(quiet, OPERATION).await? {
+            return Ok(true);
+        }
+        let busy = row()
+            .update_expression("SET #full = #full + :step")
+            .condition_expression("#full BETWEEN :now AND :latest")
+            .expression_attribute_values(":step", step)
+            .expression_attribute_values(":now", epoch(now))
+            .expression_attribute_values(":latest", epoch(Bucket::latest(policy, now)));
+        self.send(busy, OPERATION).await
+    }
+
+    async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
+        let update = self
+            .update(CONTROLLERS, ADMISSION)
+            .update_expression("SET #full = :full")
+            .condition_expression("attribute_not_exists(#full) OR #full < :full")
+            .expression_attribute_names("#full", FULL_AT)
+            .expression_attribute_values(":full", epoch(Bucket::empty(policy, now).full_at));
+        self.send(update, "UpdateItem of the admission row").await.map(drop)
+    }
+
+    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+        let update = self
+            .update(CONTROLLERS, ADMISSION)
+            .update_expression("SET #waiting = :waiting, #at = :now")
+            .expression_attribute_names("#waiting", WAITING)
+            .expression_attribute_names("#at", COUNTED_AT)
+            .expression_attribute_values(":waiting", AttributeValue::N(waiting.to_string()))
+            .expression_attribute_values(":now", epoch(now));
+        self.send(update, "UpdateItem of the queue's length").await.map(drop)
+    }
+
+    async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
+        let update = self
+            .update(CONTROLLERS, ADMISSION)
+            .update_expression("SET #at = :now")
+            .expression_attribute_names("#at", STREAMS_FULL_AT)
+            .expression_attribute_values(":now", epoch(now));
+        self.send(update, "UpdateItem of the admission row").await.map(drop)
+    }
+
+    async fn cursor(&self) -> Result<Cursor, PortError> {
+        let item = self.shared_row(SWEEP, "GetItem of the sweep's cursor").await?;
+        let text = item.get(CURSOR).and_then(|value| value.as_s().ok());
+        // One that this version cannot read is none: the sweep begins at the beginning.
+        Ok(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+    }
+
+    async fn keep_cursor(&self, cursor: &Cursor) -> Result<(), PortError> {
+        const OPERATION: &str = "PutItem of the sweep's cursor";
+        let text = serde_json::to_string(cursor).map_err(|error| PortError::Aws {
+            operation: OPERATION,
+            remedy: Remedy::Repair,
+            detail: error.to_string(),
+        })?;
+        let mut item = key(CONTROLLERS, SWEEP);
+        item.insert(CURSOR.into(), AttributeValue::S(text));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map_err(aws(OPERATION)).map(drop)
+    }
+
+    async fn mark_untold(&self, id: &SessionId, now: Timestamp) -> Result<(), PortError> {
+        let update = self
+            .update(id.as_str(), UNTOLD)
+            .update_expression("SET #open = :untold, #next = :now, #since = :now, #ttl = :ttl")
+            .condition_expression("attribute_not_exists(#open)")
+            .expression_attribute_names("#open", OPEN)
+            .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#since", SINCE)
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":untold", AttributeValue::S(UNTOLD.into()))
+            .expression_attribute_values(":now", epoch(now))
+            .expression_attribute_values(":ttl", item::ttl(now));
+        self.send(update, "UpdateItem of an untold end").await.map(drop)
+    }
+
+    async fn untold(&self, until: Timestamp) -> Result<Vec<(SessionId, Timestamp)>, PortError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_DUE)
+            .key_condition_expression("#open = :untold AND #next <= :until")
+            .expression_attribute_names("#open", OPEN)
+            .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_values(":untold", AttributeValue::S(UNTOLD.into()))
+            .expression_attribute_values(":until", epoch(until));
+        let page = query.send().await.map_err(aws("Query of the untold ends"))?;
+        let mark = |item: &Item| {
+            let id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
+            Some((id, Timestamp(number(item, SINCE)?)))
+        };
+        Ok(page.items().iter().filter_map(mark).collect())
+    }
+
+    async fn try_again_at(&self, id: &SessionId, at: Option<Timestamp>) -> Result<(), PortError> {
+        let update = self
+            .update(id.as_str(), UNTOLD)
+            .condition_expression("attribute_exists(#open)")
+            .expression_attribute_names("#open", OPEN)
+            .expression_attribute_names("#next", NEXT_LOOK_AT);
+        let update = match at {
+            Some(at) => update.update_expression("SET #next = :at").expression_attribute_values(":at", epoch(at)),
+            None => update.update_expression("REMOVE #open, #next"),
+        };
+        self.send(update, "UpdateItem of an untold end").await.map(drop)
+    }
+}
+
+fn epoch(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.0.to_string())
+}
+
+fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}

@@ -1,0 +1,234 @@
+//! The adapters over real HTTP: the table's own expressions and its index against the emulator, KVS against its stand-in, and
+//! errors as they come over the wire.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use aws_config::BehaviorVersion;
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+use controller::channels::Kinesis;
+use controller::ports::{Channels, Cursor, OpenRow, PortError, Shared, Workers, Written};
+use controller::remedy::Remedy;
+use controller::store::WorkersTable;
+use controller_core::action::RowWrite;
+use controller_core::model::Policy;
+use local_stack::kvs::{self, KvsConfig};
+use schemas::ids::{ChannelArn, Generation, SessionId, Timestamp};
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Phase, Restarts};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const ACCOUNT: &str = "000000000000";
+const SECRET: &str = "local-stack-secret";
+const TABLE: &str = "SessionWorkers-test";
+
+async fn config(url: &str) -> aws_config::SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).endpoint_url(url);
+    let credentials = Credentials::new(ACCOUNT, SECRET, None, None, "test");
+    loader.region(Region::new("us-east-1")).credentials_provider(credentials).load().await
+}
+
+/// The emulator alone, and its end.
+struct Emulator {
+    process: Child,
+    url: String,
+    scratch: PathBuf,
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _gone = self.process.kill().and_then(|()| self.process.wait());
+        let _left = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+impl Emulator {
+    fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let own = root.join(".local/venv/bin/python");
+        let python = match std::env::var_os("LOCAL_STACK_VENV") {
+            Some(venv) if !own.exists() => PathBuf::from(venv).join("bin/python"),
+            Some(_) | None => own,
+        };
+        assert!(python.exists(), "{} is missing: run `make setup`, or set LOCAL_STACK_VENV", python.display());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let scratch = std::env::temp_dir().join(format!("controller-standins-{port}"));
+        std::fs::create_dir_all(&scratch).unwrap();
+        let process = Command::new(python)
+            .args(["-m", "ministack"])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs([("HOME", &scratch), ("TMPDIR", &scratch)])
+            .envs([("BIND_HOST", "127.0.0.1"), ("MINISTACK_HOST", "127.0.0.1"), ("MINISTACK_REGION", "us-east-1")])
+            .envs([("MINISTACK_ACCOUNT_ID", ACCOUNT), ("IOT_MTLS_ENABLED", "0"), ("SFTP_ENABLED", "0")])
+            .env("GATEWAY_PORT", port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "the emulator does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { process, url: format!("http://127.0.0.1:{port}"), scratch }
+    }
+}
+
+/// The table as infra/lib/constructs/state.ts has it.
+async fn table(client: &aws_sdk_dynamodb::Client) -> WorkersTable {
+    let attribute =
+        |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("byDue")
+        .key_schema(key("open", KeyType::Hash))
+        .key_schema(key("nextLookAt", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+    let create = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
+    create
+        .attribute_definitions(attribute("sessionId", ScalarAttributeType::S))
+        .attribute_definitions(attribute("record", ScalarAttributeType::S))
+        .attribute_definitions(attribute("open", ScalarAttributeType::S))
+        .attribute_definitions(attribute("nextLookAt", ScalarAttributeType::N))
+        .key_schema(key("sessionId", KeyType::Hash))
+        .key_schema(key("record", KeyType::Range))
+        .global_secondary_indexes(index.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    WorkersTable::new(client.clone(), TABLE.to_owned())
+}
+
+fn id(n: usize) -> SessionId {
+    SessionId::try_new(format!("calm-river-{n:03}")).unwrap()
+}
+
+/// A row of this phase that is due then.
+async fn put(table: &WorkersTable, n: usize, phase: Phase, at: Timestamp) {
+    let write = RowWrite {
+        generation: Generation(3),
+        transition: None,
+        intent: None,
+        task: None,
+        restarts: Restarts::default(),
+        next_look_at: Some(at),
+        archive: None,
+    };
+    let write = write.to(phase, Why::new(Cause::NoCapacity, "no room", NOW));
+    assert!(matches!(table.write(&id(n), None, &write, NOW).await.unwrap(), Written::Row(_)));
+}
+
+#[tokio::test]
+async fn the_table_does_over_http_what_its_expressions_say() {
+    let emulator = Emulator::start();
+    let client = aws_sdk_dynamodb::Client::new(&config(&emulator.url).await);
+    let table = table(&client).await;
+    the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(&table).await;
+    a_launch_is_taken_once_whoever_takes_it(&table).await;
+    a_cursor_and_a_count_are_read_as_they_were_written(&table).await;
+    an_untold_end_is_marked_tried_again_and_unmarked(&table).await;
+    let elsewhere = WorkersTable::new(client, "SessionWorkers-elsewhere".to_owned());
+    let missing = elsewhere.read(&id(1)).await.unwrap_err();
+    assert!(matches!(missing, PortError::Aws { remedy: Remedy::Create, .. }), "{missing}");
+    assert!(missing.needs_somebody() && missing.to_string().contains("deploy it"), "{missing}");
+}
+
+async fn the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(table: &WorkersTable) {
+    put(table, 1, Phase::Queued, NOW).await;
+    put(table, 2, Phase::Launching, NOW.plus_ms(-5)).await;
+    put(table, 3, Phase::Launching, NOW.plus_ms(5)).await;
+    put(table, 4, Phase::Stopped, NOW).await;
+    let due = table.open(Some(NOW), None).await.unwrap();
+    let row = |n: usize, phase, at| OpenRow {
+        session_id: id(n),
+        generation: Generation(3),
+        next_look_at: at,
+        phase: Some(phase),
+        cause: Some(Cause::NoCapacity),
+        wanted_since: None,
+    };
+    assert_eq!(
+        due.items,
+        [row(2, Phase::Launching, NOW.plus_ms(-5)), row(1, Phase::Queued, NOW)],
+        "the most urgent first"
+    );
+    assert!(due.next.is_none());
+    let all = table.open(None, None).await.unwrap().items;
+    assert_eq!(all.iter().map(|row| row.session_id.clone()).collect::<Vec<_>>(), [id(2), id(1), id(3)], "no final row");
+    let read = table.read(&id(1)).await.unwrap().unwrap();
+    table.look_again(&read, NOW.plus_ms(60_000)).await.unwrap();
+    assert_eq!(table.open(Some(NOW), None).await.unwrap().items.len(), 1);
+}
+
+async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
+    let policy = Policy { launch_burst: 5, ..Policy::default() };
+    assert_eq!(table.admission().await.unwrap().bucket, None, "nobody has launched yet");
+    let takes = async || {
+        // Two at a time, as two controllers would.
+        let (one, two) = tokio::join!(table.take_launch(&policy, NOW), table.take_launch(&policy, NOW));
+        usize::from(one.unwrap()) + usize::from(two.unwrap())
+    };
+    let taken = takes().await + takes().await + takes().await + takes().await;
+    assert_eq!(taken, 5, "the burst, and no more");
+    let bucket = table.admission().await.unwrap().bucket.unwrap();
+    assert_eq!(bucket.left(&policy, NOW), 0);
+    let later = NOW.plus_ms(100);
+    assert!(table.take_launch(&policy, later).await.unwrap() && table.take_launch(&policy, later).await.unwrap());
+    assert!(!table.take_launch(&policy, later).await.unwrap(), "two in 100 ms at 20 a second");
+    table.no_launch_is_left(&policy, NOW.plus_ms(10_000)).await.unwrap();
+    assert!(!table.take_launch(&policy, NOW.plus_ms(10_000)).await.unwrap(), "RunTask was throttled");
+    table.no_launch_is_left(&policy, NOW).await.unwrap();
+    assert!(table.take_launch(&policy, NOW.plus_ms(20_000)).await.unwrap(), "and it fills again");
+}
+
+async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable) {
+    assert_eq!(table.cursor().await.unwrap(), Cursor::default());
+    let cursor = Cursor { due: Some((NOW, id(1))), stray: None, scan: Some("calm-river-002".to_owned()) };
+    table.keep_cursor(&cursor).await.unwrap();
+    assert_eq!(table.cursor().await.unwrap(), cursor);
+    table.queue_is(7, NOW).await.unwrap();
+    table.streams_are_full(NOW).await.unwrap();
+    let known = table.admission().await.unwrap();
+    assert_eq!((known.waiting, known.streams_full_at), (Some((7, NOW)), Some(NOW)));
+    assert!(known.bucket.is_some(), "beside the bucket, which stays");
+}
+
+async fn an_untold_end_is_marked_tried_again_and_unmarked(table: &WorkersTable) {
+    table.mark_untold(&id(4), NOW).await.unwrap();
+    table.mark_untold(&id(4), NOW.plus_ms(1_000)).await.unwrap();
+    assert_eq!(table.untold(NOW).await.unwrap(), [(id(4), NOW)], "since the first time");
+    assert_eq!(table.open(None, None).await.unwrap().items.len(), 3, "it is no open row");
+    table.try_again_at(&id(4), Some(NOW.plus_ms(50_000))).await.unwrap();
+    assert_eq!(table.untold(NOW).await.unwrap(), []);
+    assert_eq!(table.untold(NOW.plus_ms(50_000)).await.unwrap().len(), 1);
+    table.try_again_at(&id(4), None).await.unwrap();
+    table.try_again_at(&id(4), None).await.unwrap();
+    assert_eq!(table.untold(NOW.plus_ms(99_000)).await.unwrap(), []);
+    table.mark_untold(&id(4), NOW.plus_ms(2_000)).await.unwrap();
+    assert_eq!(table.untold(NOW.plus_ms(2_000)).await.unwrap(), [(id(4), NOW.plus_ms(2_000))], "a later run's end");
+}
+
+#[tokio::test]
+async fn a_channel_is_deleted_over_http_and_one_that_is_gone_is_deleted() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let running = kvs::serve(listener, KvsConfig::new("us-east-1", ACCOUNT, ACCOUNT, SECRET)).await.unwrap();
+    let client = aws_sdk_kinesisvideo::Client::new(&config(&running.url()).await);
+    let made = client.create_signaling_channel().channel_name("session-calm-river-001").send().await.unwrap();
+    let arn = ChannelArn::try_new(made.channel_arn().unwrap()).unwrap();
+    let channels = Kinesis::new(client.clone());
+    channels.delete(&arn).await.unwrap();
+    let gone = client.describe_signaling_channel().channel_arn(arn.as_str()).send().await.unwrap_err();
+    assert!(gone.as_service_error().unwrap().is_resource_not_found_exception());
+    channels.delete(&arn).await.unwrap();
+    running.stop().await;
+    let down = channels.delete(&arn).await.unwrap_err();
+    assert!(matches!(down, PortError::Aws { remedy: Remedy::Again, .. }), "{down}");
+}

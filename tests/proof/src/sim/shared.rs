@@ -1,0 +1,89 @@
+//! What the controllers share beside the rows, in memory: each call may fail or be the last, as any other.
+
+use super::ports::Ports;
+use super::world::number;
+use controller::ports::{Admission, Cursor, PortError, Shared};
+use controller_core::admission::Bucket;
+use controller_core::model::Policy;
+use schemas::ids::{SessionId, Timestamp};
+use std::collections::BTreeMap;
+
+/// The shared rows.
+#[derive(Debug, Default)]
+pub struct Common {
+    admission: Admission,
+    cursor: Cursor,
+    /// Session → since when its end is untold, and when to try again.
+    untold: BTreeMap<usize, (SessionId, Timestamp, Timestamp)>,
+}
+
+impl Shared for Ports {
+    async fn admission(&self) -> Result<Admission, PortError> {
+        self.call().await;
+        self.table_fails("GetItem")?;
+        Ok(self.world().common.admission)
+    }
+
+    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let admission = &mut self.world().common.admission;
+        let taken = admission.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
+        admission.bucket = taken.or(admission.bucket);
+        Ok(taken.is_some())
+    }
+
+    async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
+        self.table_fails("UpdateItem")?;
+        self.world().common.admission.bucket = Some(Bucket::empty(policy, now));
+        Ok(())
+    }
+
+    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+        self.table_fails("UpdateItem")?;
+        self.world().common.admission.waiting = Some((waiting, now));
+        Ok(())
+    }
+
+    async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
+        self.world().common.admission.streams_full_at = Some(now);
+        Ok(())
+    }
+
+    async fn cursor(&self) -> Result<Cursor, PortError> {
+        self.table_fails("GetItem")?;
+        Ok(self.world().common.cursor.clone())
+    }
+
+    async fn keep_cursor(&self, cursor: &Cursor) -> Result<(), PortError> {
+        self.call().await;
+        self.table_fails("PutItem")?;
+        self.world().common.cursor = cursor.clone();
+        Ok(())
+    }
+
+    async fn mark_untold(&self, id: &SessionId, now: Timestamp) -> Result<(), PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        self.world().common.untold.entry(number(id)).or_insert((id.clone(), now, now));
+        Ok(())
+    }
+
+    async fn untold(&self, until: Timestamp) -> Result<Vec<(SessionId, Timestamp)>, PortError> {
+        self.table_fails("Query")?;
+        let world = self.world();
+        let due = world.common.untold.values().filter(|(_, _, next)| *next <= until);
+        Ok(due.map(|(id, since, _)| (id.clone(), *since)).collect())
+    }
+
+    async fn try_again_at(&self, id: &SessionId, at: Option<Timestamp>) -> Result<(), PortError> {
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        match (at, world.common.untold.get_mut(&number(id))) {
+            (Some(at), Some(mark)) => mark.2 = at,
+            (Some(_), None) => {}
+            (None, _) => drop(world.common.untold.remove(&number(id))),
+        }
+        Ok(())
+    }
+}
