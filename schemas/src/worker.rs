@@ -341,3 +341,31 @@ pub struct WorkerRow {
     /// When the signaling channel of the ended run was deleted.
     pub channel_deleted_at: Option<Timestamp>,
 }
+
+/// One phase that a generation went through: the row itself knows only the last one. Whoever writes a phase leaves its step
+/// beside the row, under [`crate::table::workers::step`], for people; nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The generation.
+    pub generation: Generation,
+    /// The phase.
+    pub phase: Phase,
+    /// When it began, or when its reason became another.
+    pub at: Timestamp,
+    /// Why.
+    pub why: Why,
+}
+
+impl Step {
+    /// The step that a write made: `before` is the row that it replaced. `None` when phase and cause stayed as they were.
+    #[must_use]
+    pub fn between(before: Option<&WorkerRow>, after: &WorkerRow) -> Option<Self> {
+        let told = |row: &WorkerRow| (row.generation, row.phase, row.why.cause);
+        if before.map(told) == Some(told(after)) {
+            return None;
+        }
+        let at = after.phase_since.max(after.why.at);
+        Some(Self { generation: after.generation, phase: after.phase, at, why: after.why.clone() })
+    }
+}

@@ -1,7 +1,7 @@
 //! Our row, and the listeners.
 //!
-//! *Guarantee*: a write of this worker is conditional on its generation and on the row not being final, so neither an old worker nor a late
-//! write can undo the controller's word.
+//! *Guarantee*: a write of this worker is conditional on its generation and on the row being neither final nor queued, so
+//! neither an old worker nor a late write can undo the controller's word.
 
 use super::aws::explain;
 use aws_config::SdkConfig;
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use schemas::ids::{ConnectionId, Generation, SessionId, Timestamp};
 use schemas::session::{ListenerRow, read_listener};
 use schemas::table::{connections, workers};
-use schemas::worker::{Phase, WorkerRow};
+use schemas::worker::{Phase, Step, WorkerRow};
 use std::collections::HashMap;
 use std::time::Duration;
 use worker_core::output::StatusWrite;
@@ -43,7 +43,7 @@ pub enum TableError {
 pub enum Written {
     /// It stands; this is the row now.
     Row(Box<WorkerRow>),
-    /// Another generation owns the session, or the row is final or gone.
+    /// Another generation owns the session, or the row is final, queued for the next launch, or gone.
     LeaseLost,
 }
 
@@ -99,12 +99,18 @@ impl Table {
         let mut row = known;
         for _ in 0..LOOKS {
             let Some(current) = row.take().or(self.read().await?) else { return Ok(Written::LeaseLost) };
-            if current.generation != self.generation || current.phase.is_final() {
+            if is_lost(&current, self.generation) {
                 return Ok(Written::LeaseLost);
             }
             let answer = self.update(write, current.phase)?.send().await;
             match answer {
-                Ok(answer) => return Ok(Written::Row(Box::new(parse(answer.attributes.unwrap_or_default())?))),
+                Ok(answer) => {
+                    let row = parse(answer.attributes.unwrap_or_default())?;
+                    if let Some(step) = Step::between(Some(&current), &row) {
+                        self.leave(&step).await;
+                    }
+                    return Ok(Written::Row(Box::new(row)));
+                }
                 Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
                     // The controller wrote in between, or the lease is lost: the row says which.
                 }
@@ -112,6 +118,30 @@ impl Table {
             }
         }
         Err(TableError::Busy)
+    }
+
+    /// Leaves the record of a phase beside the row. It is for people: a step that cannot be written is only missing there.
+    async fn leave(&self, step: &Step) {
+        let mut key = self.key();
+        key.insert(workers::RECORD.to_owned(), AttributeValue::S(workers::step(step)));
+        let Ok(why) = serde_dynamo::to_attribute_value(&step.why) else { return };
+        // An update, because that is what our role may do; it makes the record.
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.workers)
+            .set_key(Some(key))
+            .update_expression("SET generation = :generation, phase = :phase, #at = :at, why = :why, #ttl = :ttl")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#ttl", workers::TTL)
+            .expression_attribute_values(":generation", AttributeValue::N(step.generation.to_string()))
+            .expression_attribute_values(":phase", AttributeValue::S(format!("{:?}", step.phase)))
+            .expression_attribute_values(":at", AttributeValue::N(step.at.0.to_string()))
+            .expression_attribute_values(":why", why)
+            .expression_attribute_values(":ttl", AttributeValue::N(expires(step.at).to_string()));
+        if let Err(error) = request.send().await {
+            tracing::debug!(error = %explain(&error), phase = ?step.phase, "the timeline misses a phase");
+        }
     }
 
     fn update(&self, write: &StatusWrite, current: Phase) -> Result<UpdateItemFluentBuilder, TableError> {
@@ -195,6 +225,12 @@ impl Table {
             Err(e) => Err(TableError::Call(explain(&e))),
         }
     }
+}
+
+/// Whether the row is no longer this generation's to write: another one owns the session, it has ended, or the controller has
+/// given this generation up (`Queued` waits for the next launch) before its late worker spoke.
+fn is_lost(row: &WorkerRow, generation: Generation) -> bool {
+    row.generation != generation || row.phase.is_final() || row.phase == Phase::Queued
 }
 
 fn parse(item: HashMap<String, AttributeValue>) -> Result<WorkerRow, TableError> {
@@ -281,6 +317,31 @@ mod tests {
     fn a_draining_session_does_not_come_back_to_life() {
         assert_eq!(plan(&write(Phase::Live), Phase::Draining).phase, None);
         assert_eq!(plan(&write(Phase::Stopped), Phase::Draining).phase, Some(Phase::Stopped));
+    }
+
+    #[test]
+    fn a_late_worker_does_not_write_live_over_queued_of_its_own_generation() {
+        let row = |phase: Phase| -> WorkerRow {
+            serde_json::from_value(serde_json::json!({
+                "sessionId": "a-b-001", "schema": 1, "revision": 2, "generation": 1, "phase": phase, "phaseSince": 0,
+                "why": Why::new(Cause::NoCapacity, "no room", Timestamp(0)),
+            }))
+            .unwrap()
+        };
+        for (phase, lost) in [
+            (Phase::Queued, true),
+            (Phase::Stopped, true),
+            (Phase::Failed, true),
+            (Phase::Launching, false),
+            (Phase::Joining, false),
+            (Phase::WaitingForSpeaker, false),
+            (Phase::Live, false),
+            (Phase::Paused, false),
+            (Phase::Draining, false),
+        ] {
+            assert_eq!(is_lost(&row(phase), Generation(1)), lost, "{phase:?}");
+            assert!(is_lost(&row(phase), Generation(2)), "{phase:?} of another generation");
+        }
     }
 
     #[test]
