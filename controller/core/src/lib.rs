@@ -6,6 +6,7 @@
 //! | [`model`] | the facts: one session read afresh, and the policy |
 //! | [`action`] | the plan: what to do, and when to look again |
 //! | [`reconcile`](mod@reconcile) | composes the rules below into the one decision |
+//! | [`rule`] | which rule decided, for people |
 //! | [`run_rule`] | what the session row wishes |
 //! | [`order`] | what operators order: stop, restart, drain |
 //! | [`hold`] | hands off what runs, on every path |
@@ -49,6 +50,7 @@ pub mod progress;
 pub mod reconcile;
 pub mod restart;
 pub mod rollout;
+pub mod rule;
 pub mod run_rule;
 pub mod settle;
 pub mod sweep;

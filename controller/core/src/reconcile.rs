@@ -15,6 +15,7 @@
 
 use crate::action::{Action, Plan};
 use crate::model::{Policy, View};
+use crate::rule::Rule;
 use crate::run_rule::{Run, Wish};
 use crate::{drain, finished, handover, hold, interruption, launch, liveness, order, orphans, run_rule, settle, sweep};
 use schemas::ids::Timestamp;
@@ -24,15 +25,24 @@ use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
 /// Decides what one session needs now. Pure: the same view, policy and time give the same plan.
 #[must_use]
 pub fn reconcile(view: &View, policy: &Policy, now: Timestamp) -> Plan {
+    explain(view, policy, now).1
+}
+
+/// The same decision, with the rule that made it.
+#[must_use]
+pub fn explain(view: &View, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     let wish = order::over(view, run_rule::wish(view, policy, now));
-    let Some(row) = &view.worker else { return first_sight(view, &wish, policy, now) };
-    let plan = if row.phase.is_final() {
-        finished::decide(view, row, &wish, policy, now)
+    let Some(row) = &view.worker else { return (Rule::FirstSight, first_sight(view, &wish, policy, now)) };
+    let (rule, plan) = if row.phase.is_final() {
+        (Rule::Finished, finished::decide(view, row, &wish, policy, now))
     } else {
         open(view, row, &wish, policy, now)
     };
-    let plan = hold::filter(with_orphans(plan, view, row, policy, now), view, now);
-    if row.phase.is_final() { plan } else { rearm(row, plan, now) }
+    let wished = with_orphans(plan, view, row, policy, now);
+    let asked = wished.actions.len();
+    let plan = hold::filter(wished, view, now);
+    let rule = if plan.actions.len() < asked { Rule::Hold } else { rule };
+    (rule, if row.phase.is_final() { plan } else { rearm(row, plan, now) })
 }
 
 /// A session without a row of ours. One that is paused at first sight is launched when it resumes.
@@ -48,59 +58,65 @@ fn first_sight(view: &View, wish: &Wish, policy: &Policy, now: Timestamp) -> Pla
 }
 
 /// A row that is not final: the task's end comes first, then the session row's stop, then the rule of the phase.
-fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
+fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     if row.phase != Phase::Queued
         && let Some(facts) = settle::ended_task(view, row)
     {
-        return settle::ended(view, row, facts, wish, policy, now);
+        return (Rule::TaskEnded, settle::ended(view, row, facts, wish, policy, now));
     }
     if row.phase == Phase::Draining {
         return match wish {
             Wish::Stop(why) | Wish::Refuse { why, .. } if handover::is_under_way(row) => {
-                handover::becomes_an_end(row, why)
+                (Rule::HandoverEnds, handover::becomes_an_end(row, why))
             }
-            Wish::Stop(_) | Wish::Refuse { .. } | Wish::Serve(_) => drain::waiting(view, row, policy, now),
+            Wish::Stop(_) | Wish::Refuse { .. } | Wish::Serve(_) => {
+                (Rule::Draining, drain::waiting(view, row, policy, now))
+            }
         };
     }
     match wish {
-        Wish::Stop(why) | Wish::Refuse { why, .. } => drain::begin(view, row, why.clone(), policy, now),
+        Wish::Stop(why) | Wish::Refuse { why, .. } => (Rule::Stop, drain::begin(view, row, why.clone(), policy, now)),
         Wish::Serve(run) if !run.is_run_of(row.intent.as_ref()) => {
             let why = Why::new(Cause::SessionReplaced, "the session id was given to another channel", now);
-            drain::begin(view, row, why, policy, now)
+            (Rule::Replaced, drain::begin(view, row, why, policy, now))
         }
         Wish::Serve(run) => served(view, row, run, policy, now),
     }
 }
 
 /// A row that is not final and whose run is wanted.
-fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     if let Some(plan) = order::restart(view, row, run, policy, now) {
-        return plan;
+        return (Rule::Restart, plan);
     }
-    let mut plan = match row.phase {
-        Phase::Queued => return launch::queued(view, row, run, policy, now),
-        Phase::Launching => launch::under_way(view, row, run, policy, now),
+    let (mut rule, mut plan) = match row.phase {
+        Phase::Queued => return (Rule::Queue, launch::queued(view, row, run, policy, now)),
+        Phase::Launching => (Rule::Launch, launch::under_way(view, row, run, policy, now)),
         Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => {
-            liveness::running(view, row, run, policy, now)
+            (Rule::Liveness, liveness::running(view, row, run, policy, now))
         }
-        Phase::Draining | Phase::Stopped | Phase::Failed => Plan::rest(row.next_look_at),
+        Phase::Draining | Phase::Stopped | Phase::Failed => (Rule::Draining, Plan::rest(row.next_look_at)),
     };
     if !plan.actions.is_empty() {
-        return plan;
+        return (rule, plan);
     }
     if let Some(leaving) = interruption::early(view, row, plan.next_look, policy, now) {
-        return leaving;
+        return (Rule::Interruption, leaving);
     }
     if let Some(handover) = handover::wanted(view, row, policy, now) {
         if !handover.actions.is_empty() {
-            return handover;
+            return (Rule::Handover, handover);
         }
+        rule = Rule::Handover;
         plan.next_look = plan.next_look.min(handover.next_look);
     }
     if let Some(orders) = liveness::orders(row, run, plan.next_look) {
-        return orders;
+        return (Rule::Orders, orders);
     }
-    settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, plan.next_look)).unwrap_or(plan)
+    match settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, plan.next_look)) {
+        Some(recorded) => (Rule::Facts, recorded),
+        None => (rule, plan),
+    }
 }
 
 /// Moves the row's next look when it has passed, is missing, or would come too late.

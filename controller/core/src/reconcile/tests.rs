@@ -551,3 +551,19 @@ proptest! {
         prop_assert!(world.row.as_ref().is_none_or(|row| row.phase.is_final()), "{:?}", world.row);
     }
 }
+
+#[test]
+fn the_rule_that_decided_is_named_and_the_decision_is_the_same() {
+    let rule = |world: &World| {
+        let (rule, plan) = explain(&world.view(), &world.policy, world.now);
+        assert_eq!(plan, world.plan());
+        rule
+    };
+    assert_eq!(rule(&World::active()), Rule::FirstSight);
+    assert_eq!(rule(&World::active().live()), Rule::Liveness);
+    let ended = World::active().live().with("status", "ended");
+    assert_eq!(rule(&ended), Rule::Stop);
+    assert_eq!(rule(&ended.held(NOW.plus_ms(3_600 * SECOND))), Rule::Hold);
+    assert_eq!(rule(&World::active().live().later(20 * SECOND).ordered(Verb::Drain)), Rule::Handover);
+    assert_eq!(rule(&World::active().live().exits(137)), Rule::TaskEnded);
+}
