@@ -16,6 +16,8 @@ pub struct Aws {
     pub ecs: aws_sdk_ecs::Client,
     /// Who is asking.
     pub sts: aws_sdk_sts::Client,
+    /// Quotas of the account.
+    pub quotas: aws_sdk_servicequotas::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
     /// For sentences about failures.
@@ -44,6 +46,7 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         ecs: aws_sdk_ecs::Client::new(&config),
         sts: aws_sdk_sts::Client::new(&config),
+        quotas: aws_sdk_servicequotas::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
         place: Place { env: env.to_owned(), region },
         config,

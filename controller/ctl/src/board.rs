@@ -8,7 +8,7 @@ use crate::store::Record;
 use crate::text::{age, age_or_dash, cut, page, wrap};
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use schemas::ids::{TaskArn, Timestamp};
-use schemas::worker::{LanguageStatus, Phase, WorkerRow};
+use schemas::worker::{LanguageStatus, Phase, Progress, WorkerRow};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ fn facts(records: &[Record], scene: Scene<'_>) -> Table {
         "SINCE",
         "GEN",
         "TASK",
-        "AUDIO/TEXT/SENT",
+        if wide { "AUDIO/TEXT/TRANSL/SENT" } else { "AUDIO/TEXT/SENT" },
         "LISTENERS",
         "LAG P50/95",
         "RST",
@@ -131,7 +131,7 @@ fn cells(row: &WorkerRow, scene: Scene<'_>, wide: bool) -> Vec<Cell> {
         age(row.phase_since, now),
         row.generation.to_string(),
         row.task.as_ref().map_or_else(|| "-".to_owned(), |t| short_task(&t.arn)),
-        [progress.rtp_at, progress.transcript_at, progress.delivery_at].map(|at| age_or_dash(at, now)).join("/"),
+        stages(&progress, wide).map(|at| age_or_dash(at, now)).collect::<Vec<_>>().join("/"),
         if wide { cut(&listeners(row), LANGUAGES) } else { headcount(row) },
         lag(row),
         row.restarts.consecutive.to_string(),
@@ -140,6 +140,12 @@ fn cells(row: &WorkerRow, scene: Scene<'_>, wide: bool) -> Vec<Cell> {
     .into_iter()
     .map(Cell::new)
     .collect()
+}
+
+/// The last progress of each stage; translation where there is room for it.
+fn stages(progress: &Progress, wide: bool) -> impl Iterator<Item = Option<Timestamp>> {
+    let translation = wide.then_some(progress.translation_at);
+    [Some(progress.rtp_at), Some(progress.transcript_at), translation, Some(progress.delivery_at)].into_iter().flatten()
 }
 
 fn unreadable(session: &str) -> Vec<Cell> {
@@ -298,7 +304,8 @@ mod tests {
     #[test]
     fn a_row_says_what_moves_and_how_late_it_is() {
         let shown = table(&records(), at(T0 + 10_000, 120));
-        for word in ["blessed-shepherd-123", "Live", "7s", "01234567", "1s/2s/2s", "es×2", "1.1/1.9s", "audio flows"] {
+        for word in ["blessed-shepherd-123", "Live", "7s", "01234567", "1s/2s/3s/2s", "es×2", "1.1/1.9s", "audio flows"]
+        {
             assert!(shown.contains(word), "{word} is missing:\n{shown}");
         }
     }

@@ -22,6 +22,8 @@ const OVERDUE: i64 = 120_000;
 const SLOW: u64 = 4_000;
 /// A generation that has lived for so long is over the failures before it, ms.
 const RECOVERED: i64 = 300_000;
+/// Captions that are older say nothing of the lag now, ms.
+const RECENT: i64 = 60_000;
 /// Packets before a share of losses means anything.
 const ENOUGH_PACKETS: u64 = 500;
 
@@ -94,9 +96,11 @@ fn of_worker(said: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStatus, now
     if row.phase == Phase::Live && sent > ENOUGH_PACKETS && media.lost * 20 > sent {
         said.push(format!("{} % of the packets lost", media.lost * 100 / sent));
     }
+    // The lag of the last captions stays in the row for as long as nobody speaks: then it is no news.
+    let spoken = worker.progress.delivery_at.is_some_and(|at| now.since(at) < RECENT);
     let slow =
         worker.languages.iter().filter_map(|(language, l)| Some((language, l.lag_p95_ms.filter(|ms| *ms > SLOW)?)));
-    if let Some((language, p95)) = slow.max_by_key(|(_, p95)| *p95) {
+    if let Some((language, p95)) = slow.max_by_key(|(_, p95)| *p95).filter(|_| spoken) {
         said.push(format!("slow captions: p95 {} s in {language}", tenths(p95)));
     }
 }
@@ -150,6 +154,18 @@ mod tests {
     fn losses_count_only_when_there_were_enough_packets() {
         assert!(with(|w| (w.media.packets, w.media.lost) = (100, 50)).is_empty());
         assert_eq!(with(|w| (w.media.packets, w.media.lost) = (900, 100)), ["10 % of the packets lost"]);
+    }
+
+    #[test]
+    fn slow_captions_are_a_concern_only_while_captions_come() {
+        let slow = |delivered: i64| {
+            with(|w| {
+                w.languages.values_mut().for_each(|l| l.lag_p95_ms = Some(5_600));
+                w.progress.delivery_at = Some(Timestamp(delivered));
+            })
+        };
+        assert_eq!(slow(T0 + 8_000), ["slow captions: p95 5.6 s in es"]);
+        assert!(slow(T0 - 60_000).is_empty(), "nobody has spoken for a minute");
     }
 
     #[test]

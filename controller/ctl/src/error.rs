@@ -58,6 +58,9 @@ pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<
     match code {
         // Credentials fail to load before anything is sent, region or not; a missing region is the simpler remedy.
         None if region == NO_REGION => format!("{doing}: no region; set AWS_REGION or --region"),
+        Some("ResourceNotFoundException") if !doing.contains("SessionWorkers-") => format!(
+            "{doing}: it does not exist in {region}; it is the session service's own: check --env ({env}) and AWS_REGION, or deploy that service there"
+        ),
         Some("ResourceNotFoundException") => format!(
             "{doing}: it does not exist in {region}; check --env ({env}) and AWS_REGION, or deploy SessionWorkers-{env} there"
         ),
@@ -80,9 +83,22 @@ pub fn sentence(doing: &str, place: &Place, code: Option<&str>, message: Option<
         Some("ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded") => {
             format!("{doing}: AWS asks to slow down; wait a moment and repeat")
         }
+        Some("InternalServerError" | "InternalServerErrorException" | "InternalFailure" | "ServiceUnavailable") => {
+            format!("{doing}: AWS itself failed ({said}); wait a moment and repeat")
+        }
         Some(code) => format!("{doing}: {code} ({said})"),
         None if chain.contains("sso") || chain.contains("SSO") => {
             format!("{doing}: the SSO session has ended or never began; run `aws sso login` (with your --profile)")
+        }
+        None if chain.contains("profile") && chain.contains("was not defined") => {
+            format!(
+                "{doing}: the profile in AWS_PROFILE is not in the AWS configuration; check its name, or run `aws configure sso`"
+            )
+        }
+        None if chain.contains("external process") => {
+            format!(
+                "{doing}: the credential_process of the profile failed; run it by hand, or choose another AWS_PROFILE"
+            )
         }
         None if chain.contains("credential") || chain.contains("CredentialsNotLoaded") => {
             format!(
@@ -117,6 +133,20 @@ mod tests {
     fn a_missing_table_names_the_region_and_the_switch() {
         let line = sentence("read SessionWorkers-dev", &place(), Some("ResourceNotFoundException"), None, "");
         assert!(line.contains("eu-west-1") && line.contains("--env (dev)"), "{line}");
+    }
+
+    #[test]
+    fn a_missing_table_of_the_session_service_is_not_ours_to_deploy() {
+        let line = sentence("describe the table Sessions-dev", &place(), Some("ResourceNotFoundException"), None, "");
+        assert!(line.contains("session service") && !line.contains("deploy SessionWorkers"), "{line}");
+    }
+
+    #[test]
+    fn a_profile_that_is_not_there_and_a_process_that_fails_are_told_from_missing_credentials() {
+        let chain = "dispatch failure: other: profile `nope` was not defined: credentials";
+        assert!(sentence("read it", &place(), None, None, chain).contains("the profile in AWS_PROFILE is not"));
+        let chain = "dispatch failure: Error retrieving credentials: external process exited with code 1";
+        assert!(sentence("read it", &place(), None, None, chain).contains("credential_process"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use controller_core::action::{Action, Plan};
 use controller_core::model::{Policy, Tasks, View};
-use controller_core::reconcile;
+use controller_core::reconcile::explain;
+use controller_core::rule::Rule;
 use schemas::ids::Timestamp;
 use schemas::session::SessionRecord;
 use serde::Deserialize;
@@ -32,6 +33,8 @@ pub struct Replayed {
     pub then: Option<Plan>,
     /// What these rules decide on the same inputs.
     pub now: Plan,
+    /// Which of them did.
+    pub rule: Rule,
     /// Where the two differ, `path: then → now`.
     pub differences: Vec<String>,
     /// Numbers of the stored policy that are not this version's defaults.
@@ -60,17 +63,18 @@ pub fn replay(stored: Stored) -> Result<Replayed, String> {
     let differing = differences(&defaults, &policy);
     let policy: Policy =
         serde_json::from_value(policy).map_err(|e| format!("the stored policy cannot be read: {e}"))?;
-    let (mut at, mut now) = (stored.now, reconcile(&stored.view, &policy, stored.now));
+    let mut at = stored.now;
+    let (mut rule, mut now) = explain(&stored.view, &policy, at);
     let mut differing_plan = differences(&stored.plan, &json!(now));
     if let Some(earlier) = decided_a_moment_before(&stored.plan, &now, at) {
-        let again = reconcile(&stored.view, &policy, earlier);
+        let (by, again) = explain(&stored.view, &policy, earlier);
         let left = differences(&stored.plan, &json!(again));
         if left.is_empty() {
-            (at, now, differing_plan) = (earlier, again, left);
+            (at, rule, now, differing_plan) = (earlier, by, again, left);
         }
     }
     let then = serde_json::from_value(stored.plan).ok();
-    Ok(Replayed { at, view: stored.view, then, now, differences: differing_plan, policy: differing })
+    Ok(Replayed { at, view: stored.view, then, now, rule, differences: differing_plan, policy: differing })
 }
 
 /// Longest time between a decision and the writing of its record, ms.
@@ -113,9 +117,16 @@ impl Replayed {
         ];
         said.extend(self.then.iter().flat_map(|plan| told("Decided then", plan, self.at)));
         if self.differences.is_empty() {
-            said.push("This sessionctl decides the same on the same inputs.".into());
+            said.push(format!(
+                "This sessionctl decides the same on the same inputs, by the rule of the {}.",
+                self.rule.in_words()
+            ));
         } else {
-            said.extend(told("This sessionctl decides", &self.now, self.at));
+            said.extend(told(
+                &format!("This sessionctl decides, by the rule of the {}", self.rule.in_words()),
+                &self.now,
+                self.at,
+            ));
             said.push("Differences, then → this sessionctl:".into());
             said.extend(self.differences.iter().map(|difference| format!("  {difference}")));
         }
@@ -135,6 +146,7 @@ impl Replayed {
             "view": self.view,
             "then": self.then,
             "now": self.now,
+            "rule": self.rule.in_words(),
             "same": self.differences.is_empty(),
             "differences": self.differences,
             "policyOtherThanDefault": self.policy,
@@ -223,6 +235,7 @@ mod tests {
     use super::*;
     use crate::store::samples::{T0, row};
     use controller_core::model::{Fleet, Tasks};
+    use controller_core::reconcile;
 
     fn view() -> View {
         let row = row("a-b-001");

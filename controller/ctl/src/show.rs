@@ -6,22 +6,22 @@ use crate::money::{cost, dollars};
 use crate::orders;
 use crate::store::{Kept, Record};
 use crate::text::{self, age, duration, mebibytes, utc, wrap};
-use crate::why;
+use crate::why::{self, Theirs};
 use schemas::ids::Timestamp;
-use schemas::worker::{WorkerRow, WorkerStatus};
+use schemas::worker::{Step, WorkerRow, WorkerStatus};
 
 /// The current row in full, and the story of every generation that is kept.
 #[must_use]
-pub fn page(kept: &Kept, scene: Scene<'_>) -> String {
+pub fn page(kept: &Kept, theirs: &Theirs, scene: Scene<'_>) -> String {
     let mut lines = Vec::new();
     match &kept.current {
-        Record::Row(row) => current(&mut lines, row, kept, scene),
+        Record::Row(row) => current(&mut lines, row, kept, theirs, scene),
         Record::Unreadable { session, record, problem } => {
             lines.push(format!("{session}: the row {record:?} cannot be read by this sessionctl: {problem}"));
         }
     }
     for record in &kept.earlier {
-        earlier(&mut lines, record, scene);
+        earlier(&mut lines, record, &kept.steps, scene);
     }
     text::page(lines, usize::from(scene.width))
 }
@@ -31,16 +31,17 @@ fn heading(lines: &mut Vec<String>, title: &str) {
     lines.push(title.to_owned());
 }
 
-fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, scene: Scene<'_>) {
+fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, theirs: &Theirs, scene: Scene<'_>) {
     let decision = why::Decision::read(kept.decision.as_deref());
-    lines.extend(wrap(&why::paragraph(row, decision.as_ref(), scene.now), usize::from(scene.width)));
-    let wishes = orders::sentences(row, scene.now);
+    lines.extend(wrap(&why::paragraph(row, decision.as_ref(), Some(theirs), scene.now), usize::from(scene.width)));
+    let mut wishes = orders::past(row, &kept.wishes);
+    wishes.extend(orders::sentences(row, scene.now));
     if !wishes.is_empty() {
         heading(lines, "Operators");
         lines.extend(wishes.into_iter().map(|wish| format!("  {wish}")));
     }
     heading(lines, &format!("Generation {}", row.generation));
-    timeline(lines, row, scene.width);
+    timeline(lines, row, &kept.steps, scene.width);
     start_up(lines, row);
     task(lines, row, scene.definitions);
     if let Some(worker) = &row.worker {
@@ -50,11 +51,11 @@ fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, scene: Scene<'
     lines.extend(price(row, scene));
 }
 
-fn earlier(lines: &mut Vec<String>, record: &Record, scene: Scene<'_>) {
+fn earlier(lines: &mut Vec<String>, record: &Record, steps: &[Step], scene: Scene<'_>) {
     match record {
         Record::Row(row) => {
             heading(lines, &format!("Generation {}", row.generation));
-            timeline(lines, row, scene.width);
+            timeline(lines, row, steps, scene.width);
             start_up(lines, row);
             lines.extend(orders::sentences(row, scene.now).into_iter().map(|wish| format!("  {wish}")));
             lines.extend(price(row, scene));
@@ -127,9 +128,10 @@ fn price(row: &WorkerRow, scene: Scene<'_>) -> Option<String> {
     ))
 }
 
-/// Every moment that the row knows, in order, with the step from the one before.
+/// Every moment of the row's generation that is known, in order: what the row says, and every phase with its reason, of which
+/// the row itself keeps the last.
 #[must_use]
-pub fn moments(row: &WorkerRow) -> Vec<(Timestamp, String)> {
+pub fn moments(row: &WorkerRow, steps: &[Step]) -> Vec<(Timestamp, String)> {
     let mut moments: Vec<(Timestamp, String)> = Vec::new();
     let mut add = |at: Option<Timestamp>, what: String| moments.extend(at.map(|at| (at, what)));
     add(row.intent.as_ref().map(|i| i.decided_at), format!("generation {} decided", row.generation));
@@ -146,14 +148,20 @@ pub fn moments(row: &WorkerRow) -> Vec<(Timestamp, String)> {
         add(s.first_audio_at, "first audio".into());
         add(s.first_caption_at, "first caption posted".into());
     }
-    add(Some(row.phase_since), format!("{:?}: {}", row.phase, row.why.text));
+    let steps = || steps.iter().filter(|step| step.generation == row.generation);
+    for step in steps() {
+        add(Some(step.at), format!("{:?}: {}", step.phase, step.why.text));
+    }
+    if !steps().any(|step| step.phase == row.phase && step.at >= row.phase_since) {
+        add(Some(row.phase_since), format!("{:?}: {}", row.phase, row.why.text));
+    }
     moments.sort_by_key(|(at, _)| *at);
     moments
 }
 
-fn timeline(lines: &mut Vec<String>, row: &WorkerRow, width: u16) {
+fn timeline(lines: &mut Vec<String>, row: &WorkerRow, steps: &[Step], width: u16) {
     let mut before: Option<Timestamp> = None;
-    for (at, what) in moments(row) {
+    for (at, what) in moments(row, steps) {
         let step = before.map_or_else(String::new, |b| format!("+{}", duration(at.since(b))));
         let head = format!("  {}  {step:>8}  ", utc(at));
         let room = usize::from(width).saturating_sub(head.len()).max(20);
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_timeline_is_in_order_and_complete() {
-        let whats: Vec<_> = moments(&row("a-b-001")).into_iter().map(|(_, what)| what).collect();
+        let whats: Vec<_> = moments(&row("a-b-001"), &[]).into_iter().map(|(_, what)| what).collect();
         assert_eq!(
             whats,
             [
@@ -236,14 +244,44 @@ mod tests {
         );
     }
 
+    #[test]
+    fn every_phase_stands_in_the_timeline_with_its_reason_and_the_last_one_once() {
+        use schemas::reason::{Cause, Why};
+        use schemas::worker::Phase;
+        let step = |generation, phase, at, cause, text: &str| Step {
+            generation: schemas::ids::Generation(generation),
+            phase,
+            at: Timestamp(T0 + at),
+            why: Why::new(cause, text, Timestamp(T0 + at)),
+        };
+        let row = row("a-b-001");
+        let steps = [
+            step(1, Phase::Queued, -60_000, Cause::NoCapacity, "no room"),
+            step(1, Phase::Launching, 0, Cause::SessionActive, "the session row wants a worker"),
+            step(1, Phase::Live, 3_000, Cause::SessionActive, "audio flows"),
+            step(2, Phase::Launching, 9_000, Cause::SessionActive, "of another generation"),
+        ];
+        let whats: Vec<_> = moments(&row, &steps).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(whats[0], "Queued: no room");
+        assert!(whats.contains(&"Launching: the session row wants a worker".to_owned()), "{whats:?}");
+        assert_eq!(whats.iter().filter(|what| what.starts_with("Live")).count(), 1, "{whats:?}");
+        assert!(!whats.iter().any(|what| what.contains("another generation")), "{whats:?}");
+    }
+
     fn shown(current: WorkerRow, earlier: Vec<WorkerRow>) -> String {
         let kept = Kept {
             current: Record::Row(Box::new(current)),
             section: orders::Section::Present,
             earlier: earlier.into_iter().map(|row| Record::Row(Box::new(row))).collect(),
             decision: None,
+            steps: Vec::new(),
+            wishes: Vec::new(),
         };
-        page(&kept, Scene { now: Timestamp(T0 + 10_000), width: 100, definitions: &Definitions::default() })
+        page(
+            &kept,
+            &Theirs::Read(None),
+            Scene { now: Timestamp(T0 + 10_000), width: 100, definitions: &Definitions::default() },
+        )
     }
 
     #[test]

@@ -6,13 +6,18 @@ use crate::orders;
 use crate::replay;
 use crate::text::{age, duration};
 use controller_core::action::Plan;
+use controller_core::model::{Fleet, Policy, Tasks, View};
+use controller_core::rule::Rule;
+use controller_core::run_rule::{self, Wish};
 use schemas::ids::Timestamp;
 use schemas::reason::Blame;
+use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
 
-/// The facts, the cause, who is to blame, what was decided, what operators wish, and the next look.
+/// The facts, the cause, who is to blame, what was decided, what operators wish, and the next look. `theirs` is what the session
+/// service's own row says, when it was read.
 #[must_use]
-pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, now: Timestamp) -> String {
+pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, theirs: Option<&Theirs>, now: Timestamp) -> String {
     let mut said = vec![format!(
         "{} is {:?} since {} (generation {}): {}.",
         row.session_id,
@@ -28,6 +33,7 @@ pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, now: Timestamp) -
         age(row.why.at, now),
         if row.why.cause.retryable() { "; another launch may help" } else { "" }
     ));
+    said.extend(theirs.map(|theirs| of_theirs(row, theirs, now)));
     said.extend(task(row));
     said.extend(progress(row, now));
     said.extend(restarts(row, now));
@@ -41,6 +47,41 @@ pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, now: Timestamp) -
     said.join(" ")
 }
 
+/// What the session service's own row says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Theirs {
+    /// It was read; `None` when there is none.
+    Read(Option<SessionRecord>),
+    /// It could not be read, and why.
+    Unread(String),
+}
+
+/// What their row wants, by the controller's own rule; loud where the worker's row says otherwise.
+fn of_theirs(row: &WorkerRow, theirs: &Theirs, now: Timestamp) -> String {
+    let session = match theirs {
+        Theirs::Unread(problem) => return format!("The session's own row could not be read ({problem})."),
+        Theirs::Read(session) => session.clone(),
+    };
+    let view = View {
+        session_id: row.session_id.clone(),
+        session,
+        worker: None,
+        tasks: Tasks::Unknown("not asked".into()),
+        fleet: Fleet::default(),
+        strikes: Vec::new(),
+    };
+    match run_rule::wish(&view, &Policy::default(), now) {
+        Wish::Serve(run) if !run.is_run_of(row.intent.as_ref()) => {
+            "The session's own row wants a worker for another run (another channel).".to_owned()
+        }
+        Wish::Serve(_) => "The session's own row wants a worker.".to_owned(),
+        Wish::Refuse { why, .. } => {
+            format!("The session's own row cannot be served: {}.", why.text.trim_end_matches('.'))
+        }
+        Wish::Stop(why) => format!("The session's own row wants no worker: {}.", why.text.trim_end_matches('.')),
+    }
+}
+
 /// The last noteworthy decision, as far as this version can read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -48,19 +89,22 @@ pub struct Decision {
     pub at: Timestamp,
     /// What was decided.
     pub plan: Plan,
+    /// The rule that decided; `None` when this version decides otherwise on the same inputs.
+    pub rule: Option<Rule>,
 }
 
 impl Decision {
     /// Reads a stored decision; `None` when it is of another version.
     #[must_use]
     pub fn read(json: Option<&str>) -> Option<Self> {
-        let stored = replay::read(json?).ok()?;
-        Some(Self { at: stored.now, plan: serde_json::from_value(stored.plan).ok()? })
+        let replayed = replay::replay(replay::read(json?).ok()?).ok()?;
+        let rule = replayed.differences.is_empty().then_some(replayed.rule);
+        Some(Self { at: replayed.at, plan: replayed.then?, rule })
     }
 }
 
 fn decided(decision: &Decision, now: Timestamp) -> String {
-    let rule = decision.plan.why.as_ref().map_or_else(String::new, |why| format!(" by the rule of {:?}", why.cause));
+    let rule = decision.rule.map_or_else(String::new, |rule| format!(" by the rule of the {}", rule.in_words()));
     format!(
         "The last decision{rule}, {} ago, was to {}.",
         age(decision.at, now),
@@ -156,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_live_session_says_what_moves_and_who_looks_next() {
-        let said = paragraph(&row("a-b-001"), None, Timestamp(T0 + 10_000));
+        let said = paragraph(&row("a-b-001"), None, None, Timestamp(T0 + 10_000));
         for part in ["is Live since 7s", "SessionActive", "audio 1s ago", "looks again in 50s"] {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -164,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_overdue_look_is_loud() {
-        let said = paragraph(&row("a-b-001"), None, Timestamp(T0 + 600_000));
+        let said = paragraph(&row("a-b-001"), None, None, Timestamp(T0 + 600_000));
         assert!(said.contains("should have looked 9m00s ago"), "{said}");
     }
 
@@ -174,7 +218,7 @@ mod tests {
         row.phase = Phase::Failed;
         row.next_look_at = None;
         row.why = Why::new(Cause::UnsupportedLanguage, "sourceLanguage holds \"xx\"", Timestamp(T0));
-        let said = paragraph(&row, None, Timestamp(T0 + 1_000));
+        let said = paragraph(&row, None, None, Timestamp(T0 + 1_000));
         assert!(said.contains("the fault of the session row") && said.contains("Nothing more happens"), "{said}");
         assert!(!healthy(&row, Timestamp(T0 + 1_000)));
     }
@@ -183,10 +227,20 @@ mod tests {
     fn the_decision_is_told_with_its_rule_and_its_actions() {
         let why = Why::new(Cause::SessionEnded, "status is ended", Timestamp(T0));
         let plan = Plan { actions: Vec::new(), next_look: Some(Timestamp(T0 + 60_000)), why: Some(why) };
-        let decision = Decision { at: Timestamp(T0), plan };
-        let said = paragraph(&row("a-b-001"), Some(&decision), Timestamp(T0 + 10_000));
+        let decision = Decision { at: Timestamp(T0), plan, rule: Some(Rule::Stop) };
+        let said = paragraph(&row("a-b-001"), Some(&decision), None, Timestamp(T0 + 10_000));
         let part =
-            "The last decision by the rule of SessionEnded, 10s ago, was to do nothing, then look again after 1m00s.";
+            "The last decision by the rule of the stop, 10s ago, was to do nothing, then look again after 1m00s.";
         assert!(said.contains(part), "{said}");
+    }
+
+    #[test]
+    fn a_held_session_whose_row_has_ended_does_not_read_as_if_all_were_well() {
+        let ended = serde_json::json!({ "kvsChannelArn": "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123", "status": "ended" });
+        let theirs = Theirs::Read(Some(schemas::session::read_session(ended.as_object().unwrap())));
+        let said = paragraph(&row("a-b-001"), None, Some(&theirs), Timestamp(T0 + 10_000));
+        assert!(said.contains("The session's own row wants no worker: status is ended."), "{said}");
+        let gone = paragraph(&row("a-b-001"), None, Some(&Theirs::Read(None)), Timestamp(T0 + 10_000));
+        assert!(gone.contains("the session row is gone"), "{gone}");
     }
 }

@@ -64,8 +64,23 @@ fn every_verb_is_shown() {
 fn every_column_is_explained() {
     let handbook = handbook();
     for column in
-        ["SESSION", "PHASE, SINCE", "GEN", "TASK", "AUDIO/TEXT/SENT", "LISTENERS", "LAG P50/95", "RST", "COST"]
+        ["SESSION", "PHASE, SINCE", "GEN", "TASK", "AUDIO/TEXT/TRANSL/SENT", "LISTENERS", "LAG P50/95", "RST", "COST"]
     {
         assert!(handbook.contains(&format!("\n| {column} | ")), "{column}");
     }
+}
+
+#[test]
+fn every_metric_of_the_controller_is_explained() {
+    let source = std::fs::read_to_string(root().join("controller/src/metrics.rs")).unwrap();
+    // `("Launches", self.launches),` and `[("QueueDepth", "Count", self.queue_depth), …]`.
+    let names: Vec<&str> = source
+        .split("(\"")
+        .filter(|rest| rest.lines().next().is_some_and(|line| line.contains("self.")))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(names.len() >= 10 && names.contains(&"QueueDepth"), "{names:?}");
+    let handbook = handbook();
+    let missing: Vec<_> = names.iter().filter(|name| !handbook.contains(&format!("\n| `{name}` | "))).collect();
+    assert!(missing.is_empty(), "docs/operating.md does not explain the metrics {missing:?}");
 }

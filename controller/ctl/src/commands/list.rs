@@ -8,10 +8,14 @@ use crate::definitions::Definitions;
 use crate::error::CtlError;
 use crate::filter::Filter;
 use crate::store::{self, Record, Which};
+use crate::text::cut;
 use crossterm::{cursor, execute, queue, style::Print, terminal};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write, stdout};
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+use unicode_width::UnicodeWidthStr;
 
 /// Time between two pictures of `list --watch`.
 const WATCH: Duration = Duration::from_secs(2);
@@ -101,6 +105,23 @@ impl Drop for Screen {
     }
 }
 
+/// What may come while a picture stands.
+struct Signals {
+    resized: Signal,
+    terminated: Signal,
+    hung_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            resized: signal(SignalKind::window_change())?,
+            terminated: signal(SignalKind::terminate())?,
+            hung_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlError> {
     let mut live = Live { ended: Vec::new(), definitions: Definitions::default(), pictures: 0 };
     // The first read fails in the usual way, before the screen is taken.
@@ -108,6 +129,8 @@ async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlErr
     let screen = stdout().is_terminal().then(Screen::open).transpose()?;
     let mut open_before = 0;
     let mut trouble: Option<String> = None;
+    let mut next = Instant::now() + WATCH;
+    let mut signals = Signals::listen()?;
     loop {
         let now = store::now();
         let kept: Vec<Record> = records.iter().filter(|record| filter.takes(record, now)).cloned().collect();
@@ -118,8 +141,12 @@ async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlErr
         }
         picture(&text, screen.is_some())?;
         tokio::select! {
+            // Whoever ends us, the terminal is given back.
             _ = tokio::signal::ctrl_c() => return Ok(0),
-            () = tokio::time::sleep(WATCH) => {}
+            _ = signals.terminated.recv() => return Ok(0),
+            _ = signals.hung_up.recv() => return Ok(0),
+            _ = signals.resized.recv() => continue, // what was read fits anew; the next read comes in its time
+            () = tokio::time::sleep_until(next) => next = Instant::now() + WATCH,
         }
         match live.read(aws, args).await {
             Ok(read) => {
@@ -142,18 +169,54 @@ fn picture(text: &str, screen: bool) -> Result<(), CtlError> {
         writeln!(out, "{text}")?;
         return Ok(out.flush()?);
     }
-    let rows = terminal::size().map_or(24, |(_, rows)| usize::from(rows)).max(4);
-    let mut lines: Vec<&str> = text.lines().collect();
-    if lines.len() > rows {
-        let foot = lines.split_off(lines.len().saturating_sub(2));
-        lines.truncate(rows - foot.len());
-        lines.extend(foot);
+    let (columns, rows) = terminal::size().unwrap_or((80, 24));
+    let lines = fitting(text, usize::from(rows));
+    queue!(out, terminal::BeginSynchronizedUpdate)?;
+    for (row, line) in (0_u16..).zip(&lines) {
+        // What is longer than the terminal (it may be narrower than any table) is cut: a line break would move all below.
+        let line = cut(line, usize::from(columns));
+        queue!(out, cursor::MoveTo(0, row), Print(&line))?;
+        // Behind a full line stands no free column: clearing from there would take its last character.
+        if line.width() < usize::from(columns) {
+            queue!(out, terminal::Clear(terminal::ClearType::UntilNewLine))?;
+        }
     }
-    queue!(out, terminal::BeginSynchronizedUpdate, cursor::MoveTo(0, 0))?;
-    for (i, line) in lines.iter().enumerate() {
-        let end = if i + 1 < lines.len() { "\r\n" } else { "" };
-        queue!(out, Print(line), terminal::Clear(terminal::ClearType::UntilNewLine), Print(end))?;
+    if lines.len() < usize::from(rows) {
+        let below = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        queue!(out, cursor::MoveTo(0, below), terminal::Clear(terminal::ClearType::FromCursorDown))?;
     }
-    queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown), terminal::EndSynchronizedUpdate)?;
+    queue!(out, terminal::EndSynchronizedUpdate)?;
     Ok(out.flush()?)
+}
+
+/// As many lines as there are rows: the first ones, how many are not shown, and the counters.
+fn fitting(text: &str, rows: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= rows {
+        return lines.into_iter().map(str::to_owned).collect();
+    }
+    let foot = lines.iter().rposition(|line| line.is_empty()).map_or(lines.len(), |at| at + 1);
+    let foot = &lines[foot.max(lines.len().saturating_sub(rows / 2))..];
+    let shown = rows.saturating_sub(foot.len() + 1);
+    let hidden = lines.len() - foot.len() - shown;
+    let mut fitted: Vec<String> = lines[..shown].iter().map(|line| (*line).to_owned()).collect();
+    fitted.push(format!("… {hidden} more lines: enlarge the window, or filter"));
+    fitted.extend(foot.iter().map(|line| (*line).to_owned()));
+    fitted.truncate(rows);
+    fitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn a_picture_that_is_too_long_says_how_much_is_missing_and_keeps_its_counters() {
+        let text = format!("HEAD\n{}\n\n8 live", (0..8).map(|n| format!("s{n}")).collect::<Vec<_>>().join("\n"));
+        assert_eq!(fitting(&text, 5), ["HEAD", "s0", "s1", "… 7 more lines: enlarge the window, or filter", "8 live"]);
+        assert_eq!(fitting(&text, 11).len(), 11, "it fits");
+        for rows in 0..12 {
+            assert!(fitting(&text, rows).len() <= rows, "{rows}");
+        }
+    }
 }

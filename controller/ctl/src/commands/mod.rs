@@ -7,7 +7,8 @@ use crate::cli::{Cli, Command, CostArgs, OneArgs};
 use crate::definitions::{self, Definitions};
 use crate::error::CtlError;
 use crate::store::{self, Record, Which};
-use crate::{preflight, rehearse, replay, show, why};
+use crate::why::{self, Theirs};
+use crate::{preflight, rehearse, replay, show};
 use clap::CommandFactory;
 use schemas::ids::{SessionId, Timestamp};
 use std::io::{IsTerminal, Write, stdout};
@@ -54,17 +55,19 @@ async fn show(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
         let records: Vec<Record> = kept.records().cloned().collect();
         say(&board::json(&records, &definitions, now).to_string())?;
     } else {
-        say(&show::page(&kept, Scene { now, width: width(), definitions: &definitions }))?;
+        let theirs = theirs(aws, &args.session).await;
+        say(&show::page(&kept, &theirs, Scene { now, width: width(), definitions: &definitions }))?;
     }
     Ok(health(&kept.current, now))
 }
 
 async fn why(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
     let kept = store::session(aws, &args.session).await?;
+    let theirs = theirs(aws, &args.session).await;
     let now = store::now();
     let decision = why::Decision::read(kept.decision.as_deref());
     let said = match &kept.current {
-        Record::Row(row) => why::paragraph(row, decision.as_ref(), now),
+        Record::Row(row) => why::paragraph(row, decision.as_ref(), Some(&theirs), now),
         Record::Unreadable { problem, .. } => format!("The row cannot be read by this sessionctl: {problem}."),
     };
     if args.json {
@@ -74,7 +77,11 @@ async fn why(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
             "why": row.map(|row| &row.why),
             "concerns": row.map(|row| crate::concerns::concerns(row, now)),
             "nextLookAt": row.and_then(|row| row.next_look_at),
-            "decision": decision.map(|d| serde_json::json!({ "at": d.at, "plan": d.plan })),
+            "decision": decision.map(|d| serde_json::json!({
+                "at": d.at,
+                "plan": d.plan,
+                "rule": d.rule.map(controller_core::rule::Rule::in_words),
+            })),
             "text": said,
         });
         say(&document.to_string())?;
@@ -116,6 +123,11 @@ async fn cost(aws: &Aws, args: &CostArgs) -> Result<u8, CtlError> {
         say(&bill::table(&lines, width()))?;
     }
     Ok(0)
+}
+
+/// What the session service's row says; that it cannot be read is told, and no failure.
+async fn theirs(aws: &Aws, session: &SessionId) -> Theirs {
+    store::theirs(aws, session).await.map_or_else(|problem| Theirs::Unread(problem.to_string()), Theirs::Read)
 }
 
 fn say(text: &str) -> Result<(), CtlError> {

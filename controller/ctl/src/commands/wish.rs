@@ -170,7 +170,10 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change,
             Wished::Written => {
                 let said = orders::receipt(row, &change, now);
                 if let Err(error) = store::leave_record(aws, id, &change).await {
-                    writeln!(stderr(), "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute")?;
+                    writeln!(
+                        stderr(),
+                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute"
+                    )?;
                 }
                 return Ok((change, said));
             }

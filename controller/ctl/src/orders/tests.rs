@@ -197,7 +197,9 @@ fn a_receipt_says_who_what_and_when_it_happens() {
 fn a_release_does_not_hide_who_held_and_why() {
     let mut row = row("a-b-001");
     let hold = Hold { until: Timestamp(T0 + 60_000), signed: signed(T0) };
-    let Change::Hold(release) = Change::release(Signed { by: "bob".into(), ..signed(T0 + 5_000) }) else { panic!("order") };
+    let Change::Hold(release) = Change::release(Signed { by: "bob".into(), ..signed(T0 + 5_000) }) else {
+        panic!("order")
+    };
     row.operator.hold = Some(release.clone());
     let of = |hold| Operator { hold: Some(hold), order: None };
     let told = past(&row, &[of(hold), of(release)]);

@@ -130,7 +130,7 @@ fn row_says(r: &Recording) -> String {
             "There is no row of this session: is the stream of the Sessions table on, and does the controller run?"
                 .into()
         },
-        |row| why::paragraph(row, None, store::now()),
+        |row| why::paragraph(row, None, None, store::now()),
     )
 }
 
