@@ -1,7 +1,10 @@
 //! A rollout: workers of an old task definition are replaced, one session of the fleet at a time, at a silence.
 //!
-//! **Guarantees.** Only when policy says so, only while nobody else hands over, and never on a guess: a row that does not say
-//! what it was launched from, or a fleet that nobody has counted, is left as it is.
+//! **Guarantees.** Only when policy says so, only while nobody else hands over, waits for room, or is being launched again, and
+//! never on a guess: a row that does not say what it was launched from, or a fleet that nobody has counted, is left as it is.
+//! So a new version that does not start, or a cluster that is full, costs one session its worker and not the fleet.
+//!
+//! **Caveat.** A session whose new worker fails until its budget is spent is Failed, and no longer counts.
 
 use crate::model::{Policy, Switch, View};
 use schemas::reason::Cause;
@@ -18,12 +21,14 @@ pub fn due(view: &View, row: &WorkerRow, policy: &Policy) -> Option<String> {
     (old != current).then(|| format!("{} takes the place of {}", short(current), short(old)))
 }
 
-/// Whether a row of this phase and cause counts as handing over: from the wish to the new worker's joining.
+/// Whether a row of this phase and cause is a reason to wait: its session hands over (from the wish to the new worker's
+/// joining), waits for its launch, or is launched for another reason than its first wish.
 #[must_use]
 pub fn counts(phase: Phase, cause: Cause) -> bool {
     match phase {
-        Phase::Draining | Phase::Launching | Phase::Queued => cause == Cause::Handover,
-        Phase::Joining => true,
+        Phase::Draining => cause == Cause::Handover,
+        Phase::Launching => cause != Cause::SessionActive,
+        Phase::Queued | Phase::Joining => true,
         Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => false,
     }
 }
@@ -38,6 +43,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{SECOND, World};
     use crate::handover;
+    use crate::launch::{Answer, answered};
 
     fn old_worker() -> World {
         let mut world = World::active();
@@ -59,6 +65,35 @@ mod tests {
         world = world.exits(143);
         world.settle();
         assert_eq!(world.row().intent.unwrap().task_definition.as_deref(), Some("task-definition/worker:2"));
+    }
+
+    #[test]
+    fn a_rollout_rests_while_a_session_that_it_has_taken_has_no_worker() {
+        let mut world = old_worker();
+        world.settle();
+        let counts = |world: &World| counts(world.row().phase, world.row().why.cause);
+        assert!(counts(&world), "the old worker leaves");
+        world = world.exits(143);
+        let mut plan = world.plan();
+        plan.actions.truncate(1);
+        world.apply(&plan);
+        assert!(counts(&world), "the new one is launched");
+        let full = Answer::NoCapacity("RESOURCE:CPU".into());
+        let write = answered(&world.row(), &full, &world.policy, world.now).unwrap();
+        world.row = Some(write.applied(world.row.as_ref(), &world.view().session_id, world.now));
+        assert!(counts(&world), "the cluster is full: {:?}", world.row().why);
+        world = world.later(Policy::default().capacity_wait_ms);
+        world.settle();
+        assert_eq!(world.row().phase, Phase::Launching);
+        assert!(counts(&world), "there was room at last: {:?}", world.row().why);
+        world = world.exits(1);
+        world.settle();
+        assert!(counts(&world), "and the new version does not start: {:?}", world.row().why);
+        world.worker_says(Phase::Live);
+        assert!(!counts(&world));
+        let mut first = World::active();
+        first.settle();
+        assert!(!counts(&first), "sessions that begin keep no rollout from going on");
     }
 
     #[test]
