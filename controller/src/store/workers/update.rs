@@ -1,7 +1,7 @@
 //! A [`RowWrite`] as an update expression.
 //!
 //! The condition is the row that was read: its revision (which only the controller raises) and its phase (which the worker
-//! changes too, so that a worker's `Stopped` is never undone). The worker's section is left alone while the generation
+//! changes too, so that a worker's `Stopped` is never undone), and the hold that stood in it. The worker's section is left alone while the generation
 //! stands, and removed with it.
 
 use super::super::item;
@@ -62,6 +62,9 @@ impl Update {
             removes.extend(OF_A_GENERATION);
         }
         let mut update = Self::render(read, sets, &removes);
+        if let Some(row) = read {
+            update.demand_the_hold_of(row);
+        }
         if let Some(row) = read.filter(|row| write.gives_up(row))
             && let Some(worker) = &row.worker
         {
@@ -76,6 +79,22 @@ impl Update {
         self.names.insert("#worker".into(), "worker".to_owned());
         self.names.insert("#heartbeatAt".into(), "heartbeatAt".to_owned());
         self.values.insert(":readHeartbeat".into(), AttributeValue::N(heartbeat.0.to_string()));
+    }
+
+    /// The hold that was read stands, or there is none still: an operator's wish raises no revision, and hands off means off
+    /// from the moment that it is written.
+    fn demand_the_hold_of(&mut self, row: &WorkerRow) {
+        for (name, attribute) in [("#operator", "operator"), ("#hold", "hold")] {
+            self.names.insert(name.into(), attribute.to_owned());
+        }
+        match &row.operator.hold {
+            None => self.condition.push_str(" AND attribute_not_exists(#operator.#hold.#until)"),
+            Some(hold) => {
+                self.condition.push_str(" AND #operator.#hold.#until = :readHold");
+                self.values.insert(":readHold".into(), AttributeValue::N(hold.until.0.to_string()));
+            }
+        }
+        self.names.insert("#until".into(), "until".to_owned());
     }
 
     fn render(read: Option<&WorkerRow>, sets: BTreeMap<&str, AttributeValue>, removes: &[&str]) -> Self {
@@ -115,6 +134,7 @@ impl Update {
 mod tests {
     use super::*;
     use schemas::ids::Generation;
+    use schemas::operator::{Hold, Signed};
     use schemas::reason::{Cause, Why};
     use schemas::worker::{Phase, Restarts};
 
@@ -153,14 +173,18 @@ mod tests {
     #[test]
     fn a_later_write_demands_the_revision_and_the_phase_that_were_read_and_spares_the_worker() {
         let update = update(Some(&launching()), &write(1, Some(Phase::Draining)));
-        assert_eq!(update.condition, "#revision = :readRevision AND #phase = :readPhase");
+        assert!(
+            update.condition.starts_with("#revision = :readRevision AND #phase = :readPhase AND"),
+            "{}",
+            update.condition
+        );
         assert_eq!(update.values[":readPhase"], AttributeValue::S("Launching".into()));
         assert_eq!(update.values[":revision"], AttributeValue::N("2".into()));
         assert!(!update.names.contains_key("#worker"));
     }
 
     #[test]
-    fn stale_generation_write_is_rejected() {
+    fn a_late_write_demands_the_revision_that_it_has_read() {
         let read = launching();
         let newer = write(2, Some(Phase::Launching)).applied(Some(&read), &read.session_id, NOW);
         let late = update(Some(&read), &write(1, Some(Phase::Stopped)));
@@ -169,6 +193,22 @@ mod tests {
             newer.revision > read.revision,
             "which the row no longer has: the condition fails and the late writer looks again"
         );
+    }
+
+    #[test]
+    fn a_hold_that_was_written_since_the_decision_is_a_lock() {
+        let mut row = launching();
+        let not_held = update(Some(&row), &write(1, Some(Phase::Draining)));
+        assert!(
+            not_held.condition.ends_with("AND attribute_not_exists(#operator.#hold.#until)"),
+            "{}",
+            not_held.condition
+        );
+        let signed = Signed { by: "ann".into(), at: NOW, note: String::new() };
+        row.operator.hold = Some(Hold { until: NOW.plus_ms(60_000), signed });
+        let held = update(Some(&row), &write(1, Some(Phase::Draining)));
+        assert!(held.condition.ends_with("AND #operator.#hold.#until = :readHold"), "{}", held.condition);
+        assert_eq!(held.values[":readHold"], AttributeValue::N((NOW.0 + 60_000).to_string()));
     }
 
     #[test]
@@ -213,7 +253,7 @@ mod tests {
                 .filter(|p| read.is_some() || p.is_some())
             {
                 let update = update(read.as_ref(), &write(2, phase));
-                let text = format!("{} {} ", update.expression, update.condition).replace([',', ')'], " ");
+                let text = format!("{} {} ", update.expression, update.condition).replace([',', ')', '.'], " ");
                 for name in update.names.keys().chain(update.values.keys()) {
                     assert!(text.contains(&format!("{name} ")), "{name} is not used in {text}");
                 }
