@@ -1,8 +1,9 @@
 //! What always holds, by name. The model check and the simulation call the same functions.
 
-use schemas::ids::Generation;
+use schemas::ids::{Generation, Timestamp};
+use schemas::operator::Verb;
 use schemas::reason::Cause;
-use schemas::worker::{Phase, WorkerRow};
+use schemas::worker::{Desired, Phase, WorkerRow};
 use std::fmt;
 
 /// The names.
@@ -16,14 +17,35 @@ pub enum Invariant {
     LiveSessionEventuallyServed,
     /// From every state, without further faults, the schedule alone brings an unwanted session to no task and a final row.
     EndedSessionEventuallyEmpty,
-    /// Nothing of a held session is stopped or replaced.
+    /// While a hold stands, no write ends or replaces a worker of the session that may live, and nobody who has read the hold stops
+    /// a task of it.
     HeldSessionUntouched,
+    /// A rollout takes one session at a time: nobody else is between two workers because of it.
+    OneHandoverAtATime,
+    /// A worker that takes over is started when no older worker of its session runs any more.
+    OldWorkerLeavesFirst,
     /// A task of an older generation is asked to stop within two whole sweeps.
     NoOrphanOutlivesTwoSweeps,
     /// The first cause of an ending stands; only a newer word of the session row, or another run, reopens it.
     ReasonNeverWorsens,
     /// No task is started that the row did not announce before, and none is stopped that the row did not give up before.
     IntentBeforeEffect,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::AtMostOneWriter,
+        Self::AtMostOneTaskPerGeneration,
+        Self::LiveSessionEventuallyServed,
+        Self::EndedSessionEventuallyEmpty,
+        Self::HeldSessionUntouched,
+        Self::OneHandoverAtATime,
+        Self::OldWorkerLeavesFirst,
+        Self::NoOrphanOutlivesTwoSweeps,
+        Self::ReasonNeverWorsens,
+        Self::IntentBeforeEffect,
+    ];
 }
 
 impl fmt::Display for Invariant {
@@ -162,14 +184,103 @@ pub fn reason_never_worsens(before: &WorkerRow, after: &WorkerRow, basis: Basis)
     if before.phase == Phase::Draining {
         return broken(format!("{change} before it had ended"));
     }
-    let same_run = match (&before.intent, &after.intent) {
-        (Some(before), Some(after)) => before.channel_arn == after.channel_arn && before.stream_arn == after.stream_arn,
-        (Some(_) | None, Some(_) | None) => false,
-    };
-    if same_run && (basis.read <= basis.ended_by || !the_session_row_ended_it(before.why.cause)) {
+    if is_same_run(before, after)
+        && !is_restarted(before)
+        && (basis.read <= basis.ended_by || !the_session_row_ended_it(before.why.cause))
+    {
         return broken(format!("{change}, and the session row said nothing new"));
     }
     Ok(())
+}
+
+fn is_same_run(before: &WorkerRow, after: &WorkerRow) -> bool {
+    match (&before.intent, &after.intent) {
+        (Some(before), Some(after)) => before.channel_arn == after.channel_arn && before.stream_arn == after.stream_arn,
+        (Some(_) | None, Some(_) | None) => false,
+    }
+}
+
+/// Whether an operator has asked for this ended run to begin again, since it ended.
+fn is_restarted(row: &WorkerRow) -> bool {
+    let order = row.operator.order.as_ref().filter(|order| order.verb == Verb::Restart);
+    order.is_some_and(|order| order.signed.at > row.phase_since)
+}
+
+/// Whether a hold stands in this row now.
+#[must_use]
+pub fn is_held(row: &WorkerRow, now: Timestamp) -> bool {
+    row.operator.hold.as_ref().is_some_and(|hold| hold.until > now)
+}
+
+/// [`Invariant::HeldSessionUntouched`], for one write of the row; `lives` says whether, in truth, a task of the generation of
+/// `before` lives.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn held_row_untouched(before: &WorkerRow, after: &WorkerRow, lives: bool, now: Timestamp) -> Holds {
+    let told = |row: &WorkerRow| row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Stop);
+    let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
+    let replaced = after.generation != before.generation;
+    let ended = (ends(after) && !ends(before)) || (told(after) && !told(before));
+    if !is_held(before, now) || !lives || !(replaced || ended) {
+        return Ok(());
+    }
+    let seen = format!(
+        "{:?} of generation {} became {:?} ({:?}) of generation {}",
+        before.phase, before.generation, after.phase, after.why.cause, after.generation
+    );
+    Err(Violation::of(Invariant::HeldSessionUntouched, seen))
+}
+
+/// [`Invariant::HeldSessionUntouched`], for one StopTask of a task that lives: whether a hold stands, and whether whoever stops it has
+/// read one that stands.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn held_task_untouched(stands: bool, was_read: bool, stopped: Generation) -> Holds {
+    if !stands || !was_read {
+        return Ok(());
+    }
+    let seen = format!("the task of generation {stopped} was stopped under a hold that was read");
+    Err(Violation::of(Invariant::HeldSessionUntouched, seen))
+}
+
+/// [`Invariant::OneHandoverAtATime`]: so many sessions are between two workers because of the rollout.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn one_handover_at_a_time(rolled: usize) -> Holds {
+    if rolled <= 1 {
+        return Ok(());
+    }
+    let seen = format!("{rolled} sessions are between two workers");
+    Err(Violation::of(Invariant::OneHandoverAtATime, seen))
+}
+
+/// Whether a session is between two workers because of a handover after this row was written, given whether it was before:
+/// from the wish until its next worker has spoken, it ends, or it becomes another run.
+#[must_use]
+pub fn is_between_workers(was: bool, before: Option<&WorkerRow>, after: &WorkerRow) -> bool {
+    let other_run = before.is_some_and(|before| !is_same_run(before, after));
+    match after.phase {
+        Phase::Draining => after.why.cause == Cause::Handover,
+        Phase::Launching | Phase::Queued => was && !other_run,
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => {
+            false
+        }
+    }
+}
+
+/// [`Invariant::OldWorkerLeavesFirst`], when the generation of this row is started: `older` processes of the session run.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn old_worker_leaves_first(row: &WorkerRow, older: usize) -> Holds {
+    if older == 0 || row.phase != Phase::Launching || row.why.cause != Cause::Handover {
+        return Ok(());
+    }
+    let seen = format!("generation {} takes over from {older} that still run", row.generation);
+    Err(Violation::of(Invariant::OldWorkerLeavesFirst, seen))
 }
 
 /// Whether it was the session row that ended the run; only then can the session row take it back.

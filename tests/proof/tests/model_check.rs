@@ -13,8 +13,14 @@ const LIMITS: Limits = Limits { depth: 80, states: 3_000_000 };
 fn check(world: World, limits: Limits) -> Report<Event> {
     let began = Instant::now();
     let name = format!(
-        "{} sessions, {} controllers, {} faults, {} edits, {:?}",
-        world.sessions, world.controllers, world.faults, world.edits, world.mutation
+        "{} sessions, {} controllers, {} faults, {} edits, {} orders, rollout {:?}, {:?}",
+        world.sessions,
+        world.controllers,
+        world.faults,
+        world.edits,
+        world.orders,
+        world.policy.rollout,
+        world.mutation
     );
     let mut checked = Checked::new(world);
     let report = explore(&mut checked, limits);
@@ -80,6 +86,36 @@ fn two_sessions_with_a_change_under_two_controllers() {
     holds(World::of(2, 2, 0, 1), to(600_000));
 }
 
+#[test]
+fn one_session_whose_operators_wish_twice() {
+    holds(World::of(1, 1, 0, 0).with_orders(2), to(300_000));
+}
+
+#[test]
+fn one_session_that_changes_while_operators_wish() {
+    holds(World::of(1, 1, 0, 1).with_orders(1), to(300_000));
+}
+
+#[test]
+fn one_session_with_a_fault_and_a_wish_under_two_controllers() {
+    holds(World::of(1, 2, 1, 0).with_orders(1), to(300_000));
+}
+
+#[test]
+fn two_sessions_of_which_a_rollout_takes_one_at_a_time() {
+    holds(World::of(2, 1, 0, 0).rolling_out(), to(300_000));
+}
+
+#[test]
+fn two_sessions_in_a_rollout_with_a_fault() {
+    holds(World::of(2, 1, 1, 0).rolling_out(), to(300_000));
+}
+
+#[test]
+fn two_sessions_in_a_rollout_while_one_of_them_changes_under_two_controllers() {
+    holds(World::of(2, 2, 0, 1).rolling_out(), to(300_000));
+}
+
 // ── a checker that cannot fail proves nothing ──
 
 #[test]
@@ -130,4 +166,28 @@ fn a_drain_without_an_end_is_noticed() {
 #[test]
 fn a_session_row_that_is_read_before_ours_is_noticed() {
     breaks(World::of(1, 2, 0, 1).with(Mutation::SessionReadFirst), Invariant::ReasonNeverWorsens);
+}
+
+#[test]
+fn a_hold_that_decisions_do_not_know_of_is_noticed() {
+    let world = World::of(1, 1, 0, 1).with_orders(1).with(Mutation::HoldsAreNotRead);
+    breaks(world, Invariant::HeldSessionUntouched);
+}
+
+#[test]
+fn a_hold_that_is_written_under_a_decision_and_is_no_lock_is_noticed() {
+    let world = World::of(1, 1, 0, 1).with_orders(1).with(Mutation::HoldIsNoLock);
+    breaks(world, Invariant::HeldSessionUntouched);
+}
+
+#[test]
+fn a_rollout_that_does_not_count_who_hands_over_is_noticed() {
+    let world = World::of(2, 1, 0, 0).rolling_out().with(Mutation::HandoversAreNotCounted);
+    breaks(world, Invariant::OneHandoverAtATime);
+}
+
+#[test]
+fn a_successor_that_does_not_wait_for_the_old_worker_is_noticed() {
+    let world = World::of(1, 1, 0, 0).rolling_out().with(Mutation::NextBeforeTheOldHasLeft);
+    breaks(world, Invariant::OldWorkerLeavesFirst);
 }

@@ -1,20 +1,23 @@
-//! `soak [--hours N] [--seed S] [--runs N]`: the simulation for as long as wanted, or one seed again.
+//! `soak [--hours N] [--seed S] [--runs N] [--broken RULE]`: the simulation for as long as wanted, or one seed again, with a
+//! rule broken on purpose if wanted.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
+use proof::sim::broken::Broken;
 use proof::sim::run::{Setup, run};
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: soak [--hours SESSION-HOURS] [--seed FIRST-SEED] [--runs RUNS]";
+const USAGE: &str = "usage: soak [--hours SESSION-HOURS] [--seed FIRST-SEED] [--runs RUNS] [--broken RULE]";
 
 struct Wanted {
     hours: i64,
     seed: u64,
     runs: u64,
+    broken: Broken,
 }
 
 fn wanted() -> Option<Wanted> {
-    let mut wanted = Wanted { hours: 1_000_000, seed: 1, runs: u64::MAX };
+    let mut wanted = Wanted { hours: 1_000_000, seed: 1, runs: u64::MAX, broken: Broken::Nothing };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next()?;
@@ -22,6 +25,7 @@ fn wanted() -> Option<Wanted> {
             "--hours" => wanted.hours = value.parse().ok()?,
             "--seed" => wanted.seed = value.parse().ok()?,
             "--runs" => wanted.runs = value.parse().ok()?,
+            "--broken" => wanted.broken = Broken::named(&value)?,
             _ => return None,
         }
     }
@@ -36,14 +40,14 @@ fn main() -> ExitCode {
     let (began, mut hours, mut sessions) = (Instant::now(), 0_i64, 0_usize);
     for n in 0..wanted.runs {
         let seed = wanted.seed.wrapping_add(n);
-        match run(Setup::of(seed)) {
+        match run(Setup { broken: wanted.broken, ..Setup::of(seed) }) {
             Ok(seen) => {
                 hours += seen.session_ms / 3_600_000;
                 sessions += seen.sessions;
                 let seconds = began.elapsed().as_secs_f64();
                 println!(
-                    "seed {seed}: {} tasks, {} looks; in all {hours} session-hours of {sessions} sessions in {seconds:.1} s",
-                    seen.tasks, seen.looks
+                    "seed {seed}: {} tasks, {} looks, {} wishes, {} handovers, {} channels deleted; in all {hours} session-hours of {sessions} sessions in {seconds:.1} s",
+                    seen.tasks, seen.looks, seen.wishes, seen.rolled, seen.deleted_channels
                 );
             }
             Err(failure) => {

@@ -1,7 +1,7 @@
 //! A controller: the loop of `controller/src/look.rs`, one read or one effect at a time.
 
 use super::mutation::{self, Mutation};
-use super::state::{Session, State, Wish, age, hash_row, session_id};
+use super::state::{Session, State, Task, Wish, age, hash_row, session_id};
 use super::{World, ecs};
 use crate::invariants::{self, Basis, Violation};
 use controller_core::action::{Action, RowWrite};
@@ -37,6 +37,11 @@ pub enum Eyes {
     Row,
     /// Those that a sweep has found running, too.
     Sweep,
+    /// Those of the row's generation, in a sweep that has counted the handovers.
+    Schedule {
+        /// As many hand over.
+        handing_over: u32,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -148,7 +153,7 @@ impl Look {
             session: self.record.take(),
             worker: self.row.as_deref().cloned(),
             tasks,
-            fleet: Fleet::default(),
+            fleet: self.fleet(world),
             strikes: ecs::strikes(session, self.session),
         };
         let plan = mutation::reconcile(world.mutation, &view, &world.policy, state.now);
@@ -157,6 +162,15 @@ impl Look {
         }
         self.stage = Stage::Act { actions: plan.actions.into(), next: 0 };
         Some(self)
+    }
+
+    fn fleet(&self, world: &World) -> Fleet {
+        let handing_over = match self.eyes {
+            Eyes::Row | Eyes::Sweep => None,
+            Eyes::Schedule { .. } if world.mutation == Mutation::HandoversAreNotCounted => Some(0),
+            Eyes::Schedule { handing_over } => Some(handing_over),
+        };
+        Fleet { handing_over, ..Fleet::default() }
     }
 
     /// Does the next effect; `None` when nothing is left to do.
@@ -180,7 +194,7 @@ impl Look {
             Action::LookAgain { at } => look_again(state, &self, *at),
             Action::Strike { arn } => ecs::strike(state, self.session, arn),
             Action::DeleteChannel { .. } => {}
-            Action::StopTask { arn, .. } => ecs::stop_task(state, self.session, arn)?,
+            Action::StopTask { arn, .. } => ecs::stop_task(state, self.session, arn, self.row.as_deref())?,
             Action::RunTask { generation } => {
                 let answer = ecs::run_task(world, state, self.session, *generation, outcome)?;
                 let row = self.row.clone().or_else(|| state.sessions[self.session].row.clone());
@@ -206,6 +220,8 @@ impl Look {
             (Some(current), Some(read)) => (1_u8, current.wrapping_sub(read)).hash(hasher),
             (current, read) => (2_u8, current.is_some(), read.is_some()).hash(hasher),
         }
+        let hold = |row: &WorkerRow| row.operator.hold.as_ref().map(|hold| hold.until);
+        (current.and_then(hold) == self.row.as_deref().and_then(hold)).hash(hasher);
         match &self.stage {
             Stage::Begun => 0_u8.hash(hasher),
             Stage::Act { actions, next } => {
@@ -225,7 +241,8 @@ impl Look {
 fn would_be_taken(world: &World, current: Option<&WorkerRow>, read: Option<&WorkerRow>, write: &RowWrite) -> bool {
     let lock = |row: &WorkerRow| {
         let heartbeat = row.worker.as_ref().map(|worker| worker.heartbeat_at).filter(|_| write.gives_up(row));
-        (row.revision, row.phase, heartbeat)
+        let hold = row.operator.hold.as_ref().filter(|_| world.mutation != Mutation::HoldIsNoLock);
+        (row.revision, row.phase, heartbeat, hold.map(|hold| hold.until))
     };
     world.mutation == Mutation::WriteWithoutLock || current.map(lock) == read.map(lock)
 }
@@ -246,7 +263,13 @@ fn write_row(
     if let Some(before) = &session.row {
         let basis = Basis { read: look.version, ended_by: session.ended_by };
         invariants::reason_never_worsens(before, &after, basis)?;
+        // A row that was told that there is no room knows of no task, even if another call has started one with the same token.
+        let waits = before.phase == Phase::Queued && before.task.is_none();
+        let lives = |task: &Task| task.generation == before.generation && !task.is_over() && !waits;
+        let lives = session.tasks.iter().any(lives);
+        invariants::held_row_untouched(before, &after, lives, now)?;
     }
+    session.between_workers = invariants::is_between_workers(session.between_workers, session.row.as_deref(), &after);
     if ends(&after) && session.row.as_ref().is_none_or(|row| !ends(row) || row.generation != after.generation) {
         session.ended_by = look.version;
     }

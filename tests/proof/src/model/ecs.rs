@@ -22,6 +22,7 @@ pub fn run_task(
     outcome: Outcome,
 ) -> Result<Answer, Violation> {
     invariants::intent_before_launch(state.sessions[session].announced, generation)?;
+    old_worker_leaves_first(world, &state.sessions[session], generation)?;
     let used: usize = state.sessions.iter().map(|s| s.tasks.iter().filter(|task| !task.is_over()).count()).sum();
     let now = state.now;
     let tasks = &mut state.sessions[session].tasks;
@@ -55,17 +56,35 @@ pub fn run_task(
     Ok(answer)
 }
 
+/// In a rollout without orders, a worker that takes over finds no other. (A restart of a launch that has not spoken yet fences
+/// it, and waits for nobody.)
+fn old_worker_leaves_first(world: &World, session: &Session, generation: Generation) -> Result<(), Violation> {
+    let Some(row) = session.row.as_deref().filter(|row| row.generation == generation && world.orders == 0) else {
+        return Ok(());
+    };
+    let older = session.tasks.iter().filter(|task| task.generation < generation && task.runs()).count();
+    invariants::old_worker_leaves_first(row, older)
+}
+
 /// StopTask.
 ///
 /// # Errors
 /// [`Violation`] when the row still wants this task.
-pub fn stop_task(state: &mut State, session: usize, stopped: &TaskArn) -> Result<(), Violation> {
+pub fn stop_task(
+    state: &mut State,
+    session: usize,
+    stopped: &TaskArn,
+    read: Option<&WorkerRow>,
+) -> Result<(), Violation> {
     let now = state.now;
     let session_state = &mut state.sessions[session];
     let given_up = session_state.given_up;
+    let current = session_state.row.clone();
     for task in session_state.tasks.iter_mut().filter(|task| arn(session, task.generation) == *stopped) {
         if !task.stopping && !task.is_over() {
             invariants::intent_before_stop(given_up, task.generation)?;
+            let held = |row: Option<&WorkerRow>| row.is_some_and(|row| invariants::is_held(row, now));
+            invariants::held_task_untouched(held(current.as_deref()), held(read), task.generation)?;
             task.stopping = true;
             task.since = now;
         }

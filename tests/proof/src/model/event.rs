@@ -2,9 +2,11 @@
 
 use super::control::{Eyes, Look, Outcome};
 use super::mutation::Mutation;
+use super::operator::{self, Wished};
 use super::state::{Exit, LEASE, Process, State, Task, Told, Wish};
 use super::{TICK, World, worker};
 use crate::invariants::Violation;
+use controller_core::model::Switch;
 use schemas::reason::Cause;
 
 /// One thing that happens. Sessions, controllers and tasks by their numbers.
@@ -27,6 +29,8 @@ pub enum Event {
     Die(u8),
     /// Something happens to a task.
     Task(u8, u8, Happening),
+    /// An operator wishes something of a session.
+    Wish(u8, Wished),
     /// Time passes.
     Tick,
 }
@@ -88,12 +92,21 @@ pub fn enabled(world: &World, state: &State, events: &mut Vec<Event>) {
         if state.edits > 0 {
             events.extend(edits(session.wish).iter().map(|edit| Event::Edit(n, *edit)));
         }
+        if let Some(row) = session.row.as_deref().filter(|_| state.orders > 0) {
+            events.extend(operator::wishes(row, state.now).map(|wished| Event::Wish(n, wished)));
+        }
         for (t, task) in (0_u8..).zip(&session.tasks) {
             let happenings = happenings(state, task, session.run < 2 && world.edits > 0);
             events.extend(happenings.map(|happening| Event::Task(n, t, happening)));
         }
         if let Some(idle) = (0_u8..).zip(&state.controllers).find(|(_, look)| look.is_none()).map(|(c, _)| c) {
             events.push(Event::Look { controller: idle, session: n, eyes: Eyes::Row });
+            // The schedule does not overlap itself.
+            let sweeps = |look: &Look| matches!(look.eyes, Eyes::Schedule { .. });
+            if world.policy.rollout == Switch::On && !state.controllers.iter().flatten().any(sweeps) {
+                let eyes = Eyes::Schedule { handing_over: state.handing_over() };
+                events.push(Event::Look { controller: idle, session: n, eyes });
+            }
             let astray = |task: &Task| task.generation != session.generation() && task.listed && !task.is_over();
             if session.tasks.iter().any(astray) {
                 events.push(Event::Look { controller: idle, session: n, eyes: Eyes::Sweep });
@@ -193,6 +206,10 @@ pub fn apply(world: &World, state: &mut State, event: Event) -> Result<(), Viola
         Event::Die(controller) => state.controllers[usize::from(controller)] = None,
         Event::Task(session, task, happening) => {
             happen(world, state, usize::from(session), usize::from(task), happening)?;
+        }
+        Event::Wish(session, wished) => {
+            state.orders -= 1;
+            operator::wish(state, usize::from(session), wished);
         }
         Event::Tick => tick(world, state)?,
     }

@@ -6,6 +6,8 @@ use super::event::tick;
 use super::state::{Process, Session, State, Task, Told, Wish};
 use super::{TICK, World};
 use crate::invariants::{Invariant, Violation, the_session_row_ended_it};
+use controller_core::model::Switch;
+use schemas::operator::Verb;
 use schemas::worker::Phase;
 use std::collections::HashMap;
 
@@ -29,13 +31,13 @@ pub fn goals_are_reached(world: &World, state: &State, memo: &mut Memo) -> Resul
         if let Some(rounds) = memo.get(&fingerprint) {
             break *rounds;
         }
-        if state.sessions.iter().all(|session| goal(session).is_ok()) {
+        if state.sessions.iter().all(|session| goal(world, session).is_ok()) {
             memo.insert(fingerprint, 0);
             break 0;
         }
         way.push(fingerprint);
         if way.len() > usize::from(ROUNDS) {
-            let missed = state.sessions.iter().find_map(|session| goal(session).err());
+            let missed = state.sessions.iter().find_map(|session| goal(world, session).err());
             return missed.map_or(Ok(()), Err);
         }
         round(world, &mut state)?;
@@ -78,9 +80,24 @@ pub fn orphans_are_stopped(world: &World, state: &State) -> Result<(), Violation
     Ok(())
 }
 
+/// The state that this one comes to by itself; everybody is served.
+///
+/// # Panics
+/// When it does not come to one.
+#[must_use]
+pub fn settled(world: &World, mut state: State) -> State {
+    for _ in 0..ROUNDS {
+        if state.sessions.iter().all(|session| goal(world, session).is_ok()) {
+            return state;
+        }
+        round(world, &mut state).expect("a calm beginning");
+    }
+    panic!("a calm beginning comes to rest")
+}
+
 fn quiet(state: &State) -> State {
     let controllers = vec![None; state.controllers.len()];
-    State { controllers, faults: 0, edits: 0, ..state.clone() }
+    State { controllers, faults: 0, edits: 0, orders: 0, ..state.clone() }
 }
 
 /// One tick and one sweep, in the order of `controller/src/sweep.rs`: what is due, what is astray, what was missed.
@@ -95,7 +112,9 @@ fn round(world: &World, state: &mut State) -> Result<(), Violation> {
         let astray = session.tasks.iter().any(|task| runs(task) && current != Some(task.generation));
         let missed = open.is_none() && session.is_wanted();
         if due || missed {
-            look(world, state, n, Eyes::Row)?;
+            let handing_over = state.handing_over();
+            let counts = world.policy.rollout == Switch::On;
+            look(world, state, n, if counts { Eyes::Schedule { handing_over } } else { Eyes::Row })?;
         }
         if astray {
             look(world, state, n, Eyes::Sweep)?;
@@ -116,7 +135,7 @@ fn look(world: &World, state: &mut State, session: usize, eyes: Eyes) -> Result<
 }
 
 /// What a session comes to when it is left alone.
-fn goal(session: &Session) -> Result<(), Violation> {
+fn goal(world: &World, session: &Session) -> Result<(), Violation> {
     let left = session.tasks.iter().filter(|task| !task.is_over()).count();
     let seen = || {
         let row = session.row.as_ref();
@@ -129,12 +148,16 @@ fn goal(session: &Session) -> Result<(), Violation> {
         Wish::Ended | Wish::Deleted if at_rest => Ok(()),
         Wish::Ended | Wish::Deleted => Err(Violation::of(Invariant::EndedSessionEventuallyEmpty, seen())),
         Wish::Paused if at_rest => Ok(()),
-        Wish::Active | Wish::Paused if is_served(session, left) || (at_rest && has_ended_itself(session)) => Ok(()),
+        Wish::Active | Wish::Paused
+            if is_served(world, session, left) || (at_rest && (has_ended_itself(session) || was_stopped(session))) =>
+        {
+            Ok(())
+        }
         Wish::Active | Wish::Paused => Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())),
     }
 }
 
-fn is_served(session: &Session, left: usize) -> bool {
+fn is_served(world: &World, session: &Session, left: usize) -> bool {
     let Some(row) = &session.row else { return false };
     let phase = match session.wish {
         Wish::Active => Phase::Live,
@@ -144,7 +167,10 @@ fn is_served(session: &Session, left: usize) -> bool {
     let suffix = format!("/{}", session.run);
     let run = row.intent.as_ref().and_then(|intent| intent.channel_arn.as_ref());
     let serves = |task: &Task| task.generation == row.generation && task.worker == Process::Serving;
+    let rolled_out = world.policy.rollout == Switch::Off
+        || row.intent.as_ref().is_some_and(|intent| intent.task_definition == world.policy.task_definition);
     row.phase == phase
+        && rolled_out
         && left == 1
         && session.tasks.iter().any(serves)
         && run.is_some_and(|channel| channel.as_str().ends_with(&suffix))
@@ -156,6 +182,14 @@ fn has_ended_itself(session: &Session) -> bool {
         .row
         .as_ref()
         .is_some_and(|row| !the_session_row_ended_it(row.why.cause) || session.ended_by == session.version)
+}
+
+/// Whether an operator's stop stands for this very run.
+fn was_stopped(session: &Session) -> bool {
+    let Some(row) = &session.row else { return false };
+    let Some(intent) = &row.intent else { return false };
+    let stop = row.operator.order.as_ref().filter(|order| order.verb == Verb::Stop);
+    stop.is_some_and(|order| order.signed.at >= intent.wanted_since.unwrap_or(intent.decided_at))
 }
 
 /// The longest way to the goals that was seen, in ticks of simulated time.

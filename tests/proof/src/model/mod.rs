@@ -9,6 +9,7 @@
 //! | [`ecs`] | ECS: tokens, delays, late news |
 //! | [`worker`] | the worker's row protocol |
 //! | [`fair`] | the continuation without faults: the schedule alone |
+//! | [`operator`] | what operators wish |
 //! | [`mutation`] | rules broken on purpose, to show that each invariant can fail |
 //!
 //! **Abstractions.** Time passes in ticks, and only what lies up to [`state::FAR`] ticks away is told apart: no deadline of
@@ -21,12 +22,13 @@ pub mod ecs;
 pub mod event;
 pub mod fair;
 pub mod mutation;
+pub mod operator;
 pub mod state;
 pub mod worker;
 
 use crate::checker::Model;
 use crate::invariants::Violation;
-use controller_core::model::Policy;
+use controller_core::model::{Policy, Switch};
 use event::Event;
 use fair::Memo;
 use mutation::Mutation;
@@ -66,6 +68,8 @@ pub struct World {
     pub faults: u8,
     /// Changes of session rows that may happen.
     pub edits: u8,
+    /// Wishes of operators that may be written.
+    pub orders: u8,
     /// Tasks that ECS has room for at the same time.
     pub room: usize,
     /// Whether ECS may be slow to list a task and to tell of its end.
@@ -82,7 +86,30 @@ impl World {
     pub fn of(sessions: usize, controllers: usize, faults: u8, edits: u8) -> Self {
         let room = sessions * 3;
         let mutation = Mutation::None;
-        Self { sessions, controllers, faults, edits, room, late_news: true, mutation, policy: policy() }
+        let (orders, late_news) = (0, true);
+        Self { sessions, controllers, faults, edits, orders, room, late_news, mutation, policy: policy() }
+    }
+
+    /// The same world in which operators may wish so often.
+    #[must_use]
+    pub fn with_orders(mut self, orders: u8) -> Self {
+        self.orders = orders;
+        self
+    }
+
+    /// The same world, which begins with every session served by a worker of an old task definition, and a new one deployed.
+    #[must_use]
+    pub fn rolling_out(mut self) -> Self {
+        self.policy.rollout = Switch::On;
+        self.policy.task_definition = Some("task-definition/worker:2".to_owned());
+        self
+    }
+
+    /// The world before the rollout began.
+    fn before_the_rollout(&self) -> Self {
+        let task_definition = Some("task-definition/worker:1".to_owned());
+        let policy = Policy { rollout: Switch::Off, task_definition, ..self.policy.clone() };
+        Self { policy, mutation: Mutation::None, ..self.clone() }
     }
 
     /// The same world with one rule broken.
@@ -116,12 +143,18 @@ impl Model for Checked {
 
     fn initial(&self) -> State {
         let sessions = (0..self.world.sessions).map(|_| Session::active()).collect();
-        State {
+        let state = State {
             now: state::EPOCH,
             sessions,
             controllers: vec![None; self.world.controllers],
             faults: self.world.faults,
             edits: self.world.edits,
+            orders: self.world.orders,
+        };
+        if self.world.policy.rollout == Switch::On {
+            fair::settled(&self.world.before_the_rollout(), state)
+        } else {
+            state
         }
     }
 

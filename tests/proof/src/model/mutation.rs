@@ -3,6 +3,7 @@
 use controller_core::action::{Action, Plan};
 use controller_core::model::{Policy, View};
 use schemas::ids::Timestamp;
+use schemas::reason::Cause;
 use schemas::worker::Phase;
 
 /// What is broken.
@@ -30,19 +31,35 @@ pub enum Mutation {
     NoStopAtTheDeadline,
     /// The session row is read before ours.
     SessionReadFirst,
+    /// Decisions do not know of holds.
+    HoldsAreNotRead,
+    /// A write is taken although a hold was written since its decision.
+    HoldIsNoLock,
+    /// Sweeps do not count who hands over.
+    HandoversAreNotCounted,
+    /// The next worker is started while the old one hands over.
+    NextBeforeTheOldHasLeft,
 }
 
 /// The real decision, or the one that is broken so.
 #[must_use]
 pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestamp) -> Plan {
-    let mut plan = controller_core::reconcile(view, policy, now);
+    let mut plan = if mutation == Mutation::HoldsAreNotRead {
+        controller_core::reconcile(&without_hold(view), policy, now)
+    } else {
+        controller_core::reconcile(view, policy, now)
+    };
     match mutation {
         Mutation::None
         | Mutation::WriteWithoutLock
         | Mutation::FreshTokenPerCall
         | Mutation::WorkerWithoutFence
         | Mutation::WorkerWithoutLease
-        | Mutation::SessionReadFirst => {}
+        | Mutation::SessionReadFirst
+        | Mutation::HoldsAreNotRead
+        | Mutation::HoldIsNoLock
+        | Mutation::HandoversAreNotCounted => {}
+        Mutation::NextBeforeTheOldHasLeft => take_over_at_once(&mut plan),
         Mutation::LaunchWithoutIntent => {
             if plan.actions.iter().any(|action| matches!(action, Action::RunTask { .. })) {
                 plan.actions.reverse();
@@ -64,6 +81,32 @@ pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestam
         }
     }
     plan
+}
+
+fn without_hold(view: &View) -> View {
+    let mut view = view.clone();
+    if let Some(row) = &mut view.worker {
+        row.operator.hold = None;
+    }
+    view
+}
+
+/// Turns the beginning of a handover into its end.
+fn take_over_at_once(plan: &mut Plan) {
+    let mut launch = None;
+    for action in &mut plan.actions {
+        if let Action::Write(write) = action
+            && let Some(transition) = &mut write.transition
+            && transition.phase == Phase::Draining
+            && transition.why.cause == Cause::Handover
+        {
+            transition.phase = Phase::Launching;
+            write.generation = write.generation.next();
+            write.task = None;
+            launch = Some(Action::RunTask { generation: write.generation });
+        }
+    }
+    plan.actions.extend(launch);
 }
 
 /// Turns the end of a drained row into its next launch.

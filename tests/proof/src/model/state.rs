@@ -2,8 +2,11 @@
 
 use super::control::Look;
 use super::mutation::Mutation;
+use super::operator;
 use super::{TICK, World};
 use crate::invariants::{self, Seen, Violation};
+use controller_core::model::Switch;
+use controller_core::rollout;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::{SessionRecord, read_session};
 use schemas::worker::{Phase, WorkerRow};
@@ -33,6 +36,8 @@ pub struct State {
     pub faults: u8,
     /// Changes of session rows that may still happen.
     pub edits: u8,
+    /// Wishes of operators that may still be written.
+    pub orders: u8,
 }
 
 /// One session and all that belongs to it.
@@ -54,6 +59,8 @@ pub struct Session {
     pub given_up: Generation,
     /// The version of their row that the ending in our row rests on (seen by the invariants only).
     pub ended_by: u64,
+    /// Whether it is between two workers because of a handover (seen by the invariants only).
+    pub between_workers: bool,
 }
 
 /// What a session row says.
@@ -150,6 +157,7 @@ impl Session {
             announced: Generation(0),
             given_up: Generation(0),
             ended_by: 0,
+            between_workers: false,
         }
     }
 
@@ -261,6 +269,9 @@ impl State {
             invariants::at_most_one_writer(session.workers(world.mutation, self.now))?;
             invariants::at_most_one_task_per_generation(session.tasks.iter().map(|task| task.generation))?;
         }
+        if world.policy.rollout == Switch::On && world.orders == 0 {
+            invariants::one_handover_at_a_time(self.sessions.iter().filter(|s| s.between_workers).count())?;
+        }
         Ok(())
     }
 
@@ -268,9 +279,10 @@ impl State {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.faults, self.edits).hash(&mut hasher);
+        (self.faults, self.edits, self.orders).hash(&mut hasher);
         for session in &self.sessions {
             (session.wish, session.version, session.run, session.ended_by, session.given_up).hash(&mut hasher);
+            session.between_workers.hash(&mut hasher);
             hash_row(session.row.as_deref(), self.now, &mut hasher);
             let mut tasks = session.tasks.clone();
             tasks.sort_unstable_by_key(|task| task.generation);
@@ -284,6 +296,14 @@ impl State {
         looks.sort_unstable();
         looks.hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// Sessions that a sweep counts as handing over.
+    #[must_use]
+    pub fn handing_over(&self) -> u32 {
+        let open =
+            self.sessions.iter().filter_map(|session| session.row.as_deref()).filter(|row| !row.phase.is_final());
+        u32::try_from(open.filter(|row| rollout::counts(row.phase, row.why.cause)).count()).unwrap_or(u32::MAX)
     }
 
     fn age(&self, at: Option<Timestamp>, ticks: i64) -> i64 {
@@ -316,8 +336,9 @@ pub fn hash_row(row: Option<&WorkerRow>, now: Timestamp, hasher: &mut DefaultHas
     };
     (age(since, now, 3), age(row.next_look_at, now, 0)).hash(hasher);
     if let Some(intent) = &row.intent {
-        (intent.desired, intent.channel_arn.as_ref()).hash(hasher);
+        (intent.desired, intent.channel_arn.as_ref(), intent.task_definition.as_deref()).hash(hasher);
     }
+    operator::hash(row, now, hasher);
     if let Some(task) = &row.task {
         (task.last_status.as_str(), task.exit_code, task.stop_code.as_deref(), task.arn.as_str()).hash(hasher);
     }

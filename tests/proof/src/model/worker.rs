@@ -28,6 +28,7 @@ pub fn heartbeat(mutation: Mutation, session: &mut Session, task: usize, now: Ti
         row.phase = phase;
         row.phase_since = now;
         row.why = Why::new(cause, "the worker says so", now);
+        session.between_workers = false;
     }
     let task = &mut session.tasks[task];
     task.confirmed = Some(now);
@@ -82,6 +83,7 @@ fn end(session: &mut Session, task: usize, why: Why, ended_by: u64, now: Timesta
     let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at);
     row.worker = Some(status(now, begun.or(Some(now))));
     session.ended_by = ended_by;
+    session.between_workers = false;
     session.given_up = session.given_up.max(generation);
     invariants::reason_never_worsens(&before, session.row.as_deref().unwrap_or(&before), basis)
 }

@@ -1,8 +1,9 @@
 //! What ECS does with its tasks: slowly, out of order, and with room that ends.
 
+use super::broken::Broken;
 use super::schedule::{Event, Exit, Happening};
 use super::world::{LEASE_MS, Process, Task, World, name};
-use crate::invariants;
+use crate::invariants::{self, Violation};
 use controller_core::launch::Answer;
 use controller_core::model;
 use schemas::ids::{Generation, TaskArn, Timestamp};
@@ -33,7 +34,10 @@ impl World {
                 _ => Answer::Throttled("ClientException: Request was throttled".into()),
             };
         }
-        let known = self.sessions[n].tasks.iter().position(|task| task.generation == generation);
+        let fresh = self.broken_rule == Broken::FreshTokenPerCall;
+        let known = self.sessions[n].tasks.iter().position(|task| task.generation == generation && !fresh);
+        let holds = self.old_worker_leaves_first(n);
+        self.hold(n, holds);
         if known.is_none() && self.running >= self.room {
             return Answer::NoCapacity("the limit on the number of vCPUs".into());
         }
@@ -48,6 +52,14 @@ impl World {
             return Answer::Existing { arn };
         }
         Answer::Launched { arn, last_status }
+    }
+
+    /// Whoever has handed over has left before its successor is started.
+    fn old_worker_leaves_first(&self, n: usize) -> Result<(), Violation> {
+        let session = &self.sessions[n];
+        let left = |task: &&Task| session.handed_over == Some(task.generation) && task.lives();
+        let older = session.tasks.iter().filter(left).count();
+        session.row.as_ref().map_or(Ok(()), |row| invariants::old_worker_leaves_first(row, older))
     }
 
     fn may_call(&mut self) -> bool {
@@ -76,6 +88,9 @@ impl World {
             outlived: 0,
         });
         self.running += 1;
+        let intent = self.sessions[n].row.as_ref().and_then(|row| row.intent.as_ref());
+        let wanted_since = intent.and_then(|intent| intent.wanted_since);
+        self.launches.push((self.now, n, wanted_since));
         self.tell(n, "a task starts, generation", generation.0);
         let generations = self.sessions[n].tasks.iter().map(|task| task.generation);
         let holds = invariants::at_most_one_task_per_generation(generations);
@@ -105,7 +120,7 @@ impl World {
     }
 
     /// StopTask by the name of the task.
-    pub fn stop_named(&mut self, arn: &TaskArn) {
+    pub fn stop_named(&mut self, arn: &TaskArn, invocation: usize) {
         let Some(n) = arn.as_str().rsplit('/').next().and_then(|name| name.get(..8)?.parse::<usize>().ok()) else {
             return;
         };
@@ -113,8 +128,21 @@ impl World {
             return;
         };
         if self.sessions[n].tasks[t].stopping.is_none() && self.sessions[n].tasks[t].lives() {
-            let holds = invariants::intent_before_stop(self.sessions[n].given_up, self.sessions[n].tasks[t].generation);
+            let session = &self.sessions[n];
+            let stopped = session.tasks[t].generation;
+            let holds = invariants::intent_before_stop(session.given_up, stopped);
+            let stands = session.row.as_ref().is_some_and(|row| invariants::is_held(row, self.now));
+            let was_read = session.holds_read.get(&invocation).is_some_and(|until| *until > self.now);
+            let held = invariants::held_task_untouched(stands, was_read, stopped);
+            let newest = session.row.as_ref().map(|row| row.generation);
+            let (older, current) = (newest > Some(stopped), newest == Some(stopped));
             self.hold(n, holds);
+            self.hold(n, held);
+            if (older && self.broken_rule == Broken::OrphansAreNotStopped)
+                || (current && self.broken_rule == Broken::DrainsAreNotStopped)
+            {
+                return;
+            }
         }
         self.stop_task(n, t, "UserInitiated");
     }
@@ -211,7 +239,8 @@ impl World {
         if !matches!(task.process, Process::Hung | Process::CutOff) {
             return;
         }
-        if task.confirmed.is_none_or(|at| self.now.since(at) >= LEASE_MS) {
+        let lease_is_over = task.confirmed.is_none_or(|at| self.now.since(at) >= LEASE_MS);
+        if lease_is_over && self.broken_rule != Broken::WorkerWithoutLease {
             self.exit(n, t, Exit::LeaseLost);
         } else {
             self.sessions[n].tasks[t].process = Process::Serving;
@@ -228,7 +257,16 @@ impl World {
             None => row.is_some_and(|row| row.generation == task.generation) && is_listed_running(task, self.now),
         };
         let known = self.sessions[n].tasks.iter().filter(|task| is_known(task, self.now));
-        known.filter(|task| named(task) || hints.contains(&task.arn)).map(|task| describe(task, self.now)).collect()
+        let seen = known.filter(|task| named(task) || hints.contains(&task.arn));
+        seen.map(|task| self.described(task)).collect()
+    }
+
+    fn described(&self, task: &Task) -> model::Task {
+        let mut seen = describe(task, self.now);
+        if self.broken_rule == Broken::EndsAreToldEarly && task.process == Process::Flushing {
+            seen.last_status = "STOPPED".to_owned();
+        }
+        seen
     }
 
     /// Every task that ECS lists as running.

@@ -5,7 +5,10 @@
 //! |---|---|
 //! | [`rng`] | the one source of chance |
 //! | [`faults`] | how often AWS misbehaves, and how |
+//! | [`broken`] | rules broken on purpose, to show that each invariant can fail |
 //! | [`schedule`] | what happens next |
+//! | [`tick`] | one tick over many sessions, call by call |
+//! | [`shared`] | what controllers share beside the rows |
 //! | [`world`] | sessions, rows, tasks, workers |
 //! | [`ecs`] | what ECS does with its tasks |
 //! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
@@ -16,10 +19,13 @@
 //! **Abstractions.** The table's conditions are restated here (the real update expression has its own tests); a heartbeat is
 //! computed when somebody reads it; a worker is Live from its first heartbeat; RunTask's answers are the classified ones.
 
+pub mod broken;
 pub mod ecs;
 pub mod faults;
 pub mod ports;
 pub mod rng;
 pub mod run;
 pub mod schedule;
+pub mod shared;
+pub mod tick;
 pub mod world;

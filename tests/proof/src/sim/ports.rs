@@ -1,8 +1,10 @@
 //! The controller's three capabilities in memory. A call may fail, may wait while others go on, and may be the last of its
 //! invocation: the future is then never polled again, which is a Lambda that dies between two effects.
 
-use super::world::{Pause, World, name, number};
+use super::broken::Broken;
+use super::world::{Pause, World, hold_of, name, number};
 use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
+use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
 use controller_core::launch::Answer;
 use controller_core::model::{Strike, Task, Tasks};
@@ -10,20 +12,42 @@ use schemas::ids::{ChannelArn, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::LifecycleEvent;
 use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 thread_local! {
     static NOW: Cell<i64> = const { Cell::new(0) };
+    static WAITING: RefCell<Option<Ports>> = const { RefCell::new(None) };
 }
+
+/// Rows of one page of a listing.
+const PAGE: usize = 1_000;
 
 /// The controller's clock: the virtual time of this thread.
 #[must_use]
 pub fn clock() -> Timestamp {
     Timestamp(NOW.get())
+}
+
+/// Waits in virtual time: what the controller is given to wait with.
+#[must_use]
+pub fn pause(wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let ports = WAITING.with_borrow(Clone::clone);
+    let until = clock().plus_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    Box::pin(async move {
+        if let Some(ports) = ports {
+            Still { ports, until }.await;
+        }
+    })
+}
+
+/// Lets [`pause`] wait in the world of these ports, on this thread.
+pub fn let_wait(ports: &Ports) {
+    WAITING.set(Some(ports.clone()));
 }
 
 /// Moves the virtual time of this thread.
@@ -41,10 +65,12 @@ impl Ports {
         self.0.lock().expect("one thread")
     }
 
-    async fn call(&self) {
+    pub(super) async fn call(&self) {
         let pause = {
             let mut world = self.world();
-            if !world.shaky {
+            if world.call_ms > 0 {
+                Some(Pause::For(world.call_ms))
+            } else if !world.shaky {
                 None
             } else if world.rng.chance(3_000) {
                 Some(Pause::Died)
@@ -62,7 +88,7 @@ impl Ports {
         }
     }
 
-    fn table_fails(&self, operation: &'static str) -> Result<(), PortError> {
+    pub(super) fn table_fails(&self, operation: &'static str) -> Result<(), PortError> {
         let mut world = self.world();
         let of_100_000 = world.weather.table_throttled;
         if world.rng.chance(of_100_000) { Err(aws(operation)) } else { Ok(()) }
@@ -77,8 +103,8 @@ impl Ports {
     }
 }
 
-fn aws(operation: &'static str) -> PortError {
-    PortError::Aws { operation, detail: "ThrottlingException".into() }
+pub(super) fn aws(operation: &'static str) -> PortError {
+    PortError::Aws { operation, remedy: Remedy::Wait, detail: "ThrottlingException".into() }
 }
 
 /// Stands still until this time; a death is never over. Each poll says so anew, since the calls of one invocation may wait
@@ -114,15 +140,19 @@ impl Sessions for Ports {
         let invocation = world.invocation;
         let Some(session) = world.sessions.get_mut(number(id)) else { return Ok(None) };
         session.reads.insert(invocation, session.version);
+        session.looked += 1;
         Ok(session.record.clone())
     }
 
     async fn scan(&self, after: Option<String>) -> Result<Page<(SessionId, SessionRecord), String>, PortError> {
         self.table_fails("Scan")?;
-        let world = self.world();
+        let mut world = self.world();
+        world.scans += 1;
+        let forgets = world.broken_rule == Broken::WantedAreForgotten;
         let first = after.and_then(|after| SessionId::try_new(after).ok()).map_or(0, |id| number(&id) + 1);
         let last = (first + 500).min(world.sessions.len());
         let rows = world.sessions.iter().enumerate().take(last).skip(first);
+        let rows = rows.filter(|(_, session)| !(forgets && session.wanted));
         let items = rows.filter_map(|(n, session)| Some((name(n), session.record.clone()?))).collect();
         let next = (last < world.sessions.len() && last > 0).then(|| name(last - 1).to_string());
         Ok(Page { items, next })
@@ -139,7 +169,14 @@ impl Workers for Ports {
             return Ok(None);
         }
         world.beat_until_now(number(id));
-        Ok(world.sessions[number(id)].row.clone())
+        let (invocation, broken) = (world.invocation, world.broken_rule);
+        let session = &mut world.sessions[number(id)];
+        session.holds_read.insert(invocation, hold_of(session.row.as_ref()));
+        let mut row = session.row.clone();
+        if let Some(row) = row.as_mut().filter(|_| broken == Broken::HoldsAreNotRead) {
+            row.operator.hold = None;
+        }
+        Ok(row)
     }
 
     async fn write(
@@ -155,6 +192,9 @@ impl Workers for Ports {
         let (n, invocation) = (number(id), world.invocation);
         let version = world.sessions[n].reads.get(&invocation).copied().unwrap_or(0);
         let written = world.write(n, read, write, version, now);
+        if let Some(row) = &written {
+            world.sessions[n].holds_read.insert(invocation, hold_of(Some(row)));
+        }
         let of_100_000 = world.weather.table_answer_lost;
         if world.rng.chance(of_100_000) {
             return Err(aws("UpdateItem"));
@@ -176,15 +216,26 @@ impl Workers for Ports {
     async fn open(
         &self,
         until: Option<Timestamp>,
-        _after: Option<OpenRow>,
+        after: Option<OpenRow>,
     ) -> Result<Page<OpenRow, OpenRow>, PortError> {
         self.call().await;
         self.table_fails("Query")?;
-        let world = self.world();
-        let open = world.sessions.iter().filter_map(|session| OpenRow::of(session.row.as_ref()?));
+        let mut world = self.world();
+        world.listings += 1;
+        let forgets = world.broken_rule == Broken::WantedAreForgotten && until.is_some();
+        let found = world.sessions.iter().filter(|session| !(forgets && session.wanted));
+        let open = found.filter_map(|session| OpenRow::of(session.row.as_ref()?));
         let mut items: Vec<OpenRow> = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until)).collect();
-        items.sort_by_key(|row| row.next_look_at);
-        Ok(Page { items, next: None })
+        let place = |row: &OpenRow| (row.next_look_at, number(&row.session_id));
+        items.sort_by_key(place);
+        items.retain(|row| after.as_ref().is_none_or(|last| place(row) > place(last)));
+        let next = (items.len() > PAGE).then(|| items[PAGE - 1].clone());
+        items.truncate(PAGE);
+        world.rows_listed += items.len() as u64;
+        if world.broken_rule == Broken::HandoversAreNotCounted {
+            items.iter_mut().for_each(|row| row.cause = None);
+        }
+        Ok(Page { items, next })
     }
 
     async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
@@ -227,8 +278,11 @@ impl Bus for Ports {
 }
 
 impl Channels for Ports {
-    async fn delete(&self, _arn: &ChannelArn) -> Result<(), PortError> {
-        self.table_fails("DeleteSignalingChannel")
+    async fn delete(&self, arn: &ChannelArn) -> Result<(), PortError> {
+        self.call().await;
+        self.table_fails("DeleteSignalingChannel")?;
+        self.world().channel_goes(arn);
+        Ok(())
     }
 }
 
@@ -243,7 +297,9 @@ impl Orchestrator for Ports {
 
     async fn run_task(&self, row: &WorkerRow) -> Answer {
         self.call().await;
-        let answer = self.world().run_task(number(&row.session_id), row.generation);
+        let ahead = self.world().broken_rule == Broken::LaunchAheadOfTheRow;
+        let generation = if ahead { row.generation.next() } else { row.generation };
+        let answer = self.world().run_task(number(&row.session_id), generation);
         self.call().await;
         answer
     }
@@ -255,7 +311,8 @@ impl Orchestrator for Ports {
         if world.rng.chance(of_100_000) {
             return Err(aws("StopTask"));
         }
-        world.stop_named(arn);
+        let invocation = world.invocation;
+        world.stop_named(arn, invocation);
         Ok(())
     }
 

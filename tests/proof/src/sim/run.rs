@@ -1,15 +1,16 @@
 //! One seed, from its first session to its last.
 
+use super::broken::Broken;
 use super::faults::Weather;
-use super::ports::{Ports, clock, set_clock};
-use super::rng::Rng;
+use super::ports::{Ports, clock, let_wait, pause, set_clock};
 use super::schedule::{Edit, Event, Happening};
 use super::world::{Pause, Process, Session, World, name};
 use crate::invariants::{Invariant, Violation};
+use crate::model::operator::Wished;
 use controller::handler::{Controller, Response};
 use controller::memory::Memory;
 use controller::sweep::Swept;
-use controller_core::model::Policy;
+use controller_core::model::{Policy, Switch};
 use schemas::ids::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;
@@ -39,6 +40,10 @@ pub struct Setup {
     pub lasts_ms: i64,
     /// How bad it is.
     pub weather: Weather,
+    /// Whether a sweep waits inside its invocation while sessions wait for their turn, as the real one does.
+    pub waits: bool,
+    /// What is broken on purpose.
+    pub broken: Broken,
 }
 
 impl Setup {
@@ -46,12 +51,13 @@ impl Setup {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let weather = if seed.is_multiple_of(5) { Weather::storm() } else { Weather::rough() };
-        Self { seed, sessions: 500, arrivals_ms: 120 * MINUTE, lasts_ms: 240 * MINUTE, weather }
+        let (waits, broken) = (false, Broken::Nothing);
+        Self { seed, sessions: 500, arrivals_ms: 120 * MINUTE, lasts_ms: 240 * MINUTE, weather, waits, broken }
     }
 }
 
 /// What was seen in a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Sum of the lives of its sessions, ms.
     pub session_ms: i64,
@@ -61,16 +67,25 @@ pub struct Seen {
     pub looks: u64,
     /// Tasks that were started.
     pub tasks: usize,
-    /// When the last session that was waiting in a surge was served, ms after its beginning (0 when nobody measured it).
-    pub all_served_ms: i64,
+    /// Wishes of operators that were written.
+    pub wishes: u64,
+    /// Handovers that a rollout began.
+    pub rolled: u64,
+    /// Channels that were deleted.
+    pub deleted_channels: u64,
+    /// Every launch, in order: ms after the beginning, the session, and since when it was wanted (ms after the beginning).
+    pub launches: Vec<(i64, usize, i64)>,
 }
 
 /// A run in which an invariant did not hold.
 #[derive(Debug)]
 pub struct Failure {
-    seed: u64,
+    /// Its seed.
+    pub seed: u64,
+    broken: Broken,
     session: String,
-    violation: Violation,
+    /// What did not hold.
+    pub violation: Violation,
     story: String,
 }
 
@@ -78,7 +93,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (seed {}, session {})", self.violation, self.seed, self.session)?;
         writeln!(f, "the last of that session, in seconds since its creation:\n{}", self.story)?;
-        write!(f, "replay: cargo run -p proof --bin soak -- --seed {} --runs 1", self.seed)
+        write!(f, "replay: cargo run -p proof --bin soak -- --seed {} --runs 1", self.seed)?;
+        if self.broken == Broken::Nothing { Ok(()) } else { write!(f, " --broken {:?}", self.broken) }
     }
 }
 
@@ -123,40 +139,46 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
         run.ports.world().now = now;
         run.happen(event);
         run.fail_if_broken()?;
-        if matches!(event, Event::Sweep) && seen.all_served_ms == 0 && run.all_served() {
-            seen.all_served_ms = now.since(EPOCH);
-        }
     }
     run.check_goals();
     run.fail_if_broken()?;
     let world = run.ports.world();
     seen.looks = world.looks;
+    (seen.wishes, seen.rolled, seen.deleted_channels) = (world.wishes, world.rolled, world.deleted_channels);
+    let ms = |at: Timestamp| at.since(EPOCH);
+    seen.launches = world.launches.iter().map(|(at, n, since)| (ms(*at), *n, since.map_or(0, ms))).collect();
     seen.tasks = world.sessions.iter().map(|session| session.tasks.len()).sum();
     let life = |s: &Session| s.over.unwrap_or(world.now).min(s.expires_at).since(s.began).max(0);
     seen.session_ms = world.sessions.iter().map(life).sum();
     Ok(seen)
 }
 
+/// The real controller on these ports, with this revision of the task definition.
+fn controller(ports: &Ports, revision: u32, waits: bool) -> Arc<Real> {
+    let policy = Policy {
+        task_definition: Some(format!("arn:aws:ecs:us-east-1:123456789012:task-definition/worker:{revision}")),
+        rollout: Switch::On,
+        channel_cleanup: Switch::On,
+        ..Policy::default()
+    };
+    Arc::new(Controller {
+        sessions: ports.clone(),
+        workers: ports.clone(),
+        orchestrator: ports.clone(),
+        bus: ports.clone(),
+        channels: ports.clone(),
+        memory: Memory::default(),
+        policy,
+        clock,
+        // Where nobody waits inside an invocation, the next tick goes on.
+        pause: if waits { pause } else { |_| Box::pin(std::future::ready(())) },
+    })
+}
+
 impl Run {
     fn new(setup: Setup) -> Self {
-        let mut world = World {
-            now: EPOCH,
-            rng: Rng::new(setup.seed),
-            weather: setup.weather.clone(),
-            schedule: super::schedule::Schedule::default(),
-            sessions: (0..setup.sessions).map(|_| Session::default()).collect(),
-            room: usize::MAX,
-            running: 0,
-            bucket: 0,
-            bucket_at: EPOCH.plus_ms(-MINUTE),
-            shaky: false,
-            pause: None,
-            wakers: Vec::new(),
-            invocation: 0,
-            looks: 0,
-            blind_listings: 0,
-            broken: None,
-        };
+        let mut world = World::of(setup.sessions, setup.seed, setup.weather.clone(), EPOCH);
+        world.broken_rule = setup.broken;
         for n in 0..setup.sessions {
             let ms = world.rng.between(0, setup.arrivals_ms.max(1));
             world.after(ms, Event::Begin(n));
@@ -164,25 +186,26 @@ impl Run {
         world.after(MINUTE, Event::Sweep);
         world.after(MINUTE, Event::Room);
         world.after(setup.lasts_ms, Event::Quiet);
+        let deployed = world.rng.between(30 * MINUTE, 180 * MINUTE);
+        world.after(deployed, Event::Deploy);
         let ports = Ports(Arc::new(Mutex::new(world)));
-        let policy = Policy::default();
-        let controller = Controller {
-            sessions: ports.clone(),
-            workers: ports.clone(),
-            orchestrator: ports.clone(),
-            bus: ports.clone(),
-            channels: ports.clone(),
-            memory: Memory::new(&policy, EPOCH),
-            policy,
-            clock,
-            // Nobody waits inside an invocation here: the next tick goes on.
-            pause: |_| Box::pin(std::future::ready(())),
-        };
-        Self { setup, ports, controller: Arc::new(controller), invocations: Vec::new(), quiet: false }
+        set_clock(EPOCH);
+        if setup.waits {
+            let_wait(&ports);
+        }
+        let controller = controller(&ports, 1, setup.waits);
+        Self { setup, ports, controller, invocations: Vec::new(), quiet: false }
     }
 
     fn happen(&mut self, event: Event) {
         match event {
+            Event::Wish(n, wished, hold_ms) => {
+                if !self.quiet {
+                    self.ports.world().wish(n, wished, hold_ms);
+                }
+            }
+            // Whoever is at work goes on with what it knows.
+            Event::Deploy => self.controller = controller(&self.ports, 2, self.setup.waits),
             Event::Begin(n) => self.begin(n),
             Event::Edit(n, edit) => {
                 let over = self.ports.world().sessions[n].over.is_some();
@@ -205,7 +228,11 @@ impl Run {
                 let ms = world.rng.between(55_000, 65_000);
                 world.after(ms, Event::Sweep);
                 drop(world);
-                self.invoke(event);
+                // The schedule does not overlap itself.
+                let sweeps = |invocation: &Invocation| matches!(invocation.trigger, Event::Sweep);
+                if !self.invocations.iter().flatten().any(sweeps) {
+                    self.invoke(event);
+                }
             }
         }
     }
@@ -230,6 +257,7 @@ impl Run {
                 world.after(life + 30 * MINUTE, Event::Edit(n, Edit::Delete));
             }
         }
+        Self::plan_wishes(&mut world, n, life);
         if world.rng.chance(20_000) {
             let pause = world.rng.between(MINUTE, life);
             world.after(pause, Event::Edit(n, Edit::Pause));
@@ -238,6 +266,22 @@ impl Run {
         if world.rng.chance(5_000) {
             let replaced = world.rng.between(MINUTE, life);
             world.after(replaced, Event::Edit(n, Edit::Replace));
+        }
+    }
+
+    /// Operators wish something of about every third session.
+    fn plan_wishes(world: &mut World, n: usize, life: i64) {
+        for wished in [Wished::Hold, Wished::Release, Wished::Stop, Wished::Restart, Wished::Drain] {
+            let of_100_000 = if wished == Wished::Stop { 3_000 } else { 8_000 };
+            if world.rng.chance(of_100_000) {
+                let (at, hold_ms) = (world.rng.between(0, life), world.rng.between(MINUTE, 15 * MINUTE));
+                world.after(at, Event::Wish(n, wished, hold_ms));
+            }
+        }
+        // Many a hold is written just before something ends.
+        if world.rng.chance(5_000) {
+            let (early, hold_ms) = (world.rng.between(0, 3_000), world.rng.between(MINUTE, 15 * MINUTE));
+            world.after(life - early + 1_000, Event::Wish(n, Wished::Hold, hold_ms));
         }
     }
 
@@ -332,11 +376,6 @@ impl Run {
         }
     }
 
-    fn all_served(&self) -> bool {
-        let world = self.ports.world();
-        world.sessions.iter().all(|s| s.tasks.iter().any(|task| task.process == Process::Serving))
-    }
-
     fn fail_if_broken(&self) -> Result<(), Box<Failure>> {
         let mut world = self.ports.world();
         let Some((n, violation)) = world.broken.take() else { return Ok(()) };
@@ -346,7 +385,13 @@ impl Run {
             format!("  {:>6}.{:03}  {what} {number}\n", ms / 1_000, ms.rem_euclid(1_000))
         };
         let story = world.sessions[n].story.iter().map(line).collect();
-        Err(Box::new(Failure { seed: self.setup.seed, session: name(n).to_string(), violation, story }))
+        Err(Box::new(Failure {
+            seed: self.setup.seed,
+            broken: self.setup.broken,
+            session: name(n).to_string(),
+            violation,
+            story,
+        }))
     }
 }
 
@@ -382,6 +427,8 @@ fn event_json(trigger: Event, now: Timestamp) -> Value {
         | Event::Begin(_)
         | Event::Edit(..)
         | Event::Task(..)
+        | Event::Wish(..)
+        | Event::Deploy
         | Event::Room
         | Event::Quiet => json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
     }

@@ -1,5 +1,6 @@
 //! What happens next, in virtual time.
 
+use crate::model::operator::Wished;
 use schemas::ids::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,6 +22,10 @@ pub enum Event {
     TaskEvent(usize),
     /// Something happens to a session's nth task.
     Task(usize, usize, Happening),
+    /// An operator wishes something of a session; a hold for so long, ms.
+    Wish(usize, Wished, i64),
+    /// A new task definition is deployed.
+    Deploy,
     /// The weather changes the room for tasks.
     Room,
     /// No more faults from here on.

@@ -1,12 +1,14 @@
 //! Sessions, rows, tasks and workers.
 
+use super::broken::Broken;
 use super::faults::Weather;
 use super::rng::Rng;
 use super::schedule::{Edit, Event, Exit, Happening, Schedule};
 use crate::invariants::{self, Basis, Invariant, Seen, Violation};
+use crate::model::operator::{self, Wished};
 use controller_core::action::RowWrite;
 use controller_core::model::Strike;
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::session::{SessionRecord, read_session};
 use schemas::worker::{Desired, Phase, WorkerRow};
@@ -54,6 +56,26 @@ pub struct World {
     pub looks: u64,
     /// Listings of all tasks that failed so far.
     pub blind_listings: u64,
+    /// What the controllers share beside the rows.
+    pub common: super::shared::Common,
+    /// Every call takes so long, ms; 0 when only the shaky ones wait.
+    pub call_ms: i64,
+    /// Pages of open rows that were read so far.
+    pub listings: u64,
+    /// Open rows that were listed so far.
+    pub rows_listed: u64,
+    /// Pages of the Sessions table that were read so far.
+    pub scans: u64,
+    /// Every task in the order of the launches: when, whose, and since when it was wanted.
+    pub launches: Vec<(Timestamp, usize, Option<Timestamp>)>,
+    /// What is broken on purpose.
+    pub broken_rule: Broken,
+    /// Wishes of operators that were written so far.
+    pub wishes: u64,
+    /// Handovers that a rollout has begun so far.
+    pub rolled: u64,
+    /// Channels that were deleted so far.
+    pub deleted_channels: u64,
     /// What went wrong first.
     pub broken: Option<(usize, Violation)>,
 }
@@ -98,6 +120,14 @@ pub struct Session {
     pub strikes: Vec<Strike>,
     /// The version that each invocation has read last.
     pub reads: BTreeMap<usize, u64>,
+    /// The end of the hold that each invocation has read or written around last; none is over long since.
+    pub holds_read: BTreeMap<usize, Timestamp>,
+    /// How often a look has read its session row.
+    pub looked: u64,
+    /// Whether it is between two workers because of a rollout.
+    pub between_workers: bool,
+    /// The generation that was asked to hand over last.
+    pub handed_over: Option<Generation>,
     /// The last that happened, for people.
     pub story: VecDeque<(Timestamp, &'static str, u64)>,
 }
@@ -144,6 +174,12 @@ pub enum Process {
     Exited(Exit),
 }
 
+/// The end of the hold that stands in a row.
+#[must_use]
+pub fn hold_of(row: Option<&WorkerRow>) -> Timestamp {
+    row.and_then(|row| row.operator.hold.as_ref()).map_or(Timestamp(0), |hold| hold.until)
+}
+
 impl Task {
     /// Whether its process has not ended.
     #[must_use]
@@ -171,6 +207,39 @@ pub fn number(id: &SessionId) -> usize {
 }
 
 impl World {
+    /// A world of so many sessions that have not begun.
+    #[must_use]
+    pub fn of(sessions: usize, seed: u64, weather: Weather, now: Timestamp) -> Self {
+        Self {
+            now,
+            rng: Rng::new(seed),
+            weather,
+            schedule: Schedule::default(),
+            sessions: (0..sessions).map(|_| Session::default()).collect(),
+            room: usize::MAX,
+            running: 0,
+            bucket: 0,
+            bucket_at: now.plus_ms(-60_000),
+            shaky: false,
+            pause: None,
+            wakers: Vec::new(),
+            invocation: 0,
+            looks: 0,
+            blind_listings: 0,
+            call_ms: 0,
+            listings: 0,
+            rows_listed: 0,
+            scans: 0,
+            launches: Vec::new(),
+            broken_rule: Broken::Nothing,
+            wishes: 0,
+            rolled: 0,
+            deleted_channels: 0,
+            common: super::shared::Common::default(),
+            broken: None,
+        }
+    }
+
     /// Remembers what happened to a session.
     pub fn tell(&mut self, n: usize, what: &'static str, number: u64) {
         let now = self.now;
@@ -203,8 +272,10 @@ impl World {
         let current = session.row.as_ref().filter(|row| !row.phase.is_final()).map(|row| row.generation);
         let workers = session.tasks.iter().filter(|task| task.lives() && task.booted_at.is_some()).map(|task| Seen {
             generation: task.generation,
-            can_write: current == Some(task.generation),
-            may_speak: task.awake() && task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS),
+            can_write: current == Some(task.generation) || self.broken_rule == Broken::WorkerWithoutFence,
+            may_speak: task.awake()
+                && (task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS)
+                    || self.broken_rule == Broken::WorkerWithoutLease),
         });
         let holds = invariants::at_most_one_writer(workers);
         self.hold(n, holds);
@@ -252,6 +323,32 @@ impl World {
         self.trigger(Event::Record(n));
     }
 
+    /// A channel is deleted: of a run whose row is final and whose task has ended, and that its session row does not want.
+    pub fn channel_goes(&mut self, arn: &ChannelArn) {
+        let run = |arn: &str| arn.rsplit('/').next().and_then(|run| run.parse::<u32>().ok());
+        let of = arn.as_str().rsplit('/').nth(1).and_then(|channel| channel.strip_prefix("session-"));
+        let Some(n) = of.and_then(|id| SessionId::try_new(id).ok()).map(|id| number(&id)) else { return };
+        let Some(session) = self.sessions.get(n) else { return };
+        let wanted = run(arn.as_str()) == Some(session.run) && session.wanted && session.expires_at > self.now;
+        let is_final = session.row.as_ref().is_some_and(|row| row.phase.is_final());
+        self.deleted_channels += 1;
+        self.tell(n, "its channel is deleted, run", u64::from(run(arn.as_str()).unwrap_or(0)));
+        if wanted || !is_final {
+            let seen = format!("the channel {arn} was deleted while its run was wanted, or not ended");
+            self.hold(n, Err(Violation::of(Invariant::IntentBeforeEffect, seen)));
+        }
+    }
+
+    /// An operator's wish is written into the row, if there is one.
+    pub fn wish(&mut self, n: usize, wished: Wished, hold_ms: i64) {
+        let now = self.now;
+        let Some(row) = &mut self.sessions[n].row else { return };
+        operator::set(row, wished, now, hold_ms);
+        self.wishes += 1;
+        self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
+        self.trigger(Event::Record(n));
+    }
+
     /// The heartbeats since the last look at this session.
     pub fn beat_until_now(&mut self, n: usize) {
         let now = self.now;
@@ -276,21 +373,38 @@ impl World {
         now: Timestamp,
     ) -> Option<WorkerRow> {
         self.beat_until_now(n);
+        let hold_locks = !matches!(self.broken_rule, Broken::HoldsAreNotRead | Broken::HoldIsNoLock);
         let lock = |row: &WorkerRow| {
             let heartbeat = row.worker.as_ref().map(|worker| worker.heartbeat_at).filter(|_| write.gives_up(row));
-            (row.revision, row.phase, heartbeat)
+            let hold = row.operator.hold.as_ref().map(|hold| hold.until).filter(|_| hold_locks);
+            (row.revision, row.phase, heartbeat, hold)
         };
         let session = &mut self.sessions[n];
-        if session.row.as_ref().map(lock) != read.map(lock) {
+        if session.row.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
             return None;
         }
         let after = write.applied(session.row.as_ref(), &name(n), now);
         let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
+        let mut held = Ok(());
         let basis = Basis { read: version, ended_by: session.ended_by };
         let holds =
             session.row.as_ref().map_or(Ok(()), |before| invariants::reason_never_worsens(before, &after, basis));
         if ends(&after) && session.row.as_ref().is_none_or(|row| !ends(row) || row.generation != after.generation) {
             session.ended_by = version;
+        }
+        if let Some(before) = &session.row {
+            let lives = |task: &Task| task.generation == before.generation && task.lives();
+            // A row that was told that there is no room knows of no task, even if another call has started one.
+            let waits = before.phase == Phase::Queued && before.task.is_none();
+            let lives = !waits && session.tasks.iter().any(lives);
+            held = invariants::held_row_untouched(before, &after, lives, now);
+        }
+        let rolls = after.phase == Phase::Draining && after.why.text.contains(" takes the place of ");
+        self.rolled += u64::from(rolls && !session.between_workers);
+        let was = session.between_workers;
+        session.between_workers = invariants::is_between_workers(was, session.row.as_ref(), &after) && (was || rolls);
+        if after.phase == Phase::Draining && after.why.cause == Cause::Handover {
+            session.handed_over = Some(after.generation);
         }
         session.announced = session.announced.max(after.generation);
         session.given_up = session.given_up.max(invariants::given_up(&after));
@@ -299,6 +413,9 @@ impl World {
         }
         session.row = Some(after.clone());
         self.hold(n, holds);
+        self.hold(n, held);
+        let rolled = self.sessions.iter().filter(|session| session.between_workers).count();
+        self.hold(n, invariants::one_handover_at_a_time(rolled));
         self.tell(n, row_story(after.phase), after.generation.0);
         self.wake_workers(n);
         self.check(n);
@@ -324,7 +441,9 @@ impl World {
         if !session.tasks[t].writes() {
             return;
         }
-        let holder = session.row.as_mut().filter(|row| row.generation == generation && !row.phase.is_final());
+        let unfenced = self.broken_rule == Broken::WorkerWithoutFence;
+        let holder = session.row.as_mut();
+        let holder = holder.filter(|row| unfenced || (row.generation == generation && !row.phase.is_final()));
         let Some(row) = holder else { return self.exit(n, t, Exit::LeaseLost) };
         let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(session.tasks[t].booted_at);
         let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
@@ -341,6 +460,7 @@ impl World {
             row.phase = phase;
             row.phase_since = now;
             row.why = Why::new(cause, "the worker says so", now);
+            session.between_workers = false;
             self.tell(n, row_story(phase), generation.0);
         }
         if desired == Desired::Stop && self.sessions[n].tasks[t].process == Process::Serving {
@@ -369,6 +489,7 @@ impl World {
                 row.phase = Phase::Stopped;
                 row.phase_since = now;
                 row.next_look_at = None;
+                session.between_workers = false;
                 session.given_up = session.given_up.max(generation);
                 self.tell(n, row_story(Phase::Stopped), generation.0);
             }

@@ -1,0 +1,59 @@
+//! Rules broken on purpose, in the world around the real handler: a simulation that cannot fail proves nothing.
+
+use crate::invariants::Invariant;
+
+/// What is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Broken {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A worker's write does not demand its generation.
+    WorkerWithoutFence,
+    /// A worker speaks whether or not its lease has been confirmed.
+    WorkerWithoutLease,
+    /// RunTask gets a new token with each call.
+    FreshTokenPerCall,
+    /// The schedule does not find who is wanted.
+    WantedAreForgotten,
+    /// A worker that does not end when asked is never stopped.
+    DrainsAreNotStopped,
+    /// Older tasks are never stopped.
+    OrphansAreNotStopped,
+    /// The controller's writes demand nothing of the row.
+    WriteWithoutLock,
+    /// RunTask starts the generation after the one that the row announces.
+    LaunchAheadOfTheRow,
+    /// Decisions do not know of holds.
+    HoldsAreNotRead,
+    /// A write is taken although a hold was written since its decision.
+    HoldIsNoLock,
+    /// Sweeps do not count who hands over.
+    HandoversAreNotCounted,
+    /// ECS calls a task STOPPED while its worker says its last words.
+    EndsAreToldEarly,
+}
+
+impl Broken {
+    /// All of them, each with the invariant that must notice it.
+    pub const ALL: [(Self, Invariant); 12] = [
+        (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
+        (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
+        (Self::FreshTokenPerCall, Invariant::AtMostOneTaskPerGeneration),
+        (Self::WantedAreForgotten, Invariant::LiveSessionEventuallyServed),
+        (Self::DrainsAreNotStopped, Invariant::EndedSessionEventuallyEmpty),
+        (Self::OrphansAreNotStopped, Invariant::NoOrphanOutlivesTwoSweeps),
+        (Self::WriteWithoutLock, Invariant::ReasonNeverWorsens),
+        (Self::LaunchAheadOfTheRow, Invariant::IntentBeforeEffect),
+        (Self::HoldsAreNotRead, Invariant::HeldSessionUntouched),
+        (Self::HoldIsNoLock, Invariant::HeldSessionUntouched),
+        (Self::HandoversAreNotCounted, Invariant::OneHandoverAtATime),
+        (Self::EndsAreToldEarly, Invariant::OldWorkerLeavesFirst),
+    ];
+
+    /// By the name that a failing run prints.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().map(|(broken, _)| *broken).find(|broken| format!("{broken:?}") == name)
+    }
+}
