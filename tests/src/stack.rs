@@ -32,6 +32,14 @@ impl Stack {
     /// # Errors
     /// What is missing, or the stack's own words.
     pub fn up(name: &str) -> Result<Self, String> {
+        Self::up_with(name, &[])
+    }
+
+    /// The same, with more arguments of `local-stack up`.
+    ///
+    /// # Errors
+    /// What is missing, or the stack's own words.
+    pub fn up_with(name: &str, arguments: &[&str]) -> Result<Self, String> {
         let folder = binaries()?;
         let all = folder.join("../tmp/e2e");
         let logs = all.join(name);
@@ -42,6 +50,7 @@ impl Stack {
             .arg("up")
             .arg("--keep-logs")
             .arg(&logs)
+            .args(arguments)
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -67,6 +76,10 @@ impl Stack {
     #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         self.environment.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// One of our tools, with the stack's variables.
@@ -164,7 +177,7 @@ impl Stack {
         self.aws("dynamodb", "DynamoDB_20120810.DeleteItem", &key).await.map(drop)
     }
 
-    async fn channel(&self, operation: &str, input: &Value) -> Result<Value, String> {
+    pub(crate) async fn channel(&self, operation: &str, input: &Value) -> Result<Value, String> {
         let url = format!("{}/{operation}", self.variable("AWS_ENDPOINT_URL_KINESIS_VIDEO"));
         send(self.http.post(url).header("content-type", "application/json"), "kinesisvideo", Some(input)).await
     }
@@ -263,7 +276,11 @@ fn read_environment(stdout: &mut impl BufRead) -> Vec<(String, String)> {
     Vec::new()
 }
 
-async fn send(request: reqwest::RequestBuilder, service: &str, input: Option<&Value>) -> Result<Value, String> {
+pub(crate) async fn send(
+    request: reqwest::RequestBuilder,
+    service: &str,
+    input: Option<&Value>,
+) -> Result<Value, String> {
     let request = request
         .header("authorization", format!("{AUTHORIZATION}{service}/aws4_request, SignedHeaders=host, Signature=0"));
     let request = match input {
