@@ -148,6 +148,7 @@ pub fn moments(row: &WorkerRow, steps: &[Step]) -> Vec<(Timestamp, String)> {
         add(s.first_audio_at, "first audio".into());
         add(s.first_caption_at, "first caption posted".into());
     }
+    add(row.channel_deleted_at, "signaling channel deleted".into());
     let steps = || steps.iter().filter(|step| step.generation == row.generation);
     for step in steps() {
         add(Some(step.at), format!("{:?}: {}", step.phase, step.why.text));
