@@ -8,7 +8,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use schemas::lifecycle::LifecycleEvent;
+use schemas::lifecycle::{Happening, LifecycleEvent};
 use schemas::message::Message;
 use schemas::signaling::{FromService, ToService};
 use schemas::worker::WorkerRow;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const UPDATE: &str = "UPDATE_SCHEMAS=1 cargo nextest run -p schemas --test seal";
@@ -152,6 +152,41 @@ fn a_schema_refuses_a_message_that_lost_a_field() {
         let mut golden = goldens()["transcription.final.json"].clone();
         golden.as_object_mut().unwrap().remove(field);
         assert!(!validator.is_valid(&golden), "the listener app needs {field}");
+    }
+}
+
+#[test]
+fn every_happening_has_a_golden_sample() {
+    let told: BTreeSet<Happening> = goldens()
+        .into_iter()
+        .filter(|(name, _)| schema_of(name) == "lifecycle-event")
+        .map(|(name, golden)| {
+            let event: LifecycleEvent = serde_json::from_value(golden).unwrap();
+            let kind = serde_json::to_value(event.happening).unwrap();
+            assert_eq!(name, format!("lifecycle.{}.json", kind.as_str().unwrap()));
+            event.happening
+        })
+        .collect();
+    // A match without a wildcard: a new happening does not compile until it stands here, and fails until it has a sample.
+    let all = [
+        Happening::Launched,
+        Happening::Live,
+        Happening::Degraded,
+        Happening::Recovered,
+        Happening::Stopped,
+        Happening::Failed,
+        Happening::Queued,
+    ];
+    for happening in all {
+        match happening {
+            Happening::Launched
+            | Happening::Live
+            | Happening::Degraded
+            | Happening::Recovered
+            | Happening::Stopped
+            | Happening::Failed
+            | Happening::Queued => assert!(told.contains(&happening), "{happening:?}"),
+        }
     }
 }
 
