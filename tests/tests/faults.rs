@@ -69,8 +69,15 @@ async fn run_task_failures_with_http_200_queue_and_recover() {
 }
 
 #[tokio::test]
-async fn a_hidden_throttle_is_waited_out() {
-    let stack = Stack::up("hidden-throttle").unwrap();
+async fn throttles_are_waited_out_the_hidden_ones_too() {
+    let stack = Stack::up("throttle").unwrap();
+    let open = "open-throttle-001";
+    stack.admin("ecs/faults", Some(&json!({"throttle": 6}))).await.unwrap();
+    stack.put_session(open).await.unwrap();
+    stack.until_row(open, true, "launched after the throttle", |row| row["worker"].is_object()).await.unwrap();
+    stack.until_shown("ecs/faults", |faults| faults["throttle"] == 0).await.unwrap();
+    has_one_task(&stack, open).await;
+
     stack.admin("ecs/faults", Some(&json!({"hiddenThrottle": 1}))).await.unwrap();
     stack.put_session(SESSION).await.unwrap();
     let queued = stack.until_row(SESSION, false, "queued", |row| row["phase"] == "Queued").await.unwrap();
@@ -82,7 +89,8 @@ async fn a_hidden_throttle_is_waited_out() {
 #[tokio::test]
 async fn a_conflict_adopts_the_existing_task() {
     let stack = Stack::up("conflict").unwrap();
-    stack.admin("ecs/faults", Some(&json!({"conflict": 1}))).await.unwrap();
+    // Every answer is a conflict: whoever only asks again never hears of the task.
+    stack.admin("ecs/faults", Some(&json!({"conflict": 1_000}))).await.unwrap();
     stack.put_session(SESSION).await.unwrap();
     stack.until_row(SESSION, false, "the worker of the conflicting task serves", speaks(1)).await.unwrap();
     has_one_task(&stack, SESSION).await;
