@@ -112,7 +112,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 tracing::debug!(session = %id, next_look = ?plan.next_look, "nothing to do");
                 return self.tell(view.worker.as_ref()).await;
             }
-            log_plan(&view, &plan);
+            log_plan(&view, &plan, decided_at);
             let applied = self.apply(&view, &plan).await?;
             if plan.is_noteworthy() && applied != Applied::Lost {
                 self.keep(&view, &plan, decided_at).await;

@@ -5,7 +5,8 @@
 //! controller's next look tells it, at most one look later.
 //!
 //! **Guarantees.** Derived from the row alone, so a process that dies between the bus and the note tells the same again: at
-//! least once, never silently lost while the row is open. Nothing is told twice as long as the note could be written.
+//! least once. Nothing is told twice as long as the note could be written. A final row has no next look: its stream record
+//! brings the last one, and a bus that fails then leaves a mark that the schedule tries again for a day.
 
 use schemas::ids::Timestamp;
 use schemas::lifecycle::{Happening, LifecycleEvent, Published};
@@ -126,6 +127,17 @@ mod tests {
         assert_eq!(tell(&mut world), [Happening::Degraded], "and it may happen again");
         world.worker_says(Phase::Stopped);
         assert!(tell(&mut world).contains(&Happening::Stopped));
+        assert_eq!(tell(&mut world), []);
+    }
+
+    #[test]
+    fn a_session_that_nobody_can_serve_is_told_as_failed_with_its_reason_and_once() {
+        let mut world = World::active().with("sourceLanguage", "klingon");
+        world.settle();
+        let (events, _) = news(&world.row(), NOW).unwrap();
+        assert_eq!((events.len(), events[0].happening, events[0].version), (1, Happening::Failed, 1));
+        assert!(events[0].why.text.contains("klingon"), "{:?}", events[0].why);
+        assert_eq!(tell(&mut world), [Happening::Failed]);
         assert_eq!(tell(&mut world), []);
     }
 

@@ -104,10 +104,6 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
             (Cause::TaskInterrupted, format!("AWS took the task away: {reason}"))
         }
         (Some("UserInitiated"), _) => (Cause::TaskInterrupted, format!("the task was stopped by hand: {reason}")),
-        (Some(code), None) if !KNOWN_STOP_CODES.contains(&code) => (
-            Cause::WorkerCrashed,
-            format!("the task ended with the stop code {code}, which this version does not know: {reason}"),
-        ),
         (_, Some(code)) if code == i32::from(EXIT_INTERRUPTED) => {
             (Cause::TaskInterrupted, format!("the worker was interrupted: {reason}"))
         }
@@ -121,7 +117,10 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
         }
         (_, None) => (Cause::WorkerCrashed, format!("the task ended: {reason}")),
     };
-    Why::new(cause, text, now)
+    match facts.stop_code.as_deref().filter(|code| !KNOWN_STOP_CODES.contains(code)) {
+        Some(code) => Why::new(cause, format!("{text} (stop code {code}, which this version does not know)"), now),
+        None => Why::new(cause, text, now),
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +153,18 @@ mod tests {
             let cause = cause(stop_code, exit_code);
             assert_eq!(cause, expected, "{stop_code:?} {exit_code:?}");
             assert!(cause.retryable());
+        }
+    }
+
+    #[test]
+    fn an_unknown_stop_code_is_named_whatever_the_exit_code_says() {
+        let row = World::active().live().row();
+        let mut facts = running_task(row.generation).facts(NOW);
+        facts.stop_code = Some("SomethingNew".into());
+        for exit_code in [None, Some(0), Some(137), Some(143)] {
+            facts.exit_code = exit_code;
+            let why = cause_of(&row, &facts, NOW);
+            assert!(why.text.ends_with("(stop code SomethingNew, which this version does not know)"), "{}", why.text);
         }
     }
 
