@@ -149,6 +149,28 @@ fn words_keep_their_media_time_across_streams_and_gaps() {
 }
 
 #[test]
+fn no_language_and_no_listener_is_dropped_across_a_reconnect() {
+    let languages =
+        |w: &World| w.writes.last().map(|(_, write)| write.status.languages.keys().cloned().collect::<Vec<_>>());
+    let mut world = World::new(Talk::long(8));
+    for (name, spoken) in [("ann", "en"), ("eva", "es"), ("ugo", "it")] {
+        world.listener(name, spoken);
+    }
+    world.run_until(8_000);
+    let before = languages(&world);
+    assert_eq!(before.as_ref().map(Vec::len), Some(3), "{before:?}");
+    world.at(9_000, |w| w.recogniser.cut(StreamEnd::Fault("reset".into()), w.now));
+    world.at(15_000, |w| w.recogniser.cut(StreamEnd::Clean, w.now));
+    world.run_until(40_000);
+    world.check_contract();
+    assert_eq!(world.recogniser.opened.len(), 3);
+    assert_eq!(languages(&world), before);
+    let finals = |name: &str| world.seat(name).finals().len();
+    assert!(finals("ann") >= 8);
+    assert_eq!((finals("eva"), finals("ugo")), (finals("ann"), finals("ann")), "to the last sentence");
+}
+
+#[test]
 fn a_change_of_the_speakers_language_brings_a_stream_in_that_language() {
     let mut world = World::new(Talk::long(8));
     world.listener("ann", "en");
