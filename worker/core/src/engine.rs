@@ -249,6 +249,9 @@ impl Engine {
     /// Lets every part do what is due.
     fn advance(&mut self) {
         let now = self.now;
+        if self.has_exited() {
+            return;
+        }
         if self.life.lease_is_over(now, &self.config.timing) {
             self.on_lease_lost("it could not be confirmed in time");
             return;
@@ -276,6 +279,10 @@ impl Engine {
     }
 
     fn advance_ladder(&mut self) {
+        if !self.life.is_serving() {
+            // The last thing that listeners hear is the end.
+            return;
+        }
         let fails = self.translator.fails_into(&self.delivery.languages());
         let seen = Strain {
             outage_since: self.transcriber.outage_since,
@@ -316,7 +323,7 @@ impl Engine {
             serving.then(|| self.reader.deadline(self.audio.heard_at)).flatten(),
             self.transcriber.deadline(&Moment { now, audio: &self.audio, timing }, &self.demand()),
             self.text_deadline(),
-            self.ladder.deadline(self.transcriber.outage_since, self.now),
+            serving.then(|| self.ladder.deadline(self.transcriber.outage_since, now)).flatten(),
             serving.then_some(audience),
             Some(self.heartbeat.deadline()),
             self.delivery.deadline(now, &self.config),
