@@ -17,7 +17,7 @@ use schemas::websocket;
 use schemas::worker::WorkerRow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -194,6 +194,17 @@ fn the_document_of_the_websocket_names_every_message_of_both_ways_with_a_sample(
     for kind in &kinds {
         let samples = document["components"]["messages"][kind]["examples"].as_array().unwrap();
         assert!(!samples.is_empty(), "{kind} has no sample in golden/");
+    }
+    for (kind, message) in document["components"]["messages"].as_object().unwrap() {
+        let schema = json!({"$ref": message["payload"]["$ref"], "components": document["components"]});
+        let validator = jsonschema::draft7::new(&schema).unwrap();
+        for sample in message["examples"].as_array().unwrap() {
+            let errors: Vec<String> = validator.iter_errors(&sample["payload"]).map(|e| e.to_string()).collect();
+            assert!(errors.is_empty(), "{kind}, {}: {errors:?}", sample["name"]);
+            let mut lost = sample["payload"].clone();
+            lost.as_object_mut().unwrap().retain(|field, _| field != "type" && field != "action");
+            assert!(!validator.is_valid(&lost), "{kind} is known by its type");
+        }
     }
     let text = document.to_string();
     assert!(!text.contains("$defs") && !text.contains("#/definitions"), "a reference leads out of the document");
