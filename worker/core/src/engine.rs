@@ -71,11 +71,11 @@ impl Engine {
             out: Outbox::default(),
             join: Join::new(),
             reader: Reader::new(),
-            transcriber: Transcriber::new(),
+            transcriber: Transcriber::new(config.stream_wishes),
             segments: Segments::default(),
             finals: VecDeque::new(),
             tracks: BTreeMap::new(),
-            translator: Translator::new(config.translate_characters_per_minute),
+            translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
             delivery: Delivery::default(),
             ladder: Ladder::default(),
             heartbeat: Heartbeat::new(),
@@ -127,8 +127,10 @@ impl Engine {
             Input::LeaseLost => self.on_lease_lost("the row belongs to another generation"),
             Input::Audience(rows) => {
                 self.audience_asked = None;
-                let joined = self.delivery.update(rows, now);
-                joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                if self.life.may_welcome() {
+                    let joined = self.delivery.update(rows, now);
+                    joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                }
             }
             Input::AudienceFailed(detail) => {
                 self.audience_asked = None;
