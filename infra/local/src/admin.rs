@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/mapping/faults`, `/mapping/replay`, `/mapping/ttl` | the event source mapping and TTL |
 //! | `/functions/kill` | kills the processes of the compiled functions (the controller) |
-//! | `/ecs/…`, `/kvs/…`, `/transcribe/…`, `/translate/…` | that stand-in's own `/_local/…` |
+//! | `/ecs/…`, `/kvs/…`, `/transcribe/…`, `/translate/…`, `/gateway/…` | that stand-in's own `/_local/…` |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
