@@ -60,7 +60,9 @@ fn variants<T: JsonSchema>(
             way,
             summary: summary.as_str().unwrap_or_default().to_owned(),
             payload: draft07(payload),
-            examples: samples(goldens, |name, sample| sample[tag] == kind && (prefix.is_empty() || name.starts_with(prefix))),
+            examples: samples(goldens, |name, sample| {
+                sample[tag] == kind && (prefix.is_empty() || name.starts_with(prefix))
+            }),
         }
     };
     root["oneOf"].as_array().unwrap().iter().map(described).collect()
@@ -100,10 +102,8 @@ fn assemble(described: &[Described], mut schemas: Map<String, Value>) -> Value {
     }
     let names = |way| described.iter().filter(move |message| message.way == way).map(|message| &message.name);
     let in_channel = |name: &String| json!({"$ref": format!("#/channels/listener/messages/{name}")});
-    let of_channel: Map<String, Value> = messages
-        .keys()
-        .map(|name| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")})))
-        .collect();
+    let of_channel: Map<String, Value> =
+        messages.keys().map(|name| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")}))).collect();
     json!({
         "asyncapi": "3.0.0",
         "info": {

@@ -65,7 +65,7 @@ fn nobody_listens_nobody_pays() {
 
 #[test]
 fn a_config_that_always_listens_pays_always() {
-    let mut world = World::with(worker_core::EngineConfig { listen: ListenPolicy::Always, ..config() }, Talk::long(5));
+    let mut world = World::with(EngineConfig { listen: ListenPolicy::Always, ..config() }, Talk::long(5));
     world.run_until(20_000);
     assert!(world.recogniser.heard_ms > 15_000);
 }
@@ -177,7 +177,7 @@ fn a_speaker_who_returns_after_minutes_is_captioned_without_delay() {
     assert!(back.len() > 15 && back.iter().all(|ms| *ms < 1_500), "{back:?}");
 }
 
-fn renewing(every_ms: u64) -> worker_core::EngineConfig {
+fn renewing(every_ms: u64) -> EngineConfig {
     let mut config = config();
     config.timing.rotate_after_ms = every_ms;
     config
