@@ -3,6 +3,7 @@
 //! Transcribe cuts a stream in mid-sentence, fails inside one, refuses the next; Translate throttles; of six listeners one is
 //! stuck, one throttled, one meets faults of the API, one is gone. Nothing waits for a clock: each fault follows an event.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "what is skipped is said aloud")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -25,7 +25,12 @@ async fn rig() -> Rig {
     let (arrived, at) = (Arc::new(AtomicU32::new(0)), listener().await);
     let mut emulator = Running::new(at.local_addr().unwrap());
     let count = Arc::clone(&arrived);
-    emulator.serve(at, Router::new().fallback(async move || drop(count.fetch_add(1, Ordering::Relaxed))));
+    emulator.serve(
+        at,
+        Router::new().fallback(async move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        }),
+    );
     let gateway = serve(listener().await, emulator.url()).unwrap();
     Rig { gateway, _emulator: emulator, arrived, client: reqwest::Client::new() }
 }
