@@ -63,6 +63,7 @@ const CAPTIONS = {
   listen: ['LISTEN', 'when-heard', /^(when-heard|always)$/],
   chunkMs: ['CHUNK_MS', '100', /^(5\d|[6-9]\d|1\d\d|200)$/],
   silenceCloseS: ['SILENCE_CLOSE_S', '30', /^(\d{2,4}|off)$/],
+  variants: ['VARIANTS', 'none', /^(none|[a-z]{2}=[a-z]{2,3}-[A-Z]{2}(,[a-z]{2}=[a-z]{2,3}-[A-Z]{2})*)$/],
   vocabulary: ['VOCABULARY', 'none', /^(none|[a-z]{2}=[\w.-]+(,[a-z]{2}=[\w.-]+)*)$/],
   vocabularyFilter: ['VOCABULARY_FILTER', 'none', /^(none|((mask|remove|tag):)?[a-z]{2}=[\w.-]+(,[a-z]{2}=[\w.-]+)*)$/],
   identifyLanguages: ['IDENTIFY_LANGUAGES', 'none', /^(none|[a-z]{2}(,[a-z]{2}){1,4})$/],

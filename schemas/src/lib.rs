@@ -9,6 +9,7 @@
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`message`] | what is posted to listeners and the speaker |
+//! | [`websocket`] | what else goes over a listener's WebSocket: the session service's own messages |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
 //! | [`limits`] | AWS limits, each with its source |
@@ -22,4 +23,5 @@ pub mod reason;
 pub mod session;
 pub mod signaling;
 pub mod table;
+pub mod websocket;
 pub mod worker;

@@ -26,6 +26,8 @@
 //!
 //! **Assumptions.** A connection delivers in order. A client that reconnects is a late comer.
 //!
+//! The same for front ends: `json/asyncapi.json`, and `front-end/` with TypeScript types and an example listener.
+//!
 //! **Caveats.** Partials may be skipped (a slow connection, a budget, a rung of the ladder below `full`); finals are not.
 
 use crate::ids::{Generation, Language, SessionId, Timestamp};

@@ -4,6 +4,7 @@
 use crate::ids::{ChannelArn, ConnectionId, Language, SessionId, StreamArn, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// `status` of a session row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,18 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
     /// The speaker's own connection, when the service stored it.
     pub speaker_connection_id: Option<ConnectionId>,
+    /// `captionOptions`: wishes of this one session, as texts; a worker reads what it knows and says what it does not.
+    #[serde(default)]
+    pub options: CaptionOptions,
 }
+
+/// Wishes of one session beside those of its environment: key and text, such as `terminology` and `church`.
+pub type CaptionOptions = BTreeMap<String, String>;
+
+/// Options that are kept of a row; more is an accident.
+const MOST_OPTIONS: usize = 32;
+/// The longest text of one option, characters.
+const LONGEST_OPTION: usize = 256;
 
 /// What a row of the Sessions table is to us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +147,33 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
         created_at: row.get("createdAt").and_then(read_number).map(to_timestamp),
         expires_at,
         speaker_connection_id: text("speakerConnectionId").and_then(|t| ConnectionId::try_new(t).ok()),
+        options: read_options(row.get("captionOptions"), text("sourceLanguage")),
     })
+}
+
+/// The session's wishes. A variant in `sourceLanguage` (`en-GB`) is one too.
+fn read_options(map: Option<&Value>, source_language: Option<&str>) -> CaptionOptions {
+    let variant = source_language.filter(|text| text.contains(['-', '_'])).map(|text| text.replace('_', "-"));
+    let variant = variant.map(|text| (VARIANT.to_owned(), text));
+    let written = map.and_then(Value::as_object).into_iter().flatten();
+    let written = written.filter_map(|(key, value)| Some((key.clone(), read_option(value)?)));
+    variant
+        .into_iter()
+        .chain(written.filter(|(key, text)| key.len() + text.len() <= LONGEST_OPTION))
+        .take(MOST_OPTIONS)
+        .collect()
+}
+
+/// The option that says which variant of its language the speaker speaks.
+pub const VARIANT: &str = "variant";
+
+fn read_option(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(on) => Some(if *on { "on" } else { "off" }.to_owned()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// A language of the product; region variants (`en-US`) count as their language.
@@ -254,6 +292,18 @@ mod tests {
         assert_eq!(row.created_at, Some(Timestamp(1_795_365_000_000)));
         assert_eq!(row.expires_at, Timestamp(1_795_451_400_000), "seconds in the table");
         assert_eq!(row.channel_arn.unwrap().name(), "session-blessed-shepherd-123");
+    }
+
+    #[test]
+    fn wishes_of_a_session_are_read_as_texts_and_a_row_without_them_has_none() {
+        assert!(session(json!({})).options.is_empty());
+        let wishes = json!({"terminology": "church", "chunkMs": 50, "brevity": true, "odd": {"a": 1}});
+        let options = session(json!({"captionOptions": wishes, "sourceLanguage": "en-GB"})).options;
+        let pairs: Vec<_> = options.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+        assert_eq!(pairs, [("brevity", "on"), ("chunkMs", "50"), ("terminology", "church"), ("variant", "en-GB")]);
+        assert!(session(json!({"captionOptions": "church"})).options.is_empty(), "no map is no fault");
+        let long = json!({"terminology": "x".repeat(9_999)});
+        assert!(session(json!({"captionOptions": long})).options.is_empty());
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub mod sessions {
     /// Partition key.
     pub const SESSION_ID: &str = "sessionId";
     /// Every attribute that [`crate::session::read_session`] reads. The speaker's id is none of them.
-    pub const READ: [&str; 9] = [
+    pub const READ: [&str; 10] = [
         SESSION_ID,
         "kvsChannelArn",
         "kvsStreamArn",
@@ -91,6 +91,7 @@ pub mod sessions {
         "createdAt",
         "expiresAt",
         "speakerConnectionId",
+        "captionOptions",
     ];
 }
 

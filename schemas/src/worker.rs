@@ -9,6 +9,7 @@ use crate::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, TaskArn
 use crate::lifecycle::Published;
 use crate::operator::Operator;
 use crate::reason::Why;
+use crate::session::CaptionOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,6 +86,9 @@ pub struct Intent {
     pub wanted_since: Option<Timestamp>,
     /// The task definition (ARN with revision) that this generation is launched from; absent in rows of older controllers.
     pub task_definition: Option<String>,
+    /// What this session wishes of captions, where it differs from its environment; a worker reads it when it begins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: CaptionOptions,
 }
 
 /// Exit code of a worker that found that it no longer holds the session.
@@ -298,6 +302,10 @@ pub struct WorkerStatus {
     pub rung: Rung,
     /// What keeps the worker from giving all of it, such as an AWS limit; absent when nothing does.
     pub trouble: Option<Why>,
+    /// Wishes that are not fulfilled, a sentence each: an option that cannot be read, a vocabulary that does not exist, a
+    /// language that cannot be translated. The session runs without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Processor time of the process so far, ms.
     pub cpu_ms: u64,
     /// Highest resident memory of the process, bytes.

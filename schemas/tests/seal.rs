@@ -6,15 +6,18 @@
     reason = "the test reads the files that it seals, and rewrites them when asked to"
 )]
 
+mod asyncapi;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemas::lifecycle::{Happening, LifecycleEvent};
 use schemas::message::Message;
 use schemas::signaling::{FromService, ToService};
+use schemas::websocket;
 use schemas::worker::WorkerRow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -36,6 +39,8 @@ fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("lifecycle-event", written().into_root_schema_for::<LifecycleEvent>().to_value()),
         ("message", written().into_root_schema_for::<Message>().to_value()),
+        ("listener", written().into_root_schema_for::<websocket::FromListener>().to_value()),
+        ("service", read().into_root_schema_for::<websocket::FromService>().to_value()),
         ("signaling.from-service", read().into_root_schema_for::<FromService>().to_value()),
         ("signaling.to-service", written().into_root_schema_for::<ToService>().to_value()),
         ("worker-row", written().into_root_schema_for::<WorkerRow>().to_value()),
@@ -58,11 +63,19 @@ fn goldens() -> BTreeMap<String, Value> {
     files("golden").into_iter().map(|(name, text)| (name, serde_json::from_str(&text).unwrap())).collect()
 }
 
+/// Every generated file of `json/`, by name.
+fn generated() -> BTreeMap<String, String> {
+    let schemas = schemas().into_iter().map(|(name, schema)| (format!("{name}.schema.json"), pretty(&schema)));
+    schemas.chain([("asyncapi.json".into(), pretty(&asyncapi::document(&goldens())))]).collect()
+}
+
 /// Which schema a golden sample belongs to.
 fn schema_of(golden: &str) -> &'static str {
     match golden {
-        "worker-row.json" => "worker-row",
+        name if name.starts_with("worker-row") => "worker-row",
         name if name.starts_with("lifecycle.") => "lifecycle-event",
+        name if name.starts_with("listener.") => "listener",
+        name if name.starts_with("service.") => "service",
         "signaling.to-service.json" => "signaling.to-service",
         "signaling.from-service.json" => "signaling.from-service",
         _ => "message",
@@ -88,16 +101,16 @@ fn write(path: &Path, text: &str) {
 fn the_committed_schemas_are_the_generated_ones_and_the_seal_holds() {
     let seal = root().join("seal.sha256");
     if updating() {
-        for (name, schema) in schemas() {
-            write(&root().join(format!("json/{name}.schema.json")), &pretty(&schema));
+        for (name, text) in generated() {
+            write(&root().join("json").join(name), &text);
         }
         write(&seal, &seal_of(&["golden", "json"]));
     }
-    for (name, schema) in schemas() {
-        let committed = std::fs::read_to_string(root().join(format!("json/{name}.schema.json"))).unwrap_or_default();
+    for (name, text) in generated() {
+        let committed = std::fs::read_to_string(root().join("json").join(&name)).unwrap_or_default();
         assert!(
-            committed == pretty(&schema),
-            "json/{name}.schema.json is not what the types say any more: if the change of the contract is meant, \
+            committed == text,
+            "json/{name} is not what the types say any more: if the change of the contract is meant, \
              run `{UPDATE}`, extend golden/ with a sample of the new form, and commit both"
         );
     }
@@ -129,6 +142,8 @@ fn every_golden_sample_reads_and_writes_back_the_same() {
             "lifecycle-event" => round_trip::<LifecycleEvent>(&golden),
             "signaling.to-service" => round_trip::<ToService>(&golden),
             "signaling.from-service" => round_trip::<FromService>(&golden),
+            "listener" => round_trip::<websocket::FromListener>(&golden),
+            "service" => round_trip::<websocket::FromService>(&golden),
             _ => round_trip::<Message>(&golden),
         };
         assert_eq!(again, golden, "{name}");
@@ -202,4 +217,32 @@ fn every_kind_of_message_has_a_golden_sample() {
     for kind in kinds::<Message>() {
         assert!(goldens.values().any(|golden| golden["type"] == kind.as_str()), "golden/ has no sample of {kind}");
     }
+}
+
+#[test]
+fn the_document_of_the_websocket_names_every_message_of_both_ways_with_a_sample() {
+    let document = asyncapi::document(&goldens());
+    let kinds = asyncapi::kinds(&document);
+    for kind in
+        ["TranscriptionMessage", "SessionEndedMessage", "ServiceMessage", "JoinSessionMessage", "HeartbeatMessage"]
+    {
+        assert!(kinds.iter().any(|known| known == kind), "{kind} is not in {kinds:?}");
+    }
+    for kind in &kinds {
+        let samples = document["components"]["messages"][kind]["examples"].as_array().unwrap();
+        assert!(!samples.is_empty(), "{kind} has no sample in golden/");
+    }
+    for (kind, message) in document["components"]["messages"].as_object().unwrap() {
+        let schema = json!({"$ref": message["payload"]["$ref"], "components": document["components"]});
+        let validator = jsonschema::draft7::new(&schema).unwrap();
+        for sample in message["examples"].as_array().unwrap() {
+            let errors: Vec<String> = validator.iter_errors(&sample["payload"]).map(|e| e.to_string()).collect();
+            assert!(errors.is_empty(), "{kind}, {}: {errors:?}", sample["name"]);
+            let mut lost = sample["payload"].clone();
+            lost.as_object_mut().unwrap().retain(|field, _| field != "type" && field != "action");
+            assert!(!validator.is_valid(&lost), "{kind} is known by its type");
+        }
+    }
+    let text = document.to_string();
+    assert!(!text.contains("$defs") && !text.contains("#/definitions"), "a reference leads out of the document");
 }

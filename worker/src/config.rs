@@ -1,6 +1,6 @@
 //! The environment, parsed once; an invalid configuration does not exist as a value.
 
-use crate::options::{Formality, LanguageList, PerLanguage, Switch, VocabularyFilter, named};
+use crate::options::{Formality, LanguageList, PerLanguage, Switch, Variants, VocabularyFilter, named};
 use schemas::ids::{Generation, SessionId};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,6 +34,8 @@ pub struct Config {
     pub chunk_ms: u64,
     /// `SILENCE_CLOSE_S`: the stream is closed when the speaker is silent for so long, 15 to 3600; `off` for never.
     pub silence_close_s: Option<u64>,
+    /// `VARIANTS`: the variant of a language that speakers speak, `en=en-GB,pt=pt-PT`, or `none`.
+    pub variants: Variants,
     /// `VOCABULARY`: custom vocabulary per language of the speaker, `en=hymns,es=himnos`, or `none`.
     pub vocabulary: PerLanguage,
     /// `VOCABULARY_FILTER`: vocabulary filter per language, and how it acts, `mask:en=rude,es=grosero`, or `none`.
@@ -54,6 +56,8 @@ pub struct Config {
     pub mask_words: usize,
     /// `POSTS_IN_FLIGHT`: posts to listeners at once, 1 to 1000.
     pub posts_in_flight: usize,
+    /// `SESSION_ENV`: the dimension of the metrics; without it none are written.
+    pub environment: Option<String>,
     /// `LOG_LEVEL`: as tracing's filters are written.
     pub log_level: String,
     /// `ECS_CONTAINER_METADATA_URI_V4`: set by ECS.
@@ -104,6 +108,7 @@ impl Config {
             listen: variables.optional("LISTEN", str::parse)?.unwrap_or_default(),
             chunk_ms: variables.optional("CHUNK_MS", |t| within(t, 50..=200))?.unwrap_or(100),
             silence_close_s: variables.optional("SILENCE_CLOSE_S", silence)?.unwrap_or(Some(30)),
+            variants: variables.optional("VARIANTS", str::parse)?.unwrap_or_default(),
             vocabulary: variables.optional("VOCABULARY", str::parse)?.unwrap_or_default(),
             vocabulary_filter: variables.optional("VOCABULARY_FILTER", str::parse)?.unwrap_or_default(),
             identify_languages: variables.optional("IDENTIFY_LANGUAGES", str::parse)?.unwrap_or_default(),
@@ -116,9 +121,18 @@ impl Config {
                 .unwrap_or(60_000),
             mask_words: usize_of(variables.optional("MASK_WORDS", |t| within(t, 0..=10))?.unwrap_or(3)),
             posts_in_flight: usize_of(variables.optional("POSTS_IN_FLIGHT", |t| within(t, 1..=1_000))?.unwrap_or(100)),
+            environment: variables.optional("SESSION_ENV", str::parse)?,
             log_level: variables.optional("LOG_LEVEL", str::parse)?.unwrap_or_else(|| "info".into()),
             metadata_uri: variables.optional("ECS_CONTAINER_METADATA_URI_V4", str::parse)?,
         })
+    }
+}
+
+impl Config {
+    /// Whether a stream may be asked for something that Transcribe does not have.
+    #[must_use]
+    pub fn wishes_of_streams(&self) -> bool {
+        self.vocabulary != PerLanguage::default() || !self.identify_languages.languages().is_empty()
     }
 }
 
@@ -130,16 +144,16 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     if first <= last { Ok(first..=last) } else { Err(FORM) }
 }
 
-fn within(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+pub(crate) fn within(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
     let number = text.parse().ok().filter(|n| range.contains(n));
     number.ok_or_else(|| format!("give a number from {} to {}", range.start(), range.end()))
 }
 
-fn usize_of(number: u64) -> usize {
+pub(crate) fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn silence(text: &str) -> Result<Option<u64>, String> {
+pub(crate) fn silence(text: &str) -> Result<Option<u64>, String> {
     if text == "off" { Ok(None) } else { within(text, 15..=3_600).map(Some).map_err(|why| format!("{why}, or off")) }
 }
 
@@ -215,6 +229,7 @@ mod tests {
             (("VOCABULARY", "hymns"), "give LANGUAGE=NAME"),
             (("VOCABULARY_FILTER", "hide:en=x"), "mask, remove or tag"),
             (("IDENTIFY_LANGUAGES", "en"), "two to five"),
+            (("VARIANTS", "en=fr-CA"), "as Transcribe streams it"),
             (("FORMALITY", "polite"), "none, formal, informal"),
             (("BREVITY", "yes"), "use one of off, on"),
             (("POSTS_IN_FLIGHT", "0"), "give a number from 1 to 1000"),

@@ -1,6 +1,7 @@
 //! One table of languages: the product's two letters, Transcribe's code, Translate's code. They are not one to one
 //! (Transcribe developer guide, supported languages; Translate developer guide, supported languages).
 
+use aws_sdk_transcribestreaming::types::LanguageCode;
 use schemas::ids::Language;
 
 /// The product's speaking languages with Transcribe's code. Where Transcribe knows several regions, the one with the most
@@ -36,6 +37,14 @@ pub fn transcribe(language: &Language) -> Option<&'static str> {
     SPOKEN.iter().find(|(code, _)| *code == language.as_str()).map(|(_, transcribe)| *transcribe)
 }
 
+/// Transcribe's spelling of a variant of this language (`en-gb` of `en` is `en-GB`); `None` when it streams none such.
+#[must_use]
+pub fn variant(language: &Language, code: &str) -> Option<&'static str> {
+    let of_language = code.split('-').next().is_some_and(|short| short.eq_ignore_ascii_case(language.as_str()));
+    let known = || LanguageCode::values().iter().find(|known| known.eq_ignore_ascii_case(code)).copied();
+    of_language.then(known).flatten()
+}
+
 /// The product's language of a Transcribe code: `zh-TW` and `zh-HK` are both `zh`, `pt-PT` is `pt`.
 #[must_use]
 pub fn from_transcribe(code: &str) -> Option<Language> {
@@ -67,7 +76,6 @@ pub fn translate_of_spoken(code: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_transcribestreaming::types::LanguageCode;
 
     #[test]
     fn every_language_of_the_product_can_be_streamed() {
@@ -104,6 +112,16 @@ mod tests {
         ];
         for (spoken, expected) in table {
             assert_eq!(translate_of_spoken(spoken), expected, "{spoken}");
+        }
+    }
+
+    #[test]
+    fn a_variant_is_one_of_its_language() {
+        let [en, pt] = ["en", "pt"].map(|code| Language::try_new(code).unwrap());
+        assert_eq!(variant(&en, "en-gb"), Some("en-GB"));
+        assert_eq!(variant(&pt, "pt-PT").and_then(translate_of_spoken), Some("pt-PT"));
+        for (language, code) in [(&en, "pt-PT"), (&en, "en-XX"), (&en, "en"), (&pt, "")] {
+            assert_eq!(variant(language, code), None, "{code}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Options of Transcribe and Translate, as the environment writes them. `none` stands for nothing: ECS drops empty variables.
 
+use crate::languages;
 use schemas::ids::Language;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -45,6 +46,30 @@ impl FromStr for PerLanguage {
             Some((Language::try_new(language).ok()?, named(name).ok()??))
         };
         text.split(',').map(|e| entry(e).ok_or(FORM)).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Which variant of a language speakers speak, where it is not the usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Variants(BTreeMap<Language, &'static str>);
+
+impl Variants {
+    /// Transcribe's code for a speaker of this language; `None` for a language that it cannot stream.
+    #[must_use]
+    pub fn spoken(&self, language: &Language) -> Option<&'static str> {
+        self.0.get(language).copied().or_else(|| languages::transcribe(language))
+    }
+}
+
+impl FromStr for Variants {
+    type Err = OptionError;
+    fn from_str(text: &str) -> Result<Self, OptionError> {
+        const FORM: OptionError =
+            OptionError("give LANGUAGE=VARIANT as Transcribe streams it, such as en=en-GB,pt=pt-PT, or none");
+        let names: PerLanguage = text.parse().map_err(|_| FORM)?;
+        let known =
+            |(language, code): (Language, String)| languages::variant(&language, &code).map(|code| (language, code));
+        names.0.into_iter().map(|entry| known(entry).ok_or(FORM)).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -103,7 +128,7 @@ impl FromStr for LanguageList {
         if text == "none" {
             return Ok(Self::default());
         }
-        let language = |code: &str| Language::try_new(code).ok().filter(|l| super::languages::transcribe(l).is_some());
+        let language = |code: &str| Language::try_new(code).ok().filter(|l| languages::transcribe(l).is_some());
         let list: Vec<Language> = text.split(',').map(language).collect::<Option<_>>().ok_or(FORM)?;
         let different: std::collections::BTreeSet<_> = list.iter().collect();
         if (2..=5).contains(&list.len()) && different.len() == list.len() { Ok(Self(list)) } else { Err(FORM) }
@@ -165,6 +190,15 @@ mod tests {
         let of = |code| vocabulary.of(&Language::try_new(code).unwrap());
         assert_eq!((of("en"), of("es"), of("de")), (Some("hymns"), Some("himnos-2"), None));
         assert_eq!("none".parse(), Ok(PerLanguage::default()));
+    }
+
+    #[test]
+    fn a_variant_takes_the_place_of_the_usual_one() {
+        let variants: Variants = "en=en-gb,pt=pt-PT".parse().unwrap();
+        let spoken = |code| variants.spoken(&Language::try_new(code).unwrap());
+        assert_eq!((spoken("en"), spoken("pt"), spoken("es")), (Some("en-GB"), Some("pt-PT"), Some("es-US")));
+        assert!("en=pt-PT".parse::<Variants>().is_err() && "en-GB".parse::<Variants>().is_err());
+        assert_eq!("none".parse(), Ok(Variants::default()));
     }
 
     #[test]

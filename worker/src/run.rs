@@ -8,11 +8,12 @@ use crate::io::{aws, getmedia, metadata, signals};
 use crate::media::AudioReceiver;
 use crate::media::opus::OpusError;
 use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
+use crate::wishes;
 use schemas::ids::Timestamp;
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use worker_core::config::Source;
+use worker_core::config::{Source, Wishes};
 use worker_core::input::{Input, MediaStreamEvent};
 use worker_core::output::{MediaStart, Output};
 use worker_core::time::MediaInstant;
@@ -64,7 +65,9 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
             return Ok(code);
         }
     };
-    let mut engine = engine(&config, &speaker, &clock).await;
+    let mut config = config;
+    let notes = wishes_of(&row, &mut config);
+    let mut engine = engine(&config, notes, &speaker, &clock).await;
     if let Some(control) = control(&row) {
         engine.handle(Input::Control(control), clock.now());
     }
@@ -72,6 +75,14 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, stream: StreamReceiver::default(), clock, path: None }
         .live(inbox)
         .await)
+}
+
+/// What the session wishes of captions; gives what could not be read of it.
+fn wishes_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
+    let Some(intent) = &row.intent else { return Vec::new() };
+    let notes = wishes::lay_over(config, &intent.options, &intent.source_language);
+    notes.iter().for_each(|note| tracing::warn!(event = "option_left_out", detail = note));
+    notes
 }
 
 /// Whether there is anything to do for this generation.
@@ -103,7 +114,7 @@ fn orders(row: Option<WorkerRow>, config: &Config) -> Orders {
     }
 }
 
-async fn engine(config: &Config, speaker: &Speaker, clock: &Clock) -> Engine {
+async fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, clock: &Clock) -> Engine {
     let version = env!("CARGO_PKG_VERSION");
     let mut engine = EngineConfig::new(config.session.clone(), config.generation, version);
     engine.source = match speaker {
@@ -116,6 +127,9 @@ async fn engine(config: &Config, speaker: &Speaker, clock: &Clock) -> Engine {
     engine.mask_words = config.mask_words;
     engine.posts_in_flight = config.posts_in_flight;
     engine.translate_characters_per_minute = config.translate_characters_per_minute;
+    engine.notes = notes;
+    engine.stream_wishes = if config.wishes_of_streams() { Wishes::All } else { Wishes::Plain };
+    engine.translation_wishes = if config.terminology.is_some() { Wishes::All } else { Wishes::Plain };
     engine.timing.chunk_ms = config.chunk_ms;
     engine.timing.silence_close_ms = config.silence_close_s.map_or(u64::MAX, |seconds| seconds * 1_000);
     if let Some(uri) = &config.metadata_uri {
@@ -328,6 +342,7 @@ mod tests {
                 decided_at: Timestamp(0),
                 wanted_since: None,
                 task_definition: None,
+                options: schemas::session::CaptionOptions::new(),
             }),
             task: None,
             restarts: Restarts::default(),

@@ -10,12 +10,15 @@ use crate::io::table::{Table, Written};
 use crate::io::transcribe::Stream;
 use crate::io::translate::Translator;
 use crate::io::{resources, signaling, transcribe, translate};
+use crate::metrics::Metrics;
+use crate::telemetry;
 use aws_config::SdkConfig;
 use kvs_signaling::Outgoing;
 use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp, viewer_client_id};
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
+use worker_core::config::Wishes;
 use worker_core::input::{
     Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent,
     TranslationId,
@@ -84,6 +87,8 @@ pub struct Shell {
     place: Start,
     streams: HashMap<StreamId, Stream>,
     row: WorkerRow,
+    /// Absent where nobody collects them.
+    metrics: Option<Metrics>,
 }
 
 impl Shell {
@@ -104,6 +109,7 @@ impl Shell {
                 Speaker::Channel(arn) => Way::Channel(Channel::new(&sdk, arn, viewer_client_id(&config.session))),
                 Speaker::Stream(arn) => Way::Stream(MediaStream::new(&sdk, arn)),
             },
+            metrics: config.environment.clone().map(|name| Metrics::new(name, config.session.clone())),
             sdk,
             config,
             table,
@@ -136,7 +142,7 @@ impl Shell {
             Output::AddCandidate(json) => self.with_peer(|peer| peer.candidate(json)),
             Output::OpenMedia(_) => self.open_media(),
             Output::CloseMedia => self.media = None,
-            Output::OpenStream { id, language } => self.open_stream(id, &language),
+            Output::OpenStream { id, language, wishes } => self.open_stream(id, &language, wishes),
             Output::SendAudio { id, pcm } => self.send_audio(id, pcm),
             Output::EndStream(id) => {
                 if let Some(stream) = self.streams.get_mut(&id) {
@@ -146,7 +152,7 @@ impl Shell {
             Output::DropStream(id) => {
                 self.streams.remove(&id);
             }
-            Output::Translate { id, text, from, to } => self.translate(id, text, from, to),
+            Output::Translate { id, text, from, to, wishes } => self.translate(id, text, from, to, wishes),
             Output::Post { id, connection, data } => self.post(id, connection, data),
             Output::ReadAudience => self.read_audience(),
             Output::ForgetListener { connection, connected_at } => self.forget_listener(connection, connected_at),
@@ -280,16 +286,24 @@ impl Shell {
         }
     }
 
-    fn open_stream(&mut self, id: StreamId, language: &Language) {
+    fn open_stream(&mut self, id: StreamId, language: &Language, wishes: Wishes) {
         let report = self.report(move |event| Event::Input(Input::Transcribe(id, event)));
-        self.streams.insert(id, transcribe::open(&self.sdk, language, self.transcribe_options(), report));
+        self.streams.insert(id, transcribe::open(&self.sdk, language, self.transcribe_options(wishes), report));
     }
 
-    fn transcribe_options(&self) -> transcribe::Options {
-        transcribe::Options {
-            vocabulary: self.config.vocabulary.clone(),
-            filter: self.config.vocabulary_filter.clone(),
-            identify: self.config.identify_languages.clone(),
+    /// The filter stays whatever is refused: words that nobody should read are not shown for want of it.
+    fn transcribe_options(&self, wishes: Wishes) -> transcribe::Options {
+        let Config { vocabulary, vocabulary_filter, identify_languages, variants, .. } = &self.config;
+        let plain = transcribe::Options {
+            filter: vocabulary_filter.clone(),
+            variants: variants.clone(),
+            ..transcribe::Options::default()
+        };
+        match wishes {
+            Wishes::Plain => plain,
+            Wishes::All => {
+                transcribe::Options { vocabulary: vocabulary.clone(), identify: identify_languages.clone(), ..plain }
+            }
         }
     }
 
@@ -302,10 +316,10 @@ impl Shell {
         }
     }
 
-    fn translate(&self, id: TranslationId, text: String, from: Language, to: Language) {
+    fn translate(&self, id: TranslationId, text: String, from: Language, to: Language, wishes: Wishes) {
         let (translator, events) = (self.translator.clone(), self.events.clone());
         tokio::spawn(async move {
-            let answer = translator.translate(text, &from, &to).await;
+            let answer = translator.translate(text, &from, &to, wishes).await;
             drop(events.send(Event::Input(Input::Translated(id, answer))));
         });
     }
@@ -339,7 +353,9 @@ impl Shell {
         });
     }
 
-    fn write_status(&self, write: Box<StatusWrite>) {
+    fn write_status(&mut self, write: Box<StatusWrite>) {
+        let lines = self.metrics.as_mut().map(|metrics| metrics.lines(write.phase, &write.status));
+        lines.into_iter().flatten().for_each(|line| telemetry::line(&line));
         let (table, events, row) = (self.table.clone(), self.events.clone(), self.row.clone());
         tokio::spawn(async move {
             let event = match table.write(&write, Some(row)).await {
@@ -384,6 +400,7 @@ pub fn control(row: &WorkerRow) -> Option<Control> {
 
 fn translate_options(config: &Config) -> translate::Options {
     translate::Options {
+        variants: config.variants.clone(),
         terminology: config.terminology.clone(),
         formality: config.formality,
         profanity: config.profanity,

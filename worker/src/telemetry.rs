@@ -1,6 +1,7 @@
 //! Logs: one JSON object per line on standard output, each with the session and the generation.
 
 use crate::config::Config;
+use std::io::Write;
 use tracing_subscriber::EnvFilter;
 
 /// Libraries that say at INFO what no operator wants to know.
@@ -26,6 +27,13 @@ pub fn start(config: &Config) -> Result<tracing::Span, BadLevel> {
     let filter = EnvFilter::try_new(filter).map_err(|e| BadLevel { value: level.clone(), why: e.to_string() })?;
     start_with(filter);
     Ok(tracing::info_span!("session", sessionId = %config.session, generation = config.generation.0))
+}
+
+/// Writes a line as it is, beside the log's own.
+pub fn line(line: &str) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        tracing::warn!(%error, "a line of metrics is lost");
+    }
 }
 
 /// Starts logging before there is a configuration, for the error that says why there is none.

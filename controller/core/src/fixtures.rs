@@ -258,6 +258,7 @@ pub(crate) fn status(at: Timestamp, process_at: Option<Timestamp>) -> WorkerStat
         usage: Usage::default(),
         rung: Rung::Full,
         trouble: None,
+        notes: Vec::new(),
         cpu_ms: 0,
         peak_memory_bytes: 0,
     }

@@ -3,7 +3,7 @@
 use crate::model::{Policy, View};
 use schemas::ids::{ChannelArn, Language, StreamArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::session::{SessionRecord, SessionRow, Status};
+use schemas::session::{CaptionOptions, SessionRecord, SessionRow, Status};
 use schemas::worker::{Desired, Intent};
 
 /// What the session row wishes now.
@@ -35,6 +35,8 @@ pub struct Run {
     pub source_language: Language,
     /// When it ends at the latest: `expiresAt`, or the longest duration that policy allows.
     pub ends_at: Timestamp,
+    /// What the session wishes of captions.
+    pub options: CaptionOptions,
 }
 
 impl Run {
@@ -62,6 +64,7 @@ impl Run {
             decided_at,
             wanted_since: None,
             task_definition: None,
+            options: self.options.clone(),
         }
     }
 }
@@ -124,6 +127,7 @@ fn session_wish(row: &SessionRow, policy: &Policy, now: Timestamp) -> Wish {
         stream_arn: row.stream_arn.clone(),
         source_language: row.source_language.clone(),
         ends_at: longest.map_or(row.expires_at, |at| at.min(row.expires_at)),
+        options: row.options.clone(),
     })
 }
 

@@ -80,6 +80,7 @@ fn of_worker(said: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStatus, now
     if let Some(trouble) = &worker.trouble {
         said.push(format!("{:?}: {}", trouble.cause, trouble.text.trim_end_matches('.')));
     }
+    said.extend(worker.notes.iter().map(|note| note.trim_end_matches('.').to_owned()));
     let waiting = &worker.progress.waiting;
     let stages = [
         ("speech", "text", waiting.speech_since),

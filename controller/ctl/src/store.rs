@@ -352,6 +352,7 @@ pub(crate) mod samples {
                 decided_at: Timestamp(T0),
                 wanted_since: None,
                 task_definition: None,
+                options: schemas::session::CaptionOptions::new(),
             }),
             task: Some(TaskFacts {
                 arn: task.clone(),
@@ -397,6 +398,7 @@ pub(crate) mod samples {
                 usage: Usage { transcribed_ms: 6_000, transcribe_streams: 1, posts: 30, ..Usage::default() },
                 rung: Rung::Full,
                 trouble: None,
+                notes: Vec::new(),
                 cpu_ms: 400,
                 peak_memory_bytes: 20 << 20,
             }),

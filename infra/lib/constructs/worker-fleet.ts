@@ -102,6 +102,7 @@ export class WorkerFleet extends Construct {
     const { config, state } = this.props;
     return {
       AWS_REGION: Stack.of(this).region,
+      SESSION_ENV: config.environment,
       WORKERS_TABLE: state.table.tableName,
       CONNECTIONS_TABLE: config.connectionsTable,
       WEBSOCKET_ENDPOINT: this.webSocketEndpoint(),

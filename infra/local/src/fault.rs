@@ -50,6 +50,11 @@ pub enum Fault {
         /// The knobs.
         knobs: Vec<String>,
     },
+    /// Set knobs of the posts to listeners, for example `refuse={"status":429,"times":9,"connection":"abc="}`.
+    Gateway {
+        /// The knobs.
+        knobs: Vec<String>,
+    },
 }
 
 /// Why nothing was broken.
@@ -93,6 +98,7 @@ impl Fault {
             Self::Kvs { knobs } => set("kvs", knobs)?,
             Self::Transcribe { knobs } => set("transcribe", knobs)?,
             Self::Translate { knobs } => set("translate", knobs)?,
+            Self::Gateway { knobs } => set("gateway", knobs)?,
         })
     }
 }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod ecs;
 pub mod emulator;
 pub mod fault;
+pub mod gateway;
 pub mod guard;
 pub mod kvs;
 pub mod mapping;

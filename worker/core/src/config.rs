@@ -46,6 +46,16 @@ pub enum Source {
     Stream,
 }
 
+/// Which of a session's wishes a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Wishes {
+    /// All of them.
+    All,
+    /// None that the service may refuse: no custom vocabulary, no list to identify the language from, no terminology.
+    #[default]
+    Plain,
+}
+
 /// Why a setting is not one of those that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownSetting {
@@ -144,6 +154,9 @@ pub struct Timing {
     pub preroll_ms: u64,
     /// A stream is renewed at the next silence after so long, and without one ten minutes later: Transcribe ends it at 4 h.
     pub rotate_after_ms: u64,
+    /// An open stream that says nothing for so long, although the speaker speaks, is replaced; the next time after twice as
+    /// long. Well before the controller would replace the worker.
+    pub stream_mute_ms: u64,
     /// A stream that did not open, or does not end, within so long is dropped.
     pub stream_patience_ms: u64,
     /// Least span between two partials of a segment: 5 per second (product rule).
@@ -195,6 +208,7 @@ impl Default for Timing {
             ring_ms: 30 * SECOND,
             preroll_ms: 3 * SECOND,
             rotate_after_ms: 225 * MINUTE,
+            stream_mute_ms: 12 * SECOND,
             stream_patience_ms: 10 * SECOND,
             partial_gap_ms: 200,
             translate_gap_ms: 700,
@@ -237,6 +251,12 @@ pub struct EngineConfig {
     pub mask_words: usize,
     /// Characters sent to Translate in any minute, at most. Near it partials are not translated, beyond it finals neither.
     pub translate_characters_per_minute: u64,
+    /// Whether streams carry wishes that Transcribe may refuse; then they are opened without, and the row says so.
+    pub stream_wishes: Wishes,
+    /// The same of translations.
+    pub translation_wishes: Wishes,
+    /// Wishes that could not be read, for the row.
+    pub notes: Vec<String>,
     /// Spans of time.
     pub timing: Timing,
 }
@@ -259,6 +279,9 @@ impl EngineConfig {
             mask_words: 3,
             // Five languages at 160 words a minute are about 5,000 with finals only, 10,000 with clauses, 30,000 live.
             translate_characters_per_minute: 60_000,
+            stream_wishes: Wishes::default(),
+            translation_wishes: Wishes::default(),
+            notes: Vec::new(),
             timing: Timing::default(),
         }
     }

@@ -50,6 +50,11 @@ const COMPLETE: &str = "Captions are complete again.";
 impl Ladder {
     /// Judges anew; the message when the rung has changed.
     pub(crate) fn judge(&mut self, strain: &Strain, now: MediaInstant) -> Option<(Rung, &'static str)> {
+        if self.rung == Rung::Paused && strain.outage_since.is_some() {
+            // A stream that opens and is refused in its first moments has not brought captions back.
+            self.better_since = None;
+            return None;
+        }
         let (rung, sentence) = allowed(strain, now);
         if rung < self.rung {
             let since = *self.better_since.get_or_insert(now);
@@ -75,7 +80,8 @@ impl Ladder {
 /// How long the cause of a rung must be away before the rung is left, ms.
 fn calm_ms(rung: Rung) -> u64 {
     match rung {
-        Rung::Full | Rung::Paused => 0,
+        Rung::Full => 0,
+        Rung::Paused => 1_000,
         Rung::FinalsOnly => 10_000,
         Rung::OriginalOnly => 3_000,
     }
@@ -109,7 +115,21 @@ mod tests {
         assert_eq!(ladder.judge(&outage, MediaInstant(2_000)), None);
         assert_eq!(ladder.judge(&outage, MediaInstant(4_000)).unwrap().0, Rung::Paused);
         assert_eq!(ladder.judge(&outage, MediaInstant(5_000)), None);
-        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(6_000)).unwrap().0, Rung::Full);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(6_000)), None);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(7_000)).unwrap().0, Rung::Full);
+    }
+
+    #[test]
+    fn a_stream_that_is_refused_as_soon_as_it_opens_brings_no_good_news() {
+        let mut ladder = Ladder::default();
+        let outage = |since| Strain { outage_since: Some(MediaInstant(since)), ..Strain::default() };
+        assert_eq!(ladder.judge(&outage(0), MediaInstant(3_000)).unwrap().0, Rung::Paused);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(4_000)), None, "it opened");
+        for later in [4_010, 5_500, 6_900] {
+            assert_eq!(ladder.judge(&outage(4_010), MediaInstant(later)), None, "and was refused: still paused");
+        }
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(8_000)), None);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(9_000)).unwrap().0, Rung::Full);
     }
 
     #[test]

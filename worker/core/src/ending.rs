@@ -15,6 +15,7 @@ impl Engine {
     pub(crate) fn drain(&mut self, why: Why, farewell: Farewell) {
         let text = format!("{:?}: {}", why.cause, why.text);
         if self.life.drain(why, farewell, self.now, &self.config.timing) {
+            self.delivery.keep_all();
             self.out.fact("draining", text);
         }
     }
@@ -81,10 +82,10 @@ impl Engine {
         if self.tracks.values().any(super::deliver::Track::is_waiting) {
             return;
         }
-        self.delivery.tell_all(&match farewell {
-            Farewell::SessionEnded => Body::Ended(why.cause),
-            Farewell::Interrupted => Body::Status(Rung::Paused, INTERRUPTED),
-        });
+        match farewell {
+            Farewell::SessionEnded => self.delivery.tell_end(&Body::Ended(why.cause), self.now),
+            Farewell::Interrupted => self.delivery.tell_all(&Body::Status(Rung::Paused, INTERRUPTED)),
+        }
         let until = self.now.plus_ms(self.config.timing.farewell_ms);
         self.life.stage = Stage::Leaving { until, why, farewell };
     }

@@ -71,11 +71,11 @@ impl Engine {
             out: Outbox::default(),
             join: Join::new(),
             reader: Reader::new(),
-            transcriber: Transcriber::new(),
+            transcriber: Transcriber::new(config.stream_wishes),
             segments: Segments::default(),
             finals: VecDeque::new(),
             tracks: BTreeMap::new(),
-            translator: Translator::new(config.translate_characters_per_minute),
+            translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
             delivery: Delivery::default(),
             ladder: Ladder::default(),
             heartbeat: Heartbeat::new(),
@@ -127,8 +127,10 @@ impl Engine {
             Input::LeaseLost => self.on_lease_lost("the row belongs to another generation"),
             Input::Audience(rows) => {
                 self.audience_asked = None;
-                let joined = self.delivery.update(rows, now);
-                joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                if self.life.may_welcome() {
+                    let joined = self.delivery.update(rows, now);
+                    joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                }
             }
             Input::AudienceFailed(detail) => {
                 self.audience_asked = None;
@@ -249,6 +251,9 @@ impl Engine {
     /// Lets every part do what is due.
     fn advance(&mut self) {
         let now = self.now;
+        if self.has_exited() {
+            return;
+        }
         if self.life.lease_is_over(now, &self.config.timing) {
             self.on_lease_lost("it could not be confirmed in time");
             return;
@@ -276,6 +281,10 @@ impl Engine {
     }
 
     fn advance_ladder(&mut self) {
+        if !self.life.is_serving() {
+            // The last thing that listeners hear is the end.
+            return;
+        }
         let fails = self.translator.fails_into(&self.delivery.languages());
         let seen = Strain {
             outage_since: self.transcriber.outage_since,
@@ -316,7 +325,7 @@ impl Engine {
             serving.then(|| self.reader.deadline(self.audio.heard_at)).flatten(),
             self.transcriber.deadline(&Moment { now, audio: &self.audio, timing }, &self.demand()),
             self.text_deadline(),
-            self.ladder.deadline(self.transcriber.outage_since, self.now),
+            serving.then(|| self.ladder.deadline(self.transcriber.outage_since, now)).flatten(),
             serving.then_some(audience),
             Some(self.heartbeat.deadline()),
             self.delivery.deadline(now, &self.config),

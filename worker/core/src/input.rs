@@ -224,7 +224,11 @@ pub enum TranslateFailure {
     Throttled,
     /// Try again.
     Unavailable(String),
-    /// The pair or the text cannot be translated.
+    /// The service does not translate from the one language into the other.
+    UnsupportedPair,
+    /// The terminology does not exist.
+    UnknownTerminology,
+    /// The text or the settings cannot be translated, or a right is missing.
     Refused(String),
 }
 

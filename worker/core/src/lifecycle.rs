@@ -100,6 +100,13 @@ impl Lifecycle {
     pub(crate) fn is_serving(&self) -> bool {
         self.stage == Stage::Serving
     }
+    /// Whether whoever comes now still gets words.
+    pub(crate) fn may_welcome(&self) -> bool {
+        match self.stage {
+            Stage::Serving | Stage::Flushing { .. } => true,
+            Stage::Leaving { .. } | Stage::Writing { .. } | Stage::Exited => false,
+        }
+    }
     /// Whether anything may still be posted.
     pub(crate) fn may_speak(&self) -> bool {
         match self.stage {

@@ -3,20 +3,26 @@
 use crate::output::{Fact, Output};
 use std::collections::VecDeque;
 
-/// Outputs that were not polled yet.
+/// Outputs that were not polled yet. Whoever still wants something after [`Output::Exit`] is not heard: the process ends there.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox(VecDeque<Output>);
+pub(crate) struct Outbox {
+    waiting: VecDeque<Output>,
+    closed: bool,
+}
 
 impl Outbox {
     pub(crate) fn push(&mut self, output: Output) {
-        self.0.push_back(output);
+        if !self.closed {
+            self.closed = matches!(output, Output::Exit { .. });
+            self.waiting.push_back(output);
+        }
     }
     pub(crate) fn pop(&mut self) -> Option<Output> {
-        self.0.pop_front()
+        self.waiting.pop_front()
     }
     /// Forgets the posts: a worker that may not hold the session any more says nothing.
     pub(crate) fn silence(&mut self) {
-        self.0.retain(|o| !matches!(o, Output::Post { .. } | Output::WriteStatus(_)));
+        self.waiting.retain(|o| !matches!(o, Output::Post { .. } | Output::WriteStatus(_)));
     }
     /// A line that an operator reads.
     pub(crate) fn fact(&mut self, event: &'static str, detail: impl Into<String>) {

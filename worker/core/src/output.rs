@@ -1,5 +1,6 @@
 //! Everything that a worker can want of its shell.
 
+use crate::config::Wishes;
 use crate::input::{PostId, StreamId, TranslationId};
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
@@ -36,6 +37,8 @@ pub enum Output {
         id: StreamId,
         /// The speaker's language.
         language: Language,
+        /// With which of the session's wishes.
+        wishes: Wishes,
     },
     /// Send audio, at most one second of it.
     SendAudio {
@@ -58,6 +61,8 @@ pub enum Output {
         from: Language,
         /// To.
         to: Language,
+        /// With which of the session's wishes.
+        wishes: Wishes,
     },
     /// Post to a connection.
     Post {

@@ -98,6 +98,7 @@ impl Engine {
             },
             rung: self.ladder.rung,
             trouble: self.trouble(),
+            notes: self.notes(),
             cpu_ms: self.resources.0,
             peak_memory_bytes: self.resources.1,
         }
@@ -114,6 +115,13 @@ impl Engine {
             StreamEnd::Clean | StreamEnd::Idle(_) | StreamEnd::Fault(_) => return None,
         };
         Some(Why::new(cause, text, self.wall_of(since)))
+    }
+
+    /// Wishes that are not fulfilled.
+    fn notes(&self) -> Vec<String> {
+        let refused = self.transcriber.refused_wishes.as_ref();
+        let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
+        self.config.notes.iter().cloned().chain(stream).chain(self.translator.notes()).collect()
     }
 
     /// Every language that somebody listens to, or has listened to.

@@ -293,6 +293,7 @@ mod tests {
             usage: Usage::default(),
             rung: Rung::Full,
             trouble: None,
+            notes: Vec::new(),
             cpu_ms: 0,
             peak_memory_bytes: 0,
         };

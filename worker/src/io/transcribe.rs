@@ -6,7 +6,7 @@
 
 use super::aws::{explain, http_client};
 use crate::languages;
-use crate::options::{FilterMethod, LanguageList, PerLanguage, VocabularyFilter};
+use crate::options::{FilterMethod, LanguageList, PerLanguage, Variants, VocabularyFilter};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -41,6 +41,8 @@ pub struct Options {
     pub filter: VocabularyFilter,
     /// Languages among which the speaker's is found.
     pub identify: LanguageList,
+    /// Variants that are spoken.
+    pub variants: Variants,
 }
 
 /// An open stream. Dropping it forgets whatever it might still say.
@@ -89,7 +91,7 @@ pub fn open(
     report: impl Fn(TranscribeEvent) + Send + Sync + 'static,
 ) -> Stream {
     let (audio, frames) = mpsc::channel(BACKLOG);
-    let (client, code) = (client(sdk), languages::transcribe(language));
+    let (client, code) = (client(sdk), options.variants.spoken(language));
     let language = language.clone();
     let task = tokio::spawn(async move {
         let end = match code {
@@ -126,7 +128,7 @@ fn request(
         .enable_partial_results_stabilization(true)
         // "Medium" waits a little longer for a word and takes fewer back; captions that flicker are not read.
         .partial_results_stability(PartialResultsStability::Medium);
-    let among: Vec<&str> = options.identify.languages().iter().filter_map(languages::transcribe).collect();
+    let among: Vec<&str> = options.identify.languages().iter().filter_map(|l| options.variants.spoken(l)).collect();
     if among.contains(&code) {
         let preferred = LanguageCode::from(code);
         return request.identify_language(true).language_options(among.join(",")).preferred_language(preferred);

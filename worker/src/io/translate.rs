@@ -2,7 +2,7 @@
 
 use super::aws::explain_call;
 use crate::languages;
-use crate::options::{Formality, Switch};
+use crate::options::{Formality, Switch, Variants};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -11,6 +11,7 @@ use aws_sdk_translate::error::ProvideErrorMetadata;
 use aws_sdk_translate::types::{Brevity, Profanity, TranslationSettings};
 use schemas::ids::Language;
 use std::time::Duration;
+use worker_core::config::Wishes;
 use worker_core::input::TranslateFailure;
 
 /// Longest time of one call, a retry included; a caption that is older than this is no live caption.
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is asked of Translate beside the pair.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// Variants that are spoken.
+    pub variants: Variants,
     /// A custom terminology.
     pub terminology: Option<String>,
     /// How listeners are addressed.
@@ -30,6 +33,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Translate's code of what is spoken: a region that it tells apart keeps its own. `None` when it does not know it.
+    fn source_code<'a>(&self, from: &'a Language) -> Option<&'a str> {
+        self.variants.spoken(from).map_or(Some(languages::translate(from)), languages::translate_of_spoken)
+    }
+
     /// Translate ignores what a pair does not know; without any wish no settings are sent.
     fn settings(&self) -> Option<TranslationSettings> {
         let formality = match self.formality {
@@ -67,15 +75,24 @@ impl Translator {
     ///
     /// # Errors
     /// [`TranslateFailure`], by what helps.
-    pub async fn translate(&self, text: String, from: &Language, to: &Language) -> Result<String, TranslateFailure> {
+    pub async fn translate(
+        &self,
+        text: String,
+        from: &Language,
+        to: &Language,
+        wishes: Wishes,
+    ) -> Result<String, TranslateFailure> {
+        let Self(_, options) = self;
+        let source = options.source_code(from).ok_or(TranslateFailure::UnsupportedPair)?;
+        let terminology = options.terminology.clone().filter(|_| wishes == Wishes::All);
         let answer = self
             .0
             .translate_text()
             .text(text)
-            .source_language_code(languages::translate(from))
+            .source_language_code(source)
             .target_language_code(languages::translate(to))
-            .set_terminology_names(self.1.terminology.clone().map(|name| vec![name]))
-            .set_settings(self.1.settings())
+            .set_terminology_names(terminology.map(|name| vec![name]))
+            .set_settings(options.settings())
             .send()
             .await;
         match answer {
@@ -94,13 +111,14 @@ fn classify(code: Option<&str>, detail: String) -> TranslateFailure {
         Some("TooManyRequestsException" | "ThrottlingException" | "Throttling" | "LimitExceededException") => {
             TranslateFailure::Throttled
         }
+        Some("UnsupportedLanguagePairException") => TranslateFailure::UnsupportedPair,
+        // A request names one resource only.
+        Some("ResourceNotFoundException") => TranslateFailure::UnknownTerminology,
         Some(
-            "UnsupportedLanguagePairException"
-            | "InvalidRequestException"
+            "InvalidRequestException"
             | "InvalidParameterValueException"
             | "TextSizeLimitExceededException"
             | "DetectedLanguageLowConfidenceException"
-            | "ResourceNotFoundException"
             | "ValidationException"
             | "AccessDeniedException"
             | "UnrecognizedClientException",
@@ -123,13 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn a_region_that_translate_tells_apart_is_kept() {
+        let options = Options { variants: "pt=pt-PT,en=en-GB".parse().unwrap(), ..Options::default() };
+        let code = |language| options.source_code(&Language::try_new(language).unwrap()).map(str::to_owned);
+        assert_eq!([code("pt"), code("en"), code("nb")].map(Option::unwrap), ["pt-PT", "en", "no"]);
+    }
+
+    #[test]
     fn a_failure_is_known_by_what_helps() {
         let refused = || TranslateFailure::Refused("d".into());
         let unavailable = || TranslateFailure::Unavailable("d".into());
         let table = [
             (Some("TooManyRequestsException"), TranslateFailure::Throttled),
             (Some("ThrottlingException"), TranslateFailure::Throttled),
-            (Some("UnsupportedLanguagePairException"), refused()),
+            (Some("UnsupportedLanguagePairException"), TranslateFailure::UnsupportedPair),
+            (Some("ResourceNotFoundException"), TranslateFailure::UnknownTerminology),
             (Some("TextSizeLimitExceededException"), refused()),
             (Some("AccessDeniedException"), refused()),
             (Some("InternalServerException"), unavailable()),

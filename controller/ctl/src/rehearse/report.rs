@@ -10,10 +10,10 @@ use crate::definitions::{Definitions, Size};
 use crate::money::{Cost, cost, dollars};
 use crate::store::Record;
 use crate::text::{duration, mebibytes, wrap};
-use schemas::ids::{SessionId, Timestamp};
+use schemas::ids::{Language, SessionId, Timestamp};
 use schemas::worker::WorkerRow;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From the session row put to each step, ms; absent when the step was not reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -75,6 +75,14 @@ pub struct WorkerReport {
     pub posts: u64,
     /// Posts that failed for good.
     pub posts_failed: u64,
+    /// Audio really sent to Transcribe, ms.
+    pub transcribed_ms: u64,
+    /// Source characters sent to Translate.
+    pub translated_characters: u64,
+    /// Words retracted per final word, by language (normalised erasure).
+    pub erasure: BTreeMap<Language, f64>,
+    /// Wishes that were not fulfilled.
+    pub notes: Vec<String>,
 }
 
 /// The card.
@@ -195,6 +203,10 @@ fn worker(row: &WorkerRow) -> Option<WorkerReport> {
         peak_memory_bytes: w.peak_memory_bytes,
         posts: w.usage.posts,
         posts_failed: w.usage.posts_failed,
+        transcribed_ms: w.usage.transcribed_ms,
+        translated_characters: w.usage.translated_characters,
+        erasure: w.languages.iter().filter_map(|(code, l)| Some((code.clone(), l.erasure?))).collect(),
+        notes: w.notes.clone(),
     })
 }
 
@@ -269,6 +281,13 @@ impl Report {
         }
         if let Some(w) = &self.worker {
             lines.push(format!("  messages   {} posted, {} failed", w.posts, w.posts_failed));
+            let sent = (w.transcribed_ms / 1_000, w.translated_characters);
+            lines.push(format!("  paid for   {} s transcribed, {} characters translated", sent.0, sent.1));
+            let erasure: Vec<_> = w.erasure.iter().map(|(code, erasure)| format!("{code} {erasure:.2}")).collect();
+            if !erasure.is_empty() {
+                lines.push(format!("  erasure    {}", erasure.join(" · ")));
+            }
+            lines.extend(w.notes.iter().map(|note| format!("  note       {note}")));
             lines.push(format!(
                 "  worker     {} ms of processor time per minute of audio, {} at most",
                 w.cpu_ms_per_audio_minute,
@@ -352,5 +371,6 @@ mod tests {
         let scene = Scene { now, width: 120, definitions: &definitions };
         assert!(card.contains(&board::table(&[Record::Row(Box::new(row))], scene)), "{card}");
         assert!(card.contains("4000 ms of processor time per minute"), "{card}");
+        assert!(card.contains("s transcribed,") && card.contains("characters translated"), "{card}");
     }
 }

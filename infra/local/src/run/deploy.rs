@@ -36,16 +36,16 @@ pub enum Error {
     },
 }
 
-/// Writes our template for the local environment; its path.
+/// Writes our template for the local environment, whose workers post to `gateway`; its path.
 ///
 /// # Errors
 /// When the CDK app fails.
-pub async fn synthesize(layout: &Layout, emulator: &str) -> Result<PathBuf, Error> {
+pub async fn synthesize(layout: &Layout, gateway: &str) -> Result<PathBuf, Error> {
     let out = layout.scratch.join("cdk.out");
     let context = [
         "env=local".to_owned(),
         "sessionsStreamArn=ssm:/session-service/local/sessions-stream-arn".to_owned(),
-        format!("webSocketEndpoint={}", management_endpoint(emulator)),
+        format!("webSocketEndpoint={}", management_endpoint(gateway)),
         format!("controllerCode=s3://{BUCKET}/controller.zip"),
     ];
     let mut node = Command::new("node");
@@ -55,8 +55,8 @@ pub async fn synthesize(layout: &Layout, emulator: &str) -> Result<PathBuf, Erro
 }
 
 /// Where messages to connections are posted.
-pub fn management_endpoint(emulator: &str) -> String {
-    format!("{emulator}/_aws/execute-api/{API_ID}/{STAGE}")
+pub fn management_endpoint(gateway: &str) -> String {
+    format!("{gateway}/_aws/execute-api/{API_ID}/{STAGE}")
 }
 
 /// Deploys their side: tables, WebSocket API.

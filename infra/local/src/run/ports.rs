@@ -13,6 +13,7 @@ pub struct Ports {
     pub kvs: TcpListener,
     pub transcribe: TcpListener,
     pub translate: TcpListener,
+    pub gateway: TcpListener,
     pub admin: TcpListener,
 }
 
@@ -24,13 +25,14 @@ impl Ports {
     pub async fn take(fixed: Option<u16>) -> Result<Self, Error> {
         // Ours first: the emulator's is free until it listens itself.
         let (ecs, kvs) = (free().await?, free().await?);
-        let (transcribe, translate, admin) = (free().await?, free().await?, free().await?);
+        let (transcribe, translate) = (free().await?, free().await?);
+        let (gateway, admin) = (free().await?, free().await?);
         let emulator = match fixed {
             Some(port) => listen(port).await.map_err(|cause| Error::Taken { port, cause })?,
             None => free().await?,
         };
         let emulator = port(&emulator)?;
-        Ok(Self { emulator, ecs, kvs, transcribe, translate, admin })
+        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin })
     }
 
     /// `AWS_ENDPOINT_URL_…` of the stand-ins.

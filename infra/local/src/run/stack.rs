@@ -14,6 +14,7 @@ use super::progress::Progress;
 use crate::admin;
 use crate::ecs::{self, Ecs, EcsConfig, Pace, Program};
 use crate::emulator::{self, Emulator, EmulatorConfig};
+use crate::gateway;
 use crate::guard::Guard;
 use crate::kvs::{self, KvsConfig};
 use crate::mapping::{self, Poller};
@@ -78,6 +79,9 @@ pub enum Error {
     /// The stand-in of ECS.
     #[error(transparent)]
     Ecs(#[from] ecs::Error),
+    /// What stands before the posts.
+    #[error(transparent)]
+    Gateway(#[from] gateway::Error),
     /// The stand-in of KVS.
     #[error(transparent)]
     Kvs(#[from] kvs::Error),
@@ -123,17 +127,22 @@ impl Stack {
         let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
         let environment = client_environment(&endpoints, &url, &admin);
 
+        let gateway = format!("http://127.0.0.1:{}", port(&ports.gateway)?);
         let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
         let emulator = progress.step("emulator", starting).await?;
         let api = emulator.api();
         let ecs_config = ecs_config(options, &emulator, endpoints, &guard);
         // Synthesis needs none of the others, so it runs beside them.
         let (template, _theirs, stand_ins) = tokio::try_join!(
-            progress.step("our CDK app synthesized", async { Ok::<_, Error>(deploy::synthesize(layout, &url).await?) }),
+            progress
+                .step("our CDK app synthesized", async { Ok::<_, Error>(deploy::synthesize(layout, &gateway).await?) }),
             progress.step("session service (tables, WebSocket API)", async {
                 Ok(deploy::session_service(layout, &environment).await?)
             }),
-            progress.step("stand-ins (ECS, KVS, Transcribe, Translate)", stand_ins(options, ports, ecs_config)),
+            progress.step(
+                "stand-ins (ECS, KVS, Transcribe, Translate, posts)",
+                stand_ins(options, ports, ecs_config, &url)
+            ),
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
@@ -179,7 +188,7 @@ struct StandIns {
     urls: BTreeMap<&'static str, String>,
 }
 
-async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<StandIns, Error> {
+async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig, emulator: &str) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
     let kvs = kvs::serve(ports.kvs, KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET)).await?;
     let recogniser = match &options.transcript {
@@ -197,9 +206,11 @@ async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig) -> Result<St
         tokio::try_join!(async { Ok::<_, Error>(transcribe::serve(ports.transcribe, transcribe).await?) }, async {
             Ok(translate::serve(ports.translate, TranslateConfig::default()).await?)
         },)?;
-    let urls =
-        [("ecs", ecs.url()), ("kvs", kvs.url()), ("transcribe", transcribe.url()), ("translate", translate.url())];
-    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate], admin: ports.admin, urls: urls.into() })
+    let gateway = gateway::serve(ports.gateway, emulator.to_owned())?;
+    let others = [("kvs", &kvs), ("transcribe", &transcribe), ("translate", &translate), ("gateway", &gateway)];
+    let mut urls: BTreeMap<_, _> = others.map(|(name, running)| (name, running.url())).into();
+    urls.insert("ecs", ecs.url());
+    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls })
 }
 
 fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String, String)>) -> EmulatorConfig {

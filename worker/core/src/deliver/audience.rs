@@ -11,6 +11,12 @@ use std::collections::BTreeMap;
 /// Connections that are remembered after they went, so that a flickering index repeats nothing to them.
 const REMEMBERED: usize = 2_000;
 
+/// Who went so recently is told the end all the same, ms: the session service deletes the rows of a session before anybody
+/// can be told of its end, and the controller's schedule comes once a minute.
+const DEPARTED_MS: u64 = 120_000;
+/// A post that took so long makes its listener slow, ms; the usual one takes 5 to 20 ms.
+const SLOW_MS: u64 = 1_000;
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -22,8 +28,44 @@ pub(crate) struct Listener {
     pub(crate) in_flight: Option<(PostId, Item, MediaInstant)>,
     pub(crate) not_before: MediaInstant,
     pub(crate) throttled: u32,
+    /// The last post took long: the places of others are not its to hold.
+    pub(crate) slow: bool,
     /// Cursor of the last final that was queued, per language.
     pub(crate) seen: BTreeMap<Language, u64>,
+}
+
+impl Listener {
+    /// Takes the post back that has this outcome; `None` when it was given up before.
+    pub(crate) fn landed(&mut self, id: PostId, now: MediaInstant) -> Option<Item> {
+        let (_, item, at) = self.in_flight.take_if(|(flying, _, _)| *flying == id)?;
+        self.slow = now.since(at) >= SLOW_MS;
+        Some(item)
+    }
+
+    /// Puts a message back that must be sent again, unless it is a caption in a language that is not wanted any more.
+    pub(crate) fn put_back(&mut self, item: Item) {
+        if let Some((language, cursor)) = item.body.final_of().filter(|(language, _)| *language != &self.language) {
+            self.seen.insert(language.clone(), cursor.saturating_sub(1));
+        } else {
+            self.queue.put_back(item);
+        }
+    }
+
+    /// The listener wants another language: what waits in the former one was not seen.
+    fn change(&mut self, language: Language) {
+        let former = std::mem::replace(&mut self.language, language);
+        if let Some(first) = self.queue.drop_captions() {
+            self.seen.insert(former, first.saturating_sub(1));
+        }
+    }
+}
+
+/// One who went, as far as the index tells.
+#[derive(Debug)]
+struct Departed {
+    at: MediaInstant,
+    language: Language,
+    connected_at: Option<Timestamp>,
 }
 
 /// All connections of the session.
@@ -33,6 +75,9 @@ pub(crate) struct Audience {
     /// Connections that answered 410, with the time of their row.
     gone: BTreeMap<ConnectionId, Option<Timestamp>>,
     remembered: BTreeMap<ConnectionId, BTreeMap<Language, u64>>,
+    departed: BTreeMap<ConnectionId, Departed>,
+    /// Nobody is forgotten any more: the session ends, and its rows may be gone already.
+    kept: bool,
 }
 
 impl Audience {
@@ -64,27 +109,56 @@ impl Audience {
             if known.language == row.language {
                 return None;
             }
-            known.language = row.language.clone();
-            known.queue.drop_captions();
+            known.change(row.language.clone());
             return Some((row.connection_id, row.language));
         }
+        self.departed.remove(&row.connection_id);
+        self.seat(row.connection_id.clone(), row.language.clone(), row.connected_at, now);
+        Some((row.connection_id, row.language))
+    }
+
+    fn seat(
+        &mut self,
+        connection: ConnectionId,
+        language: Language,
+        connected_at: Option<Timestamp>,
+        now: MediaInstant,
+    ) {
         let listener = Listener {
-            language: row.language.clone(),
-            connected_at: row.connected_at,
+            language,
+            connected_at,
             first_seen: now,
             missing_since: None,
             queue: Queue::default(),
             in_flight: None,
             not_before: now,
             throttled: 0,
-            seen: self.remembered.remove(&row.connection_id).unwrap_or_default(),
+            slow: false,
+            seen: self.remembered.remove(&connection).unwrap_or_default(),
         };
-        self.listeners.insert(row.connection_id.clone(), listener);
-        Some((row.connection_id, row.language))
+        self.listeners.insert(connection, listener);
+    }
+
+    /// From now on nobody is forgotten.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Those who went a little while ago are listeners once more, to be told the end.
+    pub(crate) fn recall(&mut self, now: MediaInstant) {
+        for (connection, gone) in std::mem::take(&mut self.departed) {
+            if now.since(gone.at) < DEPARTED_MS {
+                self.seat(connection, gone.language, gone.connected_at, now);
+            }
+        }
     }
 
     /// Forgets those who are missing for longer than the grace.
     pub(crate) fn expire(&mut self, now: MediaInstant, grace_ms: u64) {
+        if self.deadline(grace_ms).is_none_or(|at| now < at) {
+            return;
+        }
+        self.departed.retain(|_, gone| now.since(gone.at) < DEPARTED_MS);
         let over = |l: &Listener| l.missing_since.is_some_and(|at| now.since(at) >= grace_ms) && l.in_flight.is_none();
         let left: Vec<ConnectionId> =
             self.listeners.iter().filter(|(_, l)| over(l)).map(|(connection, _)| connection.clone()).collect();
@@ -93,7 +167,9 @@ impl Audience {
                 if self.remembered.len() >= REMEMBERED {
                     self.remembered.pop_first();
                 }
-                self.remembered.insert(connection, listener.seen);
+                let Listener { language, connected_at, seen, .. } = listener;
+                self.departed.insert(connection.clone(), Departed { at: now, language, connected_at });
+                self.remembered.insert(connection, seen);
             }
         }
     }
@@ -107,6 +183,9 @@ impl Audience {
 
     /// When somebody is to be forgotten.
     pub(crate) fn deadline(&self, grace_ms: u64) -> Option<MediaInstant> {
+        if self.kept {
+            return None;
+        }
         let absent = self.listeners.values().filter(|l| l.in_flight.is_none());
         absent.filter_map(|l| l.missing_since).min().map(|at| at.plus_ms(grace_ms))
     }

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// A message that failed is tried again so often (product rule).
-const RETRIES: u32 = 2;
+/// A message that failed is tried again so often, partials never. The product asks for two at least; five bridge six seconds
+/// in which the API fails, and no listener loses a sentence by them.
+const RETRIES: u32 = 5;
 /// Wait before the first retry, ms; it doubles.
 const RETRY_MS: u64 = 200;
 /// Wait before a young connection that answers 410 is tried again, ms.
@@ -47,6 +48,13 @@ impl Body {
         match self {
             Self::Caption(rendered) => Some(rendered.shown.segment),
             Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
+        }
+    }
+    /// Language and cursor of a final.
+    pub(crate) fn final_of(&self) -> Option<(&Language, u64)> {
+        match self {
+            Self::Caption(rendered) if rendered.shown.is_final => Some((&rendered.language, rendered.cursor)),
+            Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
         }
     }
     /// The segment of a partial.
@@ -126,6 +134,17 @@ impl Delivery {
         }
     }
 
+    /// The session begins to end: from now on nobody is forgotten.
+    pub(crate) fn keep_all(&mut self) {
+        self.audience.keep();
+    }
+
+    /// Queues the end for everybody, even those whose rows have vanished a little while ago.
+    pub(crate) fn tell_end(&mut self, body: &Body, now: MediaInstant) {
+        self.audience.recall(now);
+        self.tell_all(body);
+    }
+
     /// The outcome of a post.
     pub(crate) fn on_outcome(
         &mut self,
@@ -138,7 +157,7 @@ impl Delivery {
     ) {
         let Some(connection) = self.in_flight.remove(&id) else { return };
         let Some(listener) = self.audience.listeners.get_mut(&connection) else { return };
-        let Some((_, mut item, _)) = listener.in_flight.take_if(|(flying, _, _)| *flying == id) else { return };
+        let Some(mut item) = listener.landed(id, now) else { return };
         match outcome {
             PostOutcome::Delivered => {
                 listener.throttled = 0;
@@ -146,7 +165,7 @@ impl Delivery {
             }
             PostOutcome::Gone if is_young(listener, now, wall, config.timing.connection_young_ms) => {
                 listener.not_before = now.plus_ms(YOUNG_RETRY_MS);
-                listener.queue.put_back(item);
+                listener.put_back(item);
             }
             PostOutcome::Gone => {
                 let connected_at = listener.connected_at;
@@ -158,13 +177,13 @@ impl Delivery {
                 listener.throttled = (listener.throttled + 1).min(10);
                 listener.not_before = now.plus_ms((RETRY_MS << listener.throttled).min(THROTTLE_MOST_MS));
                 listener.queue.coalesce();
-                listener.queue.put_back(item);
+                listener.put_back(item);
             }
             PostOutcome::Failed(detail) => {
                 item.attempts += 1;
                 if item.body.partial_of().is_none() && item.attempts <= RETRIES {
                     listener.not_before = now.plus_ms(RETRY_MS << (item.attempts - 1));
-                    listener.queue.put_back(item);
+                    listener.put_back(item);
                 } else {
                     self.failed += 1;
                     out.fact("post_failed", detail.clone());
@@ -177,13 +196,28 @@ impl Delivery {
     pub(crate) fn pump(&mut self, now: MediaInstant, config: &EngineConfig, out: &mut Outbox) -> Vec<Ready> {
         self.audience.expire(now, config.timing.listener_grace_ms);
         self.give_up(now, config.timing.post_patience_ms, out);
-        let room = config.posts_in_flight.saturating_sub(self.in_flight.len());
-        let turn: Vec<ConnectionId> = self.waiting(now).take(room).cloned().collect();
+        let turn = self.turn(now, config);
         turn.into_iter().filter_map(|connection| self.post(connection, now)).collect()
     }
 
+    /// Whose turn it is. Those who are slow hold at most half of the places, however many they are.
+    fn turn(&self, now: MediaInstant, config: &EngineConfig) -> Vec<ConnectionId> {
+        let room = config.posts_in_flight.saturating_sub(self.in_flight.len());
+        if room == 0 {
+            return Vec::new();
+        }
+        let held = self.audience.listeners.values().filter(|l| l.slow && l.in_flight.is_some()).count();
+        let mut for_slow = (config.posts_in_flight / 2).saturating_sub(held);
+        let may = |(_, listener): &(&ConnectionId, &Listener)| {
+            let may = !listener.slow || for_slow > 0;
+            for_slow -= usize::from(listener.slow && may);
+            may
+        };
+        self.waiting(now).filter(may).take(room).map(|(connection, _)| connection.clone()).collect()
+    }
+
     /// Listeners with something to get, beginning after the one who was served last.
-    fn waiting(&self, now: MediaInstant) -> impl Iterator<Item = &ConnectionId> {
+    fn waiting(&self, now: MediaInstant) -> impl Iterator<Item = (&ConnectionId, &Listener)> {
         let all = &self.audience.listeners;
         let (after, before) = match &self.last_served {
             Some(last) => (Bound::Excluded(last.clone()), Bound::Included(last.clone())),
@@ -191,10 +225,7 @@ impl Delivery {
         };
         let rest = self.last_served.is_some().then(|| all.range((Bound::Unbounded, before))).into_iter().flatten();
         let ready = move |l: &Listener| l.in_flight.is_none() && !l.queue.is_empty() && now >= l.not_before;
-        all.range((after, Bound::Unbounded))
-            .chain(rest)
-            .filter(move |(_, l)| ready(l))
-            .map(|(connection, _)| connection)
+        all.range((after, Bound::Unbounded)).chain(rest).filter(move |(_, l)| ready(l))
     }
 
     fn post(&mut self, connection: ConnectionId, now: MediaInstant) -> Option<Ready> {

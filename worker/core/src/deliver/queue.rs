@@ -40,9 +40,11 @@ impl Queue {
     pub(crate) fn coalesce(&mut self) {
         self.0.retain(|waiting| waiting.body.partial_of().is_none());
     }
-    /// Drops the captions: the listener has chosen another language.
-    pub(crate) fn drop_captions(&mut self) {
+    /// Drops the captions: the listener has chosen another language. The cursor of the first final among them.
+    pub(crate) fn drop_captions(&mut self) -> Option<u64> {
+        let first = self.0.iter().find_map(|waiting| waiting.body.final_of()).map(|(_, cursor)| cursor);
         self.0.retain(|waiting| waiting.body.segment().is_none());
+        first
     }
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -67,6 +67,7 @@ struct Partial {
 impl Track {
     pub(crate) fn new(language: Language, keep: usize) -> Self {
         Self {
+            quality: Quality::of(&language),
             language,
             cursor: 0,
             pending: VecDeque::new(),
@@ -75,7 +76,6 @@ impl Track {
             revisions: BTreeMap::new(),
             last_final: 0,
             partial: Partial::default(),
-            quality: Quality::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod demand;
+mod mute;
 mod renewal;
 mod session;
 mod stream;

@@ -5,15 +5,18 @@
 //! its longest duration a stream is renewed at a silence, and the new one is open before the old one ends (see
 //! [`super::renewal`]).
 //! *Guarantees*: between two streams no audio is left out (up to the ring's length) and none that a final covers is sent
-//! again; the end of a stream is never the end of the session; retries wait.
+//! again; the end of a stream is never the end of the session; retries wait; a stream that says nothing although the
+//! speaker speaks is replaced; wishes that the service refuses are given up, and the captions are not.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
 use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
 use super::demand::{Begin, Demand, Idle, Moment};
+use super::mute::{Mute, is_mute};
 use super::renewal::{Over, Renewal};
 use super::stream::{Stream, feed, send_rest, to_heard};
 use crate::audio::SAMPLES_PER_MS;
+use crate::config::Wishes;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
@@ -45,6 +48,10 @@ pub(crate) struct Transcriber {
     backoff: Backoff,
     renewal: Renewal,
     renew_after: MediaInstant,
+    wishes: Wishes,
+    mute: Mute,
+    /// What the service said to wishes that it refused.
+    pub(crate) refused_wishes: Option<String>,
     /// How the last stream ended by itself, while none is open again.
     pub(crate) trouble: Option<StreamEnd>,
     /// Since when a stream is wanted and not there, when it ended by itself.
@@ -55,8 +62,11 @@ pub(crate) struct Transcriber {
 }
 
 impl Transcriber {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(wishes: Wishes) -> Self {
         Self {
+            wishes,
+            mute: Mute::default(),
+            refused_wishes: None,
             state: State::Closed { not_before: MediaInstant(0), begin: Begin::Preroll },
             next_id: 1,
             watermark: 0,
@@ -137,12 +147,14 @@ impl Transcriber {
         }
         match event {
             TranscribeEvent::Opened => {
-                stream.opened = true;
+                (stream.opened, stream.spoke_at) = (true, at.now);
                 self.is_open_again(id, out);
                 Vec::new()
             }
             TranscribeEvent::Result(result) => {
                 self.backoff.reset();
+                self.mute = Mute::default();
+                stream.spoke_at = at.now;
                 let heard = to_heard(id, &result, &stream.timeline);
                 self.renewal.hold(heard).into_iter().collect()
             }
@@ -227,11 +239,33 @@ impl Transcriber {
             self.state = State::Closed { not_before: now, begin };
             return;
         }
-        let wait = self.backoff.after(end);
+        let wait = self.give_up_wishes(end, out).unwrap_or_else(|| self.backoff.after(end));
         self.trouble = Some(end.clone());
         out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(end)));
         self.outage_since.get_or_insert(now);
         self.state = State::Closed { not_before: now.plus_ms(wait), begin: Begin::Watermark };
+    }
+
+    /// A refusal may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
+    /// were not the reason, and come again with the retry.
+    fn give_up_wishes(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
+        match (end, self.wishes, &self.refused_wishes) {
+            (StreamEnd::Refused(detail), Wishes::All, _) => {
+                out.warn("wishes_refused", format!("{detail}; the next stream opens without them"));
+                (self.wishes, self.refused_wishes) = (Wishes::Plain, Some(detail.clone()));
+                Some(0)
+            }
+            (StreamEnd::Refused(_), Wishes::Plain, Some(_)) => {
+                (self.wishes, self.refused_wishes) = (Wishes::All, None);
+                None
+            }
+            (StreamEnd::Refused(_), Wishes::Plain, None) => None,
+            (
+                StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_),
+                Wishes::All | Wishes::Plain,
+                _,
+            ) => None,
+        }
     }
 
     /// Does what is due; gives what was held back.
@@ -289,7 +323,7 @@ impl Transcriber {
         let id = StreamId(self.next_id);
         self.next_id += 1;
         self.streams += 1;
-        out.push(Output::OpenStream { id, language: language.clone() });
+        out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
         out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
         Stream::new(id, language.clone(), cursor, at.now)
     }
@@ -334,6 +368,12 @@ impl Transcriber {
             State::Open(stream) if !stream.opened && at.now.since(stream.since) >= at.timing.stream_patience_ms => {
                 out.push(Output::DropStream(stream.id));
                 self.closed(&StreamEnd::Fault("the service did not answer in time".into()), false, at.now, out);
+            }
+            State::Open(stream) if self.renewal.is_none() && is_mute(stream, self.mute, at) => {
+                out.push(Output::DropStream(stream.id));
+                let end = StreamEnd::Fault("the stream says nothing although the speaker speaks".into());
+                self.mute = self.mute.again();
+                self.closed(&end, false, at.now, out);
             }
             State::Ending { stream, until, begin } if at.now >= *until => {
                 out.push(Output::DropStream(stream.id));

@@ -22,6 +22,8 @@ pub(crate) struct Stream {
     pub(crate) language: Language,
     pub(crate) opened: bool,
     pub(crate) since: MediaInstant,
+    /// When it last said anything.
+    pub(crate) spoke_at: MediaInstant,
     pub(crate) cursor: u64,
     pub(crate) sent: u64,
     pub(crate) timeline: Timeline,
@@ -37,6 +39,7 @@ impl Stream {
             language,
             opened: false,
             since: now,
+            spoke_at: now,
             cursor,
             sent: 0,
             timeline: Timeline::default(),

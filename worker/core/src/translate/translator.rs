@@ -2,21 +2,21 @@
 //!
 //! *Guarantees*: per segment and language one request of a kind is in flight, of partials the newest wins; a final is
 //! always answered, if need be with nothing, within a bounded time, and does not wait for a partial; a language whose
-//! translation fails again and again is not asked for a while; what was translated lately is not asked for again; of a
+//! translation fails again and again is not asked for a while, and one that the service does not know not again; what was translated lately is not asked for again; of a
 //! budget of characters, partials get only what finals leave.
 
 use super::budget::Budget;
 use super::cache::Cache;
 use super::split::split;
 use crate::captions::{Shown, has_spaces};
-use crate::config::Timing;
+use crate::config::{Timing, Wishes};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A final is tried again so often.
 const RETRIES: u32 = 2;
@@ -78,6 +78,10 @@ pub(crate) struct Translator {
     health: BTreeMap<Language, Health>,
     cache: Cache,
     budget: Budget,
+    wishes: Wishes,
+    terminology_is_unknown: bool,
+    /// Pairs that the service does not translate.
+    unsupported: BTreeSet<(Language, Language)>,
     most_per_minute: u64,
     throttled_at: Option<MediaInstant>,
     spent_at: Option<MediaInstant>,
@@ -92,8 +96,11 @@ pub(crate) struct Translator {
 
 impl Translator {
     /// At most so many characters a minute.
-    pub(crate) fn new(most_per_minute: u64) -> Self {
+    pub(crate) fn new(most_per_minute: u64, wishes: Wishes) -> Self {
         Self {
+            wishes,
+            terminology_is_unknown: false,
+            unsupported: BTreeSet::new(),
             jobs: BTreeMap::new(),
             asked: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -124,10 +131,10 @@ impl Translator {
             self.forget(&Key { is_final: false, ..key.clone() });
             let spent = self.budget.is_spent(length(&parts), self.most_per_minute);
             self.spent_at = if spent { Some(now) } else { self.spent_at };
-            if spent || self.is_paused(language, now) {
+            if spent || self.is_left_alone(&shown.source, language, now) {
                 return Some(Done { shown, language: language.clone(), text: None });
             }
-        } else if self.is_paused(language, now)
+        } else if self.is_left_alone(&shown.source, language, now)
             || self.is_saving(now)
             || self.jobs.contains_key(&Key { is_final: true, ..key.clone() })
         {
@@ -215,6 +222,20 @@ impl Translator {
         self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
     }
 
+    /// Sentences for the row, of what will not be translated as wished.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let pair = |(from, to): &(Language, Language)| format!("Translate does not translate from {from} to {to}");
+        let terminology = self
+            .terminology_is_unknown
+            .then(|| "Translations run without the terminology, which does not exist".into());
+        terminology.into_iter().chain(self.unsupported.iter().map(pair)).collect()
+    }
+
+    /// Whether it is of no use to ask for this pair now.
+    fn is_left_alone(&self, from: &Language, to: &Language, now: MediaInstant) -> bool {
+        self.is_paused(to, now) || self.unsupported.contains(&(from.clone(), to.clone()))
+    }
+
     fn is_paused(&self, language: &Language, now: MediaInstant) -> bool {
         self.health.get(language).is_some_and(|h| h.failures >= FAILURES_TO_PAUSE && now < h.paused_until)
     }
@@ -244,7 +265,8 @@ impl Translator {
         self.calls += 1;
         self.characters += characters;
         self.budget.spend(characters, now);
-        out.push(Output::Translate { id, text, from: job.shown.source.clone(), to: key.language.clone() });
+        let (from, to) = (job.shown.source.clone(), key.language.clone());
+        out.push(Output::Translate { id, text, from, to, wishes: self.wishes });
         None
     }
 
@@ -272,8 +294,13 @@ impl Translator {
     }
 
     fn failed(&mut self, key: Key, failure: &TranslateFailure, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        if *failure == TranslateFailure::Throttled {
-            self.throttled_at = Some(now);
+        match failure {
+            TranslateFailure::UnknownTerminology if self.jobs.get(&key).is_some_and(|job| job.attempts <= RETRIES) => {
+                return self.without_terminology(&key, now, out);
+            }
+            TranslateFailure::UnsupportedPair => return self.never_again(&key, out),
+            TranslateFailure::Throttled => self.throttled_at = Some(now),
+            TranslateFailure::UnknownTerminology | TranslateFailure::Unavailable(_) | TranslateFailure::Refused(_) => {}
         }
         let job = self.jobs.get_mut(&key)?;
         job.attempts += 1;
@@ -292,6 +319,26 @@ impl Translator {
         Some(Done { shown: job.shown, language: key.language, text: None })
     }
 
+    /// From now on without: a translation without the terminology is better than none.
+    fn without_terminology(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        if !std::mem::replace(&mut self.terminology_is_unknown, true) {
+            out.warn("terminology_unknown", "translations go on without it");
+        }
+        self.wishes = Wishes::Plain;
+        self.jobs.get_mut(key)?.attempts += 1;
+        self.ask(key, now, out)
+    }
+
+    /// The pair is marked, and its original goes out.
+    fn never_again(&mut self, key: &Key, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.remove(key)?;
+        let pair = (job.shown.source.clone(), key.language.clone());
+        if self.unsupported.insert(pair) {
+            out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
+        }
+        key.is_final.then(|| Done { shown: job.shown, language: key.language.clone(), text: None })
+    }
+
     fn forget(&mut self, key: &Key) {
         if let Some(Job { stage: Stage::Asked { id, .. }, .. }) = self.jobs.remove(key) {
             self.asked.remove(&id);
@@ -306,13 +353,17 @@ fn length(parts: &[String]) -> u64 {
 fn may_help(failure: &TranslateFailure) -> bool {
     match failure {
         TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
-        TranslateFailure::Refused(_) => false,
+        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
+            false
+        }
     }
 }
 
 fn describe(failure: &TranslateFailure) -> &str {
     match failure {
         TranslateFailure::Throttled => "throttled",
+        TranslateFailure::UnsupportedPair => "the pair is not supported",
+        TranslateFailure::UnknownTerminology => "the terminology does not exist",
         TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
     }
 }

@@ -86,7 +86,57 @@ fn a_throttled_listener_gets_every_final_when_it_reads_again() {
 }
 
 #[test]
-fn a_failed_post_is_tried_three_times() {
+fn an_api_that_fails_for_seconds_costs_no_sentence() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en");
+    world.at(7_000, |w| w.seats.get_mut("ann").unwrap().refuses = Some(PostOutcome::Failed("503".into())));
+    world.at(12_500, |w| w.seats.get_mut("ann").unwrap().refuses = None);
+    world.run_until(12_400);
+    let posts = world.wanted("Post");
+    world.run_until(50_000);
+    world.check_contract();
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert!(posts < 60, "it is not hammered: {posts}");
+    let status = &world.writes.last().unwrap().1.status;
+    assert!(status.usage.posts_failed <= 40, "only partials are given up: {}", status.usage.posts_failed);
+}
+
+#[test]
+fn many_stuck_listeners_leave_half_of_the_posts_to_the_others() {
+    let mut world = World::new(Talk::long(10));
+    for n in 0..150 {
+        world.listener(&format!("stuck{n}"), "en").latency_ms = 5_000;
+    }
+    for n in 0..50 {
+        world.listener(&format!("quick{n}"), "en");
+    }
+    world.run_until(60_000);
+    world.check_contract();
+    assert!(world.most_in_flight <= 100, "{}", world.most_in_flight);
+    for n in 0..50 {
+        let quick = world.seat(&format!("quick{n}"));
+        // The first posts teach who is slow.
+        let late = quick.finals().iter().filter(|c| c.start_ms > 10_000).map(|c| c.lag_ms).max().unwrap();
+        assert!(late < 1_200, "{late}");
+        assert_eq!(quick.text(), world.speaker.talk.text());
+    }
+}
+
+#[test]
+fn a_listener_who_looks_into_another_language_and_returns_misses_no_sentence_of_it() {
+    let mut world = World::new(Talk::long(8));
+    world.listener("ann", "en").latency_ms = 3_000;
+    world.at(12_300, |w| w.seats.get_mut("ann").unwrap().row.language = crate::world::language("es"));
+    world.at(14_000, |w| w.seats.get_mut("ann").unwrap().row.language = crate::world::language("en"));
+    world.run_until(90_000);
+    world.check_stays();
+    let english: Vec<u64> =
+        world.seat("ann").finals().iter().filter(|c| c.language.as_str() == "en").map(|c| c.cursor).collect();
+    assert_eq!(english, (1..=8).collect::<Vec<_>>(), "within the catch-up nothing is lost");
+}
+
+#[test]
+fn a_failed_post_is_tried_again() {
     let mut world = World::new(Talk::of(&["one two three four", "five", "six"]));
     world.listener("ann", "en");
     world.at(3_500, |w| w.seats.get_mut("ann").unwrap().refuses = Some(PostOutcome::Failed("500".into())));

@@ -60,6 +60,51 @@ fn an_end_with_everything_stuck_still_ends_in_time_and_in_the_original() {
 }
 
 #[test]
+fn listeners_whose_rows_were_deleted_long_before_the_stop_are_told_the_end_all_the_same() {
+    // HTTP DELETE removes the rows first; the controller may hear of it only with its schedule.
+    for stop_after in [1_000, 4_900, 20_000, 70_000] {
+        let mut world = World::new(Talk::long(40));
+        world.listener("ann", "en");
+        world.listener("eva", "es");
+        world.at(12_000, |w| w.seats.values_mut().for_each(|seat| seat.listed = false));
+        world.at(12_000 + stop_after, World::end_session);
+        world.run_until(120_000);
+        assert_eq!(world.exit.as_ref().map(|e| e.1), Some(0));
+        for name in ["ann", "eva"] {
+            assert!(world.seat(name).ended(), "{name}, stopped after {stop_after}");
+        }
+    }
+}
+
+#[test]
+fn a_listener_who_left_is_not_told_of_an_end_minutes_later() {
+    let mut world = World::new(Talk::long(60));
+    world.listener("ann", "en");
+    world.listener("eva", "es");
+    world.at(12_000, |w| w.seats.get_mut("eva").unwrap().listed = false);
+    world.at(150_000, World::end_session);
+    world.run_until(200_000);
+    assert!(world.seat("ann").ended() && !world.seat("eva").ended());
+}
+
+#[test]
+fn nobody_gets_a_word_after_the_end() {
+    for joins_at in (11_500..14_500).step_by(60) {
+        let mut world = World::new(Talk::long(8));
+        world.listener("ann", "en");
+        world.at(12_000, World::end_session);
+        world.at(joins_at, |w| {
+            w.listener("late", "en");
+        });
+        world.run_until(60_000);
+        for seat in world.seats.values() {
+            let end = seat.received.iter().position(|(_, m)| matches!(m, Message::SessionEnded(_)));
+            assert!(end.is_none_or(|at| at + 1 == seat.received.len()), "{joins_at}: {:?}", seat.received);
+        }
+    }
+}
+
+#[test]
 fn a_session_that_is_stopped_before_anything_came_ends_at_once() {
     let mut world = World::new(Talk::long(1));
     world.end_session();

@@ -1,4 +1,19 @@
 //! Whole sessions in virtual time: a scripted world answers everything that the engine wants.
+//!
+//! | behaviour | where |
+//! |---|---|
+//! | stability | `text`: a fickle recogniser, clauses, continuous speech; properties beside `captions/segments.rs` |
+//! | late join | `delivery`: late joiner, first listener of a language, served within a second |
+//! | reconnect | `transcription`: a cut at any moment, outages, renewals, limits |
+//! | degrade | `text`: failed translations, the budget; `delivery`: everything throttled |
+//! | slow listener | `delivery`: one slow, many stuck, full buffers, an API that fails |
+//! | language change | `delivery`: the listener's, there and back; `transcription`: the speaker's |
+//! | 500 listeners in five languages | `delivery` |
+//! | nobody listens | `transcription`: nobody pays; `text`: a language without listeners |
+//! | four hours | `endurance` |
+//! | everything throttled | `delivery` |
+//! | the end, announced or not | `ending` |
+//! | anything at any time | `endurance`: a property over random faults |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity, reason = "tests")]
 

@@ -216,3 +216,45 @@ fn continuous_speech_brings_finals_all_along() {
         assert!(caption.end_ms - caption.start_ms <= 15_000);
     }
 }
+
+#[test]
+fn a_language_that_translate_does_not_know_is_marked_as_such_and_touches_no_other() {
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Finals, ..config() }, Talk::long(6));
+    world.translate = |text, to, now| match to.as_str() {
+        "eu" => (100, Err(TranslateFailure::UnsupportedPair)),
+        _ => prompt_translator(text, to, now),
+    };
+    world.listener("ane", "eu");
+    world.listener("eva", "es");
+    world.run_until(40_000);
+    world.check_contract();
+    let finals = world.seat("ane").finals();
+    assert_eq!(finals.len(), 6);
+    assert!(finals.iter().all(|c| c.degraded && !c.translated && c.text.starts_with('w')), "the original, marked");
+    assert!(world.seat("eva").finals().iter().all(|c| c.translated));
+    assert_eq!(
+        world.asked.iter().filter(|(_, to, _)| to.as_str() == "eu").count(),
+        1,
+        "asked once, not for every sentence"
+    );
+    let status = &world.writes.last().unwrap().1.status;
+    assert_eq!(status.rung, schemas::worker::Rung::Full, "one language is no outage");
+    assert_eq!(status.notes, ["Translate does not translate from en to eu"]);
+}
+
+#[test]
+fn a_terminology_that_does_not_exist_costs_no_translation_and_is_told_in_the_row() {
+    let mut world =
+        World::with(EngineConfig { translation_wishes: worker_core::config::Wishes::All, ..config() }, Talk::long(4));
+    world.terminology_is_unknown = true;
+    world.listener("eva", "es");
+    world.listener("cat", "ca");
+    world.run_until(30_000);
+    world.check_contract();
+    for name in ["eva", "cat"] {
+        assert_eq!(world.seat(name).finals().len(), 4);
+        assert!(world.seat(name).finals().iter().all(|c| c.translated));
+    }
+    let notes = &world.writes.last().unwrap().1.status.notes;
+    assert!(notes.len() == 1 && notes[0].contains("terminology"), "{notes:?}");
+}

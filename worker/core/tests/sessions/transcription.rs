@@ -3,7 +3,8 @@
 use crate::world::{Talk, World, config, language};
 use schemas::reason::Cause;
 use schemas::worker::{Desired, Rung};
-use worker_core::config::ListenPolicy;
+use worker_core::EngineConfig;
+use worker_core::config::{ListenPolicy, Wishes};
 use worker_core::input::StreamEnd;
 
 /// A session with one listener in the speaker's language, up to so long after the talk.
@@ -64,7 +65,7 @@ fn nobody_listens_nobody_pays() {
 
 #[test]
 fn a_config_that_always_listens_pays_always() {
-    let mut world = World::with(worker_core::EngineConfig { listen: ListenPolicy::Always, ..config() }, Talk::long(5));
+    let mut world = World::with(EngineConfig { listen: ListenPolicy::Always, ..config() }, Talk::long(5));
     world.run_until(20_000);
     assert!(world.recogniser.heard_ms > 15_000);
 }
@@ -198,7 +199,7 @@ fn a_speaker_who_returns_after_minutes_is_captioned_without_delay() {
     assert!(back.len() > 15 && back.iter().all(|ms| *ms < 1_500), "{back:?}");
 }
 
-fn renewing(every_ms: u64) -> worker_core::EngineConfig {
+fn renewing(every_ms: u64) -> EngineConfig {
     let mut config = config();
     config.timing.rotate_after_ms = every_ms;
     config
@@ -307,4 +308,59 @@ fn a_quiet_worker_waits_for_nothing_however_long_the_silence_is() {
     let stuck: Vec<u64> =
         world.writes.iter().filter(|(at, w)| *at > end - 250_000 && waits(&w.status)).map(|(at, _)| *at).collect();
     assert_eq!(stuck, [0; 0], "nothing is pending, so nothing is stuck");
+}
+
+/// The same as [`heard`], of a session that wishes a vocabulary.
+fn heard_with_wishes(talk: Talk, prepare: impl FnOnce(&mut World)) -> World {
+    let end = talk.end_ms() + 6_000;
+    let mut world = World::with(EngineConfig { stream_wishes: Wishes::All, ..config() }, talk);
+    world.listener("ann", "en");
+    prepare(&mut world);
+    world.run_until(end);
+    world.check_contract();
+    world
+}
+
+#[test]
+fn a_vocabulary_that_does_not_exist_costs_no_word_and_is_told_in_the_row() {
+    let world = heard_with_wishes(Talk::long(6), |w| w.recogniser.vocabulary_is_unknown = true);
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert_eq!(world.recogniser.wishes, [Wishes::All, Wishes::Plain], "and it is not asked for again");
+    let notes = &world.writes.last().unwrap().1.status.notes;
+    assert!(notes.len() == 1 && notes[0].contains("the vocabulary does not exist"), "{notes:?}");
+}
+
+#[test]
+fn a_refusal_that_has_nothing_to_do_with_the_wishes_does_not_cost_them() {
+    let world = heard_with_wishes(Talk::long(8), |w| {
+        w.recogniser.refuses = vec![(0, 4_000, StreamEnd::Refused("access denied".into()))];
+    });
+    assert_eq!(world.recogniser.wishes[..2], [Wishes::All, Wishes::Plain]);
+    assert_eq!(world.recogniser.wishes.last(), Some(&Wishes::All));
+    assert_eq!(world.writes.last().unwrap().1.status.notes, [""; 0]);
+}
+
+#[test]
+fn a_stream_that_says_nothing_is_replaced_and_no_word_is_lost() {
+    let world = heard(Talk::long(10), |w| w.recogniser.mute = Some((9_000, 22_000)));
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert_eq!(world.recogniser.opened.len(), 2);
+}
+
+#[test]
+fn a_speaker_who_is_never_understood_does_not_cost_a_stream_every_few_seconds() {
+    let mut world = World::new(Talk::long(200));
+    world.listener("ann", "en");
+    world.recogniser.mute = Some((0, u64::MAX));
+    world.run_until(600_000);
+    let opened = world.recogniser.opened.len();
+    assert!((4..=10).contains(&opened), "{opened} in ten minutes");
+}
+
+#[test]
+fn silence_is_no_reason_to_replace_a_stream() {
+    let mut world = World::new(Talk::of(&["good morning"]));
+    world.listener("ann", "en");
+    world.run_until(25_000);
+    assert_eq!(world.recogniser.opened.len(), 1);
 }

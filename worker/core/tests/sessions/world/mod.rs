@@ -12,7 +12,7 @@ use schemas::reason::{Cause, Why};
 use schemas::session::ListenerRow;
 use schemas::worker::Desired;
 use std::collections::{BTreeMap, BTreeSet};
-use worker_core::config::EngineConfig;
+use worker_core::config::{EngineConfig, Wishes};
 use worker_core::engine::Engine;
 use worker_core::input::*;
 use worker_core::output::{Fact, Output, StatusWrite};
@@ -93,6 +93,8 @@ pub struct World {
     pub expires_at: i64,
     /// A translation takes so long; `Err` is what it fails with.
     pub translate: fn(&str, &Language, u64) -> (u64, Result<String, TranslateFailure>),
+    /// The terminology that the session wishes does not exist.
+    pub terminology_is_unknown: bool,
     pub asked: Vec<(u64, Language, String)>,
     pub writes: Vec<(u64, StatusWrite)>,
     pub outputs: BTreeMap<&'static str, u32>,
@@ -135,6 +137,7 @@ impl World {
             table_down: Vec::new(),
             expires_at: BEGIN + 86_400_000,
             translate: prompt_translator,
+            terminology_is_unknown: false,
             asked: Vec::new(),
             writes: Vec::new(),
             outputs: BTreeMap::new(),
@@ -316,9 +319,9 @@ impl World {
                 count("CloseMedia");
                 self.next_frame = None;
             }
-            Output::OpenStream { id, language } => {
+            Output::OpenStream { id, language, wishes } => {
                 count("OpenStream");
-                self.recogniser.open(id, language, self.now, &self.speaker.talk);
+                self.recogniser.open(id, language, wishes, self.now, &self.speaker.talk);
             }
             Output::SendAudio { id, pcm } => {
                 count("SendAudio");
@@ -333,10 +336,15 @@ impl World {
                 count("DropStream");
                 self.recogniser.forget(id);
             }
-            Output::Translate { id, text, from, to } => {
+            Output::Translate { id, text, from, to, wishes } => {
                 count("Translate");
                 assert_ne!(from, to);
-                let (latency, answer) = (self.translate)(&text, &to, self.now);
+                let known = wishes == Wishes::Plain || !self.terminology_is_unknown;
+                let (latency, answer) = if known {
+                    (self.translate)(&text, &to, self.now)
+                } else {
+                    (50, Err(TranslateFailure::UnknownTerminology))
+                };
                 self.asked.push((self.now, to, text));
                 self.push(latency, Input::Translated(id, answer));
             }

@@ -4,6 +4,7 @@
 use super::talk::{BASE, Talk};
 use schemas::ids::Language;
 use std::collections::BTreeMap;
+use worker_core::config::Wishes;
 use worker_core::input::{StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
 
 const LATENCY_MS: u64 = 200;
@@ -27,6 +28,12 @@ pub struct Recogniser {
     pub word_ms: BTreeMap<i16, u64>,
     /// The most streams at once.
     pub most_streams: usize,
+    /// The vocabulary that the session wishes does not exist.
+    pub vocabulary_is_unknown: bool,
+    /// Wishes of each stream.
+    pub wishes: Vec<Wishes>,
+    /// Streams that are open between these moments take audio and say nothing.
+    pub mute: Option<(u64, u64)>,
     /// The last words of partials are guesses that change.
     pub fickle: bool,
 }
@@ -45,9 +52,16 @@ struct Stream {
 }
 
 impl Recogniser {
-    pub fn open(&mut self, id: StreamId, language: Language, now: u64, talk: &Talk) {
+    pub fn open(&mut self, id: StreamId, language: Language, wishes: Wishes, now: u64, talk: &Talk) {
         assert!(self.streams.len() < 2, "one stream, or two while one takes over from the other");
         self.opened.push((now, language));
+        self.wishes.push(wishes);
+        if self.vocabulary_is_unknown && wishes == Wishes::All {
+            let end = StreamEnd::Refused("the vocabulary does not exist".into());
+            self.say(now + 60, id, TranscribeEvent::Opened);
+            self.say(now + 100, id, TranscribeEvent::Closed(end));
+            return;
+        }
         if let Some((_, _, end)) = self.refuses.iter().find(|(from, until, _)| (*from..*until).contains(&now)) {
             let end = end.clone();
             self.say(now + 100, id, TranscribeEvent::Closed(end));
@@ -126,7 +140,8 @@ impl Recogniser {
             [Some(spoken), mark]
         };
         let items: Vec<TranscriptItem> = whole.iter().enumerate().flat_map(item).flatten().collect();
-        if !items.is_empty() {
+        let mute = self.mute.is_some_and(|(from, until)| (from..until).contains(&now));
+        if !items.is_empty() && !mute {
             let result = TranscriptResult {
                 result_id: format!("r{}", stream.results),
                 start: items[0].start,

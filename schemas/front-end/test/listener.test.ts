@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mock, test } from 'node:test';
+import { Listener } from '../listener.ts';
+import type { Caption, Incoming } from '../messages.ts';
+
+const golden = (name: string): Incoming =>
+  JSON.parse(readFileSync(new URL(`../../golden/${name}.json`, import.meta.url), 'utf8')) as Incoming;
+const caption = (change: Partial<Caption>): Incoming => ({ ...(golden('transcription.final') as Caption), ...change, type: 'transcription' });
+const listener = (shown = () => {}): Listener =>
+  new Listener('wss://api/prod', { sessionId: 'blessed-shepherd-123', targetLanguage: 'es' }, shown);
+
+test('a partial settles into its final, and the final stays', () => {
+  const it = listener();
+  it.take(golden('transcription.partial'));
+  assert.deepEqual([...it.partials.values()].map(({ text }) => text), ['Buenos días a']);
+  it.take(golden('transcription.final'));
+  assert.equal(it.partials.size, 0);
+  assert.deepEqual(it.finals.map(({ text }) => text), ['Buenos días a todos.']);
+});
+
+test('the same sentence said twice stays twice, the same caption sent twice stays once', () => {
+  const it = listener();
+  for (const segmentId of ['1-1', '1-2', '1-2']) it.take(caption({ segmentId, cursor: Number(segmentId[2]), text: 'Amén.' }));
+  assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-1', '1-2']);
+});
+
+test('who comes late reads the last sentences in their order, and a replaced worker comes after the first', () => {
+  const it = listener();
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
+  it.take(caption({ segmentId: '1-9', generation: 1, cursor: 9, catchUp: true }));
+  it.take(caption({ segmentId: '1-8', generation: 1, cursor: 8, catchUp: true }));
+  assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-8', '1-9', '2-1']);
+});
+
+test('a notice is shown until the service is complete again', () => {
+  const it = listener();
+  it.take(golden('captionStatus'));
+  assert.match(it.notice, /original/);
+  it.take({ ...golden('captionStatus'), type: 'captionStatus', rung: 'full' } as Incoming);
+  assert.equal(it.notice, '');
+});
+
+test('every golden message can be taken, and so can one that nobody knows yet', () => {
+  let shown = 0;
+  const it = listener(() => (shown += 1));
+  for (const name of ['emotion', 'service.heartbeatAck', 'transcription.degraded', 'transcription.same-language']) it.take(golden(name));
+  it.take({ type: 'somethingNew' } as unknown as Incoming);
+  assert.equal(shown, 2, 'two captions, and the rest is not for the screen');
+});
+
+class Socket {
+  static OPEN = 1;
+  static all: Socket[] = [];
+  readyState = 1;
+  said: string[] = [];
+  onopen = (): void => {};
+  onclose = (): void => {};
+  onmessage = (_: { data: string }): void => {};
+  constructor(readonly url: string) {
+    Socket.all.push(this);
+  }
+  send(text: string): void {
+    this.said.push(text);
+  }
+  close(): void {
+    this.readyState = 3;
+    this.onclose();
+  }
+}
+
+test('a connection that closes or falls silent is opened again and joins again, until the session ends', () => {
+  mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  Object.assign(globalThis, { WebSocket: Socket });
+  const it = listener();
+  it.open();
+  const joined = (socket: Socket) => {
+    socket.onopen();
+    socket.onmessage({ data: JSON.stringify(golden('service.sessionJoined')) });
+    assert.deepEqual(JSON.parse(socket.said[0] ?? ''), golden('listener.joinSession'));
+  };
+  const last = () => Socket.all.at(-1) as Socket;
+  joined(last());
+  last().close();
+  mock.timers.tick(1);
+  assert.equal(Socket.all.length, 2, 'reopened at once');
+  joined(last());
+  mock.timers.tick(60_000);
+  assert.deepEqual(JSON.parse(last().said[1] ?? ''), golden('listener.heartbeat'));
+  mock.timers.tick(60_001);
+  assert.equal(Socket.all.length, 3, 'no answer to the heartbeat');
+  joined(last());
+  last().onmessage({ data: JSON.stringify(golden('sessionEnded')) });
+  mock.timers.tick(600_000);
+  assert.equal(Socket.all.length, 3, 'the session is over');
+  mock.timers.reset();
+});

@@ -1,0 +1,220 @@
+//! One session of real speech in which everything that captions depend on misbehaves in turn, and what each listener got.
+//!
+//! Transcribe cuts a stream in mid-sentence, fails inside one, refuses the next; Translate throttles; of six listeners one is
+//! stuck, one throttled, one meets faults of the API, one is gone. Nothing waits for a clock: each fault follows an event.
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "what is skipped is said aloud")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use e2e::stack::{PATIENCE, Stack};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+const SESSION: &str = "blessed-shepherd-123";
+/// A post to the stuck listener takes so much longer.
+const STUCK: Duration = Duration::from_secs(3);
+/// Errors of the recogniser in 117 words are 2 to 5 without a fault, and a replay may be heard a little otherwise; a sentence lost
+/// or doubled is eight to fourteen.
+const MOST_WORD_ERRORS: u64 = 15;
+
+/// Finals that come so late tell of a machine on which recognition is slower than speech; usual are 700 ms.
+const REAL_TIME_MS: u64 = 4_000;
+
+/// A listener with a socket of its own, and what came, when.
+struct Seat {
+    connection: String,
+    came: Arc<Mutex<Vec<(Instant, Value)>>>,
+}
+
+impl Seat {
+    async fn take(stack: &Stack, language: &str) -> Self {
+        let url = format!("{}?sessionId={SESSION}&targetLanguage={language}", stack.variable("SESSION_WEBSOCKET_URL"));
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let join = json!({"action": "joinSession", "sessionId": SESSION, "targetLanguage": language});
+        socket.send(Message::text(join.to_string())).await.unwrap();
+        let joined: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
+        let connection = joined["connectionId"].as_str().unwrap().to_owned();
+        let came = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&came);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = socket.next().await {
+                if let Ok(message) = serde_json::from_str(message.to_text().unwrap_or_default()) {
+                    log.lock().unwrap().push((Instant::now(), message));
+                }
+            }
+        });
+        Self { connection, came }
+    }
+
+    fn all(&self) -> Vec<(Instant, Value)> {
+        self.came.lock().unwrap().clone()
+    }
+
+    fn of(&self, kind: &str) -> Vec<Value> {
+        self.all().into_iter().map(|(_, message)| message).filter(|message| message["type"] == kind).collect()
+    }
+
+    fn finals(&self) -> Vec<Value> {
+        self.of("transcription").into_iter().filter(|caption| caption["isFinal"] == true).collect()
+    }
+
+    fn arrivals(&self) -> BTreeMap<u64, Instant> {
+        let finals = self.all().into_iter().filter(|(_, message)| message["isFinal"] == true);
+        finals.map(|(at, caption)| (caption["cursor"].as_u64().unwrap(), at)).collect()
+    }
+
+    fn cursors(&self) -> Vec<u64> {
+        self.finals().iter().map(|caption| caption["cursor"].as_u64().unwrap()).collect()
+    }
+
+    fn ended(&self) -> bool {
+        self.all().last().is_some_and(|(_, message)| message["type"] == "sessionEnded")
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !is_so(self) {
+            assert!(start.elapsed() < PATIENCE, "{what}: never; the last that came: {:#?}", self.all().last());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a sentence after this one is being spoken.
+    async fn mid_sentence_after(&self, finals: usize) {
+        self.until("speech goes on", |seat| seat.finals().len() >= finals).await;
+        let known = self.of("transcription").len();
+        let speaking = |seat: &Self| {
+            let newer = seat.of("transcription").into_iter().skip(known);
+            newer.into_iter().any(|c| c["isFinal"] == false && c["text"].as_str().unwrap().split(' ').count() >= 4)
+        };
+        self.until("mid-sentence", speaking).await;
+    }
+
+    /// A word that was stable never changed, nothing followed a final, finals came once and in order.
+    fn check_contract(&self) {
+        let (mut stable, mut finished) = (BTreeMap::<String, Vec<String>>::new(), BTreeSet::new());
+        for caption in self.of("transcription") {
+            let segment = caption["segmentId"].as_str().unwrap().to_owned();
+            assert!(!finished.contains(&segment), "a caption of {segment} follows its final");
+            let words: Vec<String> = caption["text"].as_str().unwrap().split(' ').map(str::to_owned).collect();
+            let promised = stable.entry(segment.clone()).or_default();
+            assert!(words.starts_with(promised), "{promised:?} was stable, then came {words:?}");
+            *promised = words.into_iter().take(caption["stableWords"].as_u64().unwrap() as usize).collect();
+            if caption["isFinal"] == true {
+                finished.insert(segment);
+            }
+        }
+        let cursors = self.cursors();
+        assert!(cursors.windows(2).all(|pair| pair[1] == pair[0] + 1), "{cursors:?}");
+    }
+}
+
+fn speak(stack: &Stack) -> Child {
+    let arguments = ["rehearse", "--json", "--audio", "samples/welcome.wav", "--script", "samples/welcome.txt"];
+    let mut rehearsal = stack.tool("sessionctl").unwrap();
+    rehearsal.args(arguments).args(["--listeners", "en", "--session", SESSION]);
+    rehearsal.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+async fn report_of(mut rehearsal: Child) -> Value {
+    let output = tokio::task::spawn_blocking(move || {
+        let mut output = String::new();
+        rehearsal.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        rehearsal.wait().unwrap();
+        output
+    });
+    let output = output.await.unwrap();
+    serde_json::from_str(&output[output.find('{').unwrap()..]).unwrap()
+}
+
+/// No sentence was lost or doubled. A recogniser that falls behind the speech cannot tell: audio leaves the buffer unheard.
+fn check_words(report: &Value) {
+    let (lag_ms, errors) = (&report["listeners"][0]["lagP50Ms"], &report["words"]["errors"]);
+    if lag_ms.as_u64() > Some(REAL_TIME_MS) {
+        eprintln!(
+            "skipped: the words are not compared, for this machine recognises slower than speech ({lag_ms} ms late)"
+        );
+        return;
+    }
+    assert!(errors.as_u64() <= Some(MOST_WORD_ERRORS), "words were lost or doubled: {report:#}");
+}
+
+async fn break_posts(stack: &Stack, seat: &Seat, status: u16, times: u32) {
+    let refuse = json!({"refuse": {"status": status, "times": times, "connection": seat.connection}});
+    stack.admin("gateway/faults", Some(&refuse)).await.unwrap();
+}
+
+async fn has_row(stack: &Stack, seat: &Seat) -> bool {
+    let key = json!({"TableName": "Connections-local", "Key": {"connectionId": {"S": seat.connection}}, "ConsistentRead": true});
+    stack.aws("dynamodb", "DynamoDB_20120810.GetItem", &key).await.unwrap().get("Item").is_some()
+}
+
+#[tokio::test]
+async fn faults_of_every_text_service_in_one_session_lose_and_double_nothing() {
+    let stack = Stack::up("text-faults").unwrap();
+    let rehearsal = speak(&stack);
+    stack.until_row(SESSION, false, "served", |row| row["worker"].is_object()).await.unwrap();
+    let (ann, eva) = (Seat::take(&stack, "en").await, Seat::take(&stack, "es").await);
+    let (stuck, busy) = (Seat::take(&stack, "en").await, Seat::take(&stack, "en").await);
+    let (shaky, gone) = (Seat::take(&stack, "en").await, Seat::take(&stack, "en").await);
+    let stall = json!({"stall": {"ms": STUCK.as_millis() as u64, "connection": stuck.connection}});
+    stack.admin("gateway/faults", Some(&stall)).await.unwrap();
+
+    // Translate throttles from the begin; a connection breaks in mid-sentence; a listener's buffer is full, another meets
+    // faults of the API.
+    let throttle = |times: u32| json!({"refuse": {"exception": "ThrottlingException", "times": times}});
+    stack.admin("translate/faults", Some(&throttle(1_000))).await.unwrap();
+    ann.mid_sentence_after(1).await;
+    stack.admin("transcribe/faults", Some(&json!({"cut": "unclean"}))).await.unwrap();
+    break_posts(&stack, &busy, 429, 4).await;
+    break_posts(&stack, &shaky, 500, 3).await;
+
+    // Somebody gets the original instead, and is told so; then Translate answers again.
+    let degraded = |seat: &Seat| seat.finals().iter().any(|c| c["degraded"] == true && c["translated"] == false);
+    eva.until("the original, marked", degraded).await;
+    stack.until_row(SESSION, false, "the row tells", |row| row["worker"]["rung"] != "full").await.unwrap();
+    stack.admin("translate/faults", Some(&throttle(0))).await.unwrap();
+
+    // The stream fails, and Transcribe has no room for the next one.
+    ann.mid_sentence_after(3).await;
+    let refuse = json!({"refuse": {"exception": "LimitExceededException", "times": 1}});
+    stack.admin("transcribe/faults", Some(&refuse)).await.unwrap();
+    let cut = json!({"cut": {"exception": "InternalFailureException"}});
+    stack.admin("transcribe/faults", Some(&cut)).await.unwrap();
+    // The connection is old enough to be believed when it is gone.
+    break_posts(&stack, &gone, 410, 1_000).await;
+
+    let healed = |seat: &Seat| seat.finals().last().is_some_and(|c| c["translated"] == true);
+    eva.until("translations come back", healed).await;
+
+    let report = report_of(rehearsal).await;
+    for (name, seat) in [("ann", &ann), ("stuck", &stuck), ("busy", &busy), ("shaky", &shaky), ("eva", &eva)] {
+        // The worker waits two seconds for its last posts: who is stuck for three is not told.
+        if name != "stuck" {
+            seat.until(&format!("{name} is told the end"), Seat::ended).await;
+        }
+        seat.check_contract();
+    }
+    assert_eq!(busy.cursors(), ann.cursors(), "a full buffer costs no final");
+    assert_eq!(shaky.cursors(), ann.cursors(), "nor do faults of the API");
+    let (quick, late) = (ann.arrivals(), stuck.arrivals());
+    let waited = late.iter().filter_map(|(cursor, at)| Some(at.duration_since(*quick.get(cursor)?)));
+    let waited: Vec<Duration> = waited.collect();
+    assert!(waited.len() >= 5 && waited.iter().all(|wait| *wait > STUCK / 2), "nobody waited for it: {waited:?}");
+    assert!(!has_row(&stack, &gone).await && has_row(&stack, &ann).await, "who is gone leaves the table");
+    assert!(!gone.ended() && gone.cursors().len() < ann.cursors().len());
+    let told: Vec<Value> = eva.of("captionStatus").iter().map(|status| status["rung"].clone()).collect();
+    assert!(told.iter().any(|rung| rung != "full"), "the listeners were told: {told:?}");
+    let row = stack.row(SESSION).await.unwrap();
+    assert!(
+        row["worker"]["usage"]["transcribeStreams"].as_u64() >= Some(3),
+        "each fault brought a new stream: {row:#}"
+    );
+    check_words(&report);
+}

@@ -1,0 +1,47 @@
+//! A stream that takes audio and says nothing although the speaker speaks.
+
+use super::demand::Moment;
+use super::stream::Stream;
+
+/// So much of the time must have been speech: music and noise are sometimes taken for it, but not for as long.
+const SPEECH_SHARE: u64 = 3;
+/// However often it happens, the patience is not longer than this many times the first.
+const MOST: u64 = 8;
+
+/// How often in a row streams were mute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mute {
+    factor: u64,
+}
+
+impl Default for Mute {
+    fn default() -> Self {
+        Self { factor: 1 }
+    }
+}
+
+impl Mute {
+    /// Once more: a speaker who is not understood at all is no reason to open a stream every few seconds.
+    pub(crate) fn again(self) -> Self {
+        Self { factor: (self.factor * 2).min(MOST) }
+    }
+}
+
+/// Whether this stream should have said something by now.
+pub(crate) fn is_mute(stream: &Stream, mute: Mute, at: &Moment) -> bool {
+    let patience = at.timing.stream_mute_ms * mute.factor;
+    let silent = at.now.since(stream.spoke_at);
+    stream.opened && silent >= patience && at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_doubles_and_is_bounded() {
+        let factors: Vec<u64> =
+            std::iter::successors(Some(Mute::default()), |mute| Some(mute.again())).take(6).map(|m| m.factor).collect();
+        assert_eq!(factors, [1, 2, 4, 8, 8, 8]);
+    }
+}

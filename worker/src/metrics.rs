@@ -1,0 +1,155 @@
+//! Metrics in CloudWatch's embedded format: JSON lines among the logs, once a minute and at the end.
+//!
+//! *Guarantees*: the dimensions are the environment, and beside it the language for what listeners of one language get; the
+//! session is a property, to be searched: a metric per session would cost money and could carry no alarm. Counts are what
+//! was used since the line before, so that their sum over all workers is the bill.
+
+use schemas::ids::{SessionId, Timestamp};
+use schemas::worker::{LanguageStatus, Phase, Usage, WorkerStatus};
+use serde_json::{Map, Value, json};
+
+/// The namespace of our metrics, the controller's and the worker's.
+const NAMESPACE: &str = "SessionWorkers";
+/// Between two lines, ms.
+const EVERY_MS: i64 = 60_000;
+
+/// What was told so far.
+#[derive(Debug)]
+pub struct Metrics {
+    environment: String,
+    session: SessionId,
+    told: Usage,
+    next_at: Option<Timestamp>,
+}
+
+impl Metrics {
+    /// Nothing was told yet.
+    #[must_use]
+    pub fn new(environment: String, session: SessionId) -> Self {
+        Self { environment, session, told: Usage::default(), next_at: None }
+    }
+
+    /// The lines that are due with this status, none most of the time.
+    pub fn lines(&mut self, phase: Phase, status: &WorkerStatus) -> Vec<String> {
+        let now = status.heartbeat_at;
+        let next = *self.next_at.get_or_insert(now.plus_ms(EVERY_MS));
+        if now < next && !phase.is_final() {
+            return Vec::new();
+        }
+        self.next_at = Some(now.plus_ms(EVERY_MS));
+        let usage = self.used(status, now);
+        let heard = status.languages.iter().filter(|(_, language)| language.listeners > 0);
+        let languages = heard.filter_map(|(code, language)| self.heard(code.as_str(), language, now));
+        std::iter::once(usage).chain(languages).collect()
+    }
+
+    fn used(&mut self, status: &WorkerStatus, now: Timestamp) -> String {
+        let (new, old) = (&status.usage, std::mem::replace(&mut self.told, status.usage.clone()));
+        let since = |of: fn(&Usage) -> u64| Value::from(of(new).saturating_sub(of(&old)));
+        let seconds = new.transcribed_ms.saturating_sub(old.transcribed_ms) / 1_000;
+        // What does not fill a second comes with the next line.
+        self.told.transcribed_ms = old.transcribed_ms + seconds * 1_000;
+        let listeners: u32 = status.languages.values().map(|language| language.listeners).sum();
+        let values = [
+            ("TranscribedSeconds", "Seconds", Value::from(seconds)),
+            ("TranscribeStreams", "Count", since(|usage| usage.transcribe_streams)),
+            ("TranslatedCharacters", "Count", since(|usage| usage.translated_characters)),
+            ("Translations", "Count", since(|usage| usage.translations)),
+            ("Posts", "Count", since(|usage| usage.posts)),
+            ("PostsFailed", "Count", since(|usage| usage.posts_failed)),
+            ("Listeners", "Count", Value::from(listeners)),
+        ];
+        self.line(None, &values, now)
+    }
+
+    fn heard(&self, code: &str, language: &LanguageStatus, now: Timestamp) -> Option<String> {
+        let lag = |name, ms: Option<u64>| Some((name, "Milliseconds", Value::from(ms?)));
+        let values = [
+            lag("LagP50", language.lag_p50_ms),
+            lag("LagP95", language.lag_p95_ms),
+            language.erasure.map(|erasure| ("Erasure", "None", Value::from(erasure))),
+        ];
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        (!values.is_empty()).then(|| self.line(Some(code), &values, now))
+    }
+
+    fn line(&self, language: Option<&str>, values: &[(&str, &str, Value)], now: Timestamp) -> String {
+        let names: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+        let dimensions = match language {
+            Some(_) => json!([["Environment", "Language"], ["Environment"]]),
+            None => json!([["Environment"]]),
+        };
+        let directive = json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": names});
+        let mut line = Map::new();
+        line.insert("_aws".into(), json!({"Timestamp": now.0, "CloudWatchMetrics": [directive]}));
+        line.insert("Environment".into(), self.environment.as_str().into());
+        line.extend(language.map(|code| ("Language".to_owned(), code.into())));
+        line.insert("sessionId".into(), self.session.to_string().into());
+        line.extend(values.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
+        Value::Object(line).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The golden row's status, with these seconds sent, so many seconds after the first.
+    fn status(transcribed_ms: u64, after_s: i64) -> WorkerStatus {
+        let golden = include_str!("../../schemas/golden/worker-row.json");
+        let row: schemas::worker::WorkerRow = serde_json::from_str(golden).unwrap();
+        let mut status = row.worker.unwrap();
+        status.usage.transcribed_ms = transcribed_ms;
+        status.heartbeat_at = status.heartbeat_at.plus_ms(after_s * 1_000);
+        status
+    }
+    fn metrics() -> Metrics {
+        Metrics::new("dev".into(), SessionId::try_new("a-b-1").unwrap())
+    }
+    fn read(lines: &[String]) -> Vec<Value> {
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn once_a_minute_a_line_tells_what_was_used_since_the_one_before() {
+        let mut metrics = metrics();
+        let counts: Vec<usize> =
+            (0..60).step_by(2).map(|s| metrics.lines(Phase::Live, &status(1_000, s)).len()).collect();
+        assert!(counts.iter().all(|n| *n == 0), "{counts:?}");
+        let first = read(&metrics.lines(Phase::Live, &status(60_700, 60)));
+        assert_eq!(first[0]["TranscribedSeconds"], 60);
+        let second = read(&metrics.lines(Phase::Live, &status(121_000, 120)));
+        assert_eq!((&second[0]["TranscribedSeconds"], &second[0]["Posts"]), (&json!(61), &json!(0)), "nothing is lost");
+    }
+
+    #[test]
+    fn the_end_is_told_at_once() {
+        let mut metrics = metrics();
+        assert!(metrics.lines(Phase::Live, &status(0, 0)).is_empty());
+        let last = read(&metrics.lines(Phase::Stopped, &status(9_000, 2)));
+        assert_eq!(last[0]["TranscribedSeconds"], 9);
+    }
+
+    #[test]
+    fn the_dimensions_are_environment_and_language_and_the_session_is_a_property() {
+        let mut metrics = metrics();
+        metrics.lines(Phase::Live, &status(0, 0));
+        let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
+        assert_eq!(lines.len(), 3, "usage, en, es");
+        for line in &lines {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            for dimension in directive["Dimensions"].as_array().unwrap().iter().flat_map(|d| d.as_array().unwrap()) {
+                assert!(["Environment", "Language"].contains(&dimension.as_str().unwrap()));
+                assert!(line[dimension.as_str().unwrap()].is_string());
+            }
+            for metric in directive["Metrics"].as_array().unwrap() {
+                assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{line}");
+            }
+            assert_eq!((&line["Environment"], &line["sessionId"]), (&json!("dev"), &json!("a-b-1")));
+        }
+        assert_eq!(
+            (&lines[2]["Language"], &lines[2]["LagP95"], &lines[2]["Erasure"]),
+            (&json!("es"), &json!(1_350), &json!(0.21))
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! What one session wishes of captions (`captionOptions` of its row), laid over what its environment says.
+//!
+//! *Guarantee*: whatever the row holds, the session runs: what cannot be read is left out, and a sentence for the row says
+//! so, with what would be right.
+
+use crate::config::{Config, silence, usize_of, within};
+use crate::options::named;
+use schemas::ids::Language;
+use schemas::session::{CaptionOptions, VARIANT};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// The keys that a session may set, for the sentence about one that it may not.
+const KEYS: &str = "brevity, chunkMs, formality, identifyLanguages, listen, maskWords, partials, profanity, silenceCloseS, \
+                    terminology, variant, vocabulary, vocabularyFilter";
+
+/// Lays the wishes over the configuration; gives a sentence for each that is left out.
+pub fn lay_over(config: &mut Config, options: &CaptionOptions, source: &Language) -> Vec<String> {
+    let refused = |(key, text): (&String, &String)| {
+        let why = lay(config, key, text, source).err()?;
+        Some(format!("captionOptions.{key}={text:?} is left out: {why}"))
+    };
+    options.iter().filter_map(refused).collect()
+}
+
+fn lay(config: &mut Config, key: &str, text: &str, source: &Language) -> Result<(), String> {
+    match key {
+        "brevity" => set(&mut config.brevity, text),
+        "chunkMs" => within(text, 50..=200).map(|ms| config.chunk_ms = ms),
+        "formality" => set(&mut config.formality, text),
+        "identifyLanguages" => set(&mut config.identify_languages, text),
+        "listen" => set(&mut config.listen, text),
+        "maskWords" => within(text, 0..=10).map(|words| config.mask_words = usize_of(words)),
+        "partials" => set(&mut config.partials, text),
+        "profanity" => set(&mut config.profanity, text),
+        "silenceCloseS" => silence(text).map(|seconds| config.silence_close_s = seconds),
+        "terminology" => named(text).map(|name| config.terminology = name).map_err(told),
+        VARIANT => set(&mut config.variants, &of_language(text, source)),
+        "vocabulary" => set(&mut config.vocabulary, &of_language(text, source)),
+        "vocabularyFilter" => {
+            let (method, names) = text.split_once(':').unwrap_or(("mask", text));
+            set(&mut config.vocabulary_filter, &format!("{method}:{}", of_language(names, source)))
+        }
+        _ => Err(format!("use one of {KEYS}")),
+    }
+}
+
+/// A bare name is meant for the session's language.
+fn of_language(text: &str, source: &Language) -> String {
+    if text == "none" || text.contains('=') { text.to_owned() } else { format!("{source}={text}") }
+}
+
+fn set<T: FromStr<Err: Display>>(place: &mut T, text: &str) -> Result<(), String> {
+    *place = text.parse().map_err(told)?;
+    Ok(())
+}
+
+fn told(error: impl Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{FilterMethod, Formality, Switch};
+    use worker_core::config::PartialPolicy;
+
+    fn laid(options: &[(&str, &str)]) -> (Config, Vec<String>) {
+        let variables = [
+            ("SESSION_ID", "a-b-1"),
+            ("GENERATION", "1"),
+            ("WORKERS_TABLE", "W"),
+            ("CONNECTIONS_TABLE", "C"),
+            ("WEBSOCKET_ENDPOINT", "http://127.0.0.1:1/prod"),
+            ("TERMINOLOGY", "house"),
+        ];
+        let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let mut config = Config::read(variable).unwrap();
+        let options = options.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        let notes = lay_over(&mut config, &options, &en());
+        (config, notes)
+    }
+    fn en() -> Language {
+        Language::try_new("en").unwrap()
+    }
+
+    #[test]
+    fn a_session_may_wish_everything_that_concerns_its_captions() {
+        let (config, notes) = laid(&[
+            ("brevity", "on"),
+            ("chunkMs", "50"),
+            ("formality", "formal"),
+            ("identifyLanguages", "en,es"),
+            ("maskWords", "5"),
+            ("partials", "live"),
+            ("profanity", "on"),
+            ("silenceCloseS", "off"),
+            ("terminology", "church"),
+            ("variant", "en-GB"),
+            ("vocabulary", "hymns"),
+            ("vocabularyFilter", "remove:rude"),
+        ]);
+        assert_eq!(notes, [""; 0]);
+        assert_eq!((config.chunk_ms, config.mask_words, config.silence_close_s), (50, 5, None));
+        assert_eq!((config.partials, config.formality), (PartialPolicy::Live, Formality::Formal));
+        assert_eq!((config.brevity, config.profanity), (Switch::On, Switch::On));
+        assert_eq!(config.terminology.as_deref(), Some("church"));
+        assert_eq!((config.vocabulary.of(&en()), config.variants.spoken(&en())), (Some("hymns"), Some("en-GB")));
+        let filter = &config.vocabulary_filter;
+        assert_eq!((filter.method, filter.names.of(&en())), (FilterMethod::Remove, Some("rude")));
+        assert_eq!(config.identify_languages.languages().len(), 2);
+    }
+
+    #[test]
+    fn without_wishes_the_environment_counts_and_none_takes_its_wish_away() {
+        assert_eq!(laid(&[]).0.terminology.as_deref(), Some("house"));
+        assert_eq!(laid(&[("terminology", "none")]).0.terminology, None);
+    }
+
+    #[test]
+    fn a_wish_that_cannot_be_read_is_left_out_with_what_would_be_right() {
+        let table = [
+            (("chunkMs", "20"), "give a number from 50 to 200"),
+            (("partials", "some"), "use one of finals, clauses, live"),
+            (("vocabulary", "two words"), "give LANGUAGE=NAME"),
+            (("vocabularyFilter", "hide:rude"), "mask, remove or tag"),
+            (("identifyLanguages", "en"), "two to five"),
+            (("variant", "en-XX"), "as Transcribe streams it"),
+            (("silenceCloseS", "1"), "give a number from 15 to 3600, or off"),
+            (("terminology", "a b"), "give a name"),
+            (("postsInFlight", "9"), "use one of brevity, chunkMs"),
+        ];
+        for ((key, text), expected) in table {
+            let (config, notes) = laid(&[(key, text), ("formality", "informal")]);
+            assert!(notes.len() == 1 && notes[0].contains(expected) && notes[0].contains(key), "{notes:?}");
+            assert_eq!(config.formality, Formality::Informal, "the others are not lost with it");
+            let (usual, _) = laid(&[("formality", "informal")]);
+            assert_eq!(config, usual, "{key} is as without it");
+        }
+    }
+}
