@@ -32,16 +32,34 @@ impl Stack {
     /// # Errors
     /// What is missing, or the stack's own words.
     pub fn up(name: &str) -> Result<Self, String> {
+        Self::up_with(name, &[], &[])
+    }
+
+    /// The same with options of `local-stack up`, and started by another program, such as one that enters a namespace.
+    ///
+    /// # Errors
+    /// What is missing, or the stack's own words.
+    pub fn up_with(name: &str, launcher: &[String], options: &[&str]) -> Result<Self, String> {
         let folder = binaries()?;
         let all = folder.join("../tmp/e2e");
         let logs = all.join(name);
         std::fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
         // Not among the logs, which the stack clears.
         let said = std::fs::File::create(all.join(format!("{name}.up.txt"))).map_err(|e| e.to_string())?;
-        let mut process = Command::new(folder.join("local-stack"))
+        let own = folder.join("local-stack");
+        let mut command = match launcher.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(own);
+                command
+            }
+            None => Command::new(own),
+        };
+        let mut process = command
             .arg("up")
             .arg("--keep-logs")
             .arg(&logs)
+            .args(options)
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -67,6 +85,12 @@ impl Stack {
     #[must_use]
     pub fn variable(&self, name: &str) -> &str {
         self.environment.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// What a client of the stack needs in its environment.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// One of our tools, with the stack's variables.
@@ -130,6 +154,23 @@ impl Stack {
         });
         self.aws("dynamodb", "DynamoDB_20120810.PutItem", &json!({"TableName": "Sessions-local", "Item": row})).await?;
         Ok(arn)
+    }
+
+    /// A session that is heard on a stream: a row with `kvsStreamArn` and no channel.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn put_session_on_stream(&self, session: &str, stream: &str) -> Result<(), String> {
+        let now = now_ms();
+        let row = json!({
+            "sessionId": {"S": session}, "speakerId": {"S": "speaker"}, "sourceLanguage": {"S": "en"},
+            "qualityTier": {"S": "standard"}, "status": {"S": "active"}, "listenerCount": {"N": "0"},
+            "createdAt": {"N": now.to_string()}, "updatedAt": {"N": now.to_string()},
+            "expiresAt": {"N": (now / 1_000 + 86_400).to_string()}, "kvsStreamArn": {"S": stream},
+        });
+        self.aws("dynamodb", "DynamoDB_20120810.PutItem", &json!({"TableName": "Sessions-local", "Item": row}))
+            .await
+            .map(drop)
     }
 
     /// Ends it as the session service does.
