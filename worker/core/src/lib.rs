@@ -39,6 +39,7 @@ mod link;
 mod message;
 mod outbox;
 mod pace;
+mod path;
 mod quality;
 mod reader;
 mod status;
