@@ -3,6 +3,7 @@
 //! The local stack runs the rehearsal, as `make demo` does; a test reads its report card. What is missing on the
 //! machine (the emulator, the binaries) fails the test with the line that brings it.
 
+pub mod network;
 pub mod stack;
 
 use serde_json::Value;

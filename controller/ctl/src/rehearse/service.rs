@@ -205,12 +205,7 @@ pub async fn clean_up(aws: &Aws, made: &mut Made) -> Vec<String> {
 ///
 /// # Errors
 /// [`CtlError`] when AWS refuses.
-pub async fn network(
-    aws: &Aws,
-    channel: &Channel,
-    bind: Option<IpAddr>,
-    patched: bool,
-) -> Result<Network, CtlError> {
+pub async fn network(aws: &Aws, channel: &Channel, bind: Option<IpAddr>, patched: bool) -> Result<Network, CtlError> {
     // The call goes to the channel's own endpoint.
     let config = aws_sdk_kinesisvideosignaling::config::Builder::from(&aws.config).endpoint_url(&channel.https).build();
     let answer = aws_sdk_kinesisvideosignaling::Client::from_conf(config)
@@ -265,13 +260,7 @@ pub async fn connect_master(aws: &Aws, channel: &Channel) -> Result<Connection, 
 /// The language as the service stores it, for the row.
 #[must_use]
 pub fn new_session(session: SessionId, source: Language, way: Way) -> NewSession {
-    NewSession {
-        session,
-        speaker: uuid::Uuid::new_v4().to_string(),
-        source,
-        way,
-        at: crate::store::now(),
-    }
+    NewSession { session, speaker: uuid::Uuid::new_v4().to_string(), source, way, at: crate::store::now() }
 }
 
 #[cfg(test)]

@@ -162,7 +162,8 @@ async fn endpoint(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -
 
 async fn ice(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -> Answer {
     let client = ask["ClientId"].as_str().unwrap_or("master");
-    let servers: Vec<Value> = service.config.relay.iter().map(|relay| relay.server(client, SystemTime::now())).collect();
+    let servers: Vec<Value> =
+        service.config.relay.iter().map(|relay| relay.server(client, SystemTime::now())).collect();
     limited(&service, &ask, |_entry| json!({ "IceServerList": servers }))
 }
 
