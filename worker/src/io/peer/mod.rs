@@ -257,7 +257,9 @@ async fn report_path(connection: &Arc<dyn PeerConnection>, report: &Report) {
     let Some(pair) = stats.candidate_pairs().find(|pair| pair.nominated) else { return };
     // The crate files a candidate under such names, but names it without the prefix in a pair; one that was learned from a check is not filed.
     let kind = |side: &str, id: &str| match stats.get(&format!("RTC{side}IceCandidate_{id}")) {
-        Some(RTCStatsReportEntry::LocalCandidate(c) | RTCStatsReportEntry::RemoteCandidate(c)) => c.candidate_type.to_string(),
+        Some(RTCStatsReportEntry::LocalCandidate(c) | RTCStatsReportEntry::RemoteCandidate(c)) => {
+            c.candidate_type.to_string()
+        }
         Some(_) | None => "prflx".into(),
     };
     let (candidate_type, remote_candidate_type) =
