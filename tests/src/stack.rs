@@ -32,14 +32,22 @@ impl Stack {
     /// # Errors
     /// What is missing, or the stack's own words.
     pub fn up(name: &str) -> Result<Self, String> {
-        Self::up_with(name, &[], &[])
+        Self::up_with(name, &[])
     }
 
-    /// The same with options of `local-stack up`, and started by another program, such as one that enters a namespace.
+    /// The same with more arguments of `local-stack up`.
     ///
     /// # Errors
     /// What is missing, or the stack's own words.
-    pub fn up_with(name: &str, launcher: &[String], options: &[&str]) -> Result<Self, String> {
+    pub fn up_with(name: &str, arguments: &[&str]) -> Result<Self, String> {
+        Self::up_by(&[], name, arguments)
+    }
+
+    /// The same, started by another program, such as one that enters a namespace.
+    ///
+    /// # Errors
+    /// What is missing, or the stack's own words.
+    pub fn up_by(launcher: &[String], name: &str, arguments: &[&str]) -> Result<Self, String> {
         let folder = binaries()?;
         let all = folder.join("../tmp/e2e");
         let logs = all.join(name);
@@ -48,9 +56,9 @@ impl Stack {
         let said = std::fs::File::create(all.join(format!("{name}.up.txt"))).map_err(|e| e.to_string())?;
         let own = folder.join("local-stack");
         let mut command = match launcher.split_first() {
-            Some((program, arguments)) => {
+            Some((program, before)) => {
                 let mut command = Command::new(program);
-                command.args(arguments).arg(own);
+                command.args(before).arg(own);
                 command
             }
             None => Command::new(own),
@@ -59,7 +67,7 @@ impl Stack {
             .arg("up")
             .arg("--keep-logs")
             .arg(&logs)
-            .args(options)
+            .args(arguments)
             .current_dir(root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,5 +1,5 @@
 //! Media over real wires: a security group, a symmetric NAT, a relay, firewalls. Needs root, coturn and nftables.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; one that is skipped says so")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +34,7 @@ impl Scene {
         let internet = Internet::new(&folder, PORTS).unwrap();
         internet.worker().enter().unwrap();
         let options = ["--ice-bind", WORKER, "--relay", RELAY, "--relay-secret", RELAY_SECRET];
-        let stack = Stack::up_with(name, &internet.at_worker().unwrap(), &options).unwrap();
+        let stack = Stack::up_by(&internet.at_worker().unwrap(), name, &options).unwrap();
         let forwarder = Forwarder::start(internet.speaker(), internet.worker()).unwrap();
         Some(Self { _forwarder: forwarder, stack, internet, folder })
     }
@@ -56,6 +56,21 @@ impl Scene {
         let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
         assert!(ended.status.success(), "{weather:?}\n{story}\n{printed}");
         serde_json::from_str(&printed[printed.find('{').unwrap()..]).unwrap()
+    }
+
+    /// A speaker who answers and is not heard: what the row says of it, which `sessionctl why` shows as one line.
+    async fn blocked(&self, weather: Weather, session: &str) -> String {
+        self.internet.let_through(weather).unwrap();
+        let mut rehearsal = self.rehearsal(WORDS, &["--session", session]);
+        let _playing = Playing(rehearsal.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let blocked = |row: &Value| row["worker"]["trouble"]["cause"] == "noMediaPath";
+        let row = self.stack.until_row(session, false, "says that there is no way", blocked).await.unwrap();
+        let why = self.stack.tool("sessionctl").unwrap().args(["why", session]).output().unwrap();
+        let said = String::from_utf8_lossy(&why.stdout);
+        assert!(said.contains("Not fine: NoMediaPath") && why.status.code() == Some(1), "{said}");
+        let text = row["worker"]["trouble"]["text"].as_str().unwrap().to_owned();
+        assert!(!text.contains('\n'), "{text}");
+        text
     }
 }
 
@@ -106,17 +121,17 @@ async fn audio_finds_its_way_directly_or_through_a_relay_and_without_any_the_row
     let report = scene.play(Weather::WorkerBehindRelay, WORDS, &["--patched"]);
     assert_eq!(media(&report)["candidateType"], "relay", "{report:#}");
 
-    scene.internet.let_through(Weather::NoUdp).unwrap();
-    let session = "silent-canyon-404";
-    let mut rehearsal = scene.rehearsal(WORDS, &["--session", session]);
-    let _playing = Playing(rehearsal.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let blocked = |row: &Value| row["worker"]["trouble"]["cause"] == "noMediaPath";
-    let row = scene.stack.until_row(session, false, "says that there is no way", blocked).await.unwrap();
-    let text = row["worker"]["trouble"]["text"].as_str().unwrap();
-    assert!(!text.contains('\n') && text.contains("UDP"), "{text}");
-    let why = scene.stack.tool("sessionctl").unwrap().args(["why", session]).output().unwrap();
-    let said = String::from_utf8_lossy(&why.stdout);
-    assert!(said.contains("Not fine: NoMediaPath") && why.status.code() == Some(1), "{said}");
+    let text = scene.blocked(Weather::NoUdp, "silent-canyon-404").await;
+    assert!(text.contains("neither STUN nor TURN"), "{text}");
+}
+
+/// What docs/adopting.md says of a private worker and an unpatched front end.
+#[tokio::test]
+#[ignore = "half a minute; the sentence is held by the core's own tests"]
+async fn a_workers_relay_lets_nobody_in_whose_candidates_never_came() {
+    let Some(scene) = Scene::set("relay-alone") else { return };
+    let text = scene.blocked(Weather::WorkerBehindRelay, "lonely-harbor-405").await;
+    assert!(text.contains("no candidate of the speaker came"), "{text}");
 }
 
 /// Seven minutes: a permission of TURN lives five minutes, a channel ten, and the credential five (RFC 8656; KVS quotas).
