@@ -8,17 +8,19 @@ use std::process::Stdio;
 
 const SESSION: &str = "patient-river-008";
 
-/// The connection breaks off in the middle of a fragment, then the service ends the next one with an error among the fragments, while the
-/// speaker speaks: nobody misses a word, and nobody reads one twice.
-#[tokio::test(flavor = "multi_thread")]
+/// The connection breaks off in the middle of a fragment, then the service ends the next one with an error among the fragments: reading goes on
+/// where it was, and nothing is made up. The recogniser says what a file says, so that a slow machine changes nothing.
+#[tokio::test]
 async fn a_speaker_on_a_stream_is_captioned_whole_though_the_connection_breaks_twice() {
-    let stack = Stack::up("stream").unwrap();
+    let script = concat!(env!("CARGO_TARGET_TMPDIR"), "/stream-script.json");
+    let cue = |n: u32| json!({"at": f64::from(n) * 1.5, "utterance": n, "final": true, "text": format!("sentence number {n} is said")});
+    std::fs::write(script, json!({"streams": [(1..=10).map(cue).collect::<Vec<_>>()]}).to_string()).unwrap();
+    let stack = Stack::up_with("stream", &["--transcript", script]).unwrap();
     refuse_a_channel_as_a_stream(&stack).await;
 
-    let arguments =
-        ["rehearse", "--json", "--via", "stream", "--audio", "samples/short.wav", "--script", "samples/short.txt"];
     let mut rehearsal = stack.tool("sessionctl").unwrap();
-    rehearsal.args(arguments).args(["--listeners", "es,ca,en", "--session", SESSION]);
+    rehearsal.args(["rehearse", "--json", "--via", "stream", "--audio", "samples/short.wav"]);
+    rehearsal.args(["--listeners", "es,ca,en", "--session", SESSION]);
     rehearsal.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut rehearsal = rehearsal.spawn().unwrap();
     let broken = break_twice(&stack).await;
@@ -29,8 +31,8 @@ async fn a_speaker_on_a_stream_is_captioned_whole_though_the_connection_breaks_t
     assert!(rehearsal.wait().unwrap().success(), "{printed}");
     let report: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(report["passed"], true, "{report:#}");
-    assert!(report["wordErrorRatePercent"].as_f64().unwrap() <= 10.0, "no word is lost or said twice: {report:#}");
-    assert_eq!(report["row"]["generation"], 1, "the same worker all the time: {report:#}");
+    let row = stack.row(SESSION).await.unwrap();
+    assert_eq!((&row["generation"], &row["worker"]["media"]["concealedMs"]), (&json!(1), &json!(0)), "{row:#}");
     // At the newest fragment once, and then each time where it left off.
     let selectors: Vec<_> = opened.iter().map(|selector| selector["StartSelectorType"].as_str().unwrap()).collect();
     assert_eq!(selectors, ["NOW", "CONTINUATION_TOKEN", "CONTINUATION_TOKEN"]);
@@ -49,14 +51,19 @@ async fn refuse_a_channel_as_a_stream(stack: &Stack) {
     assert!(stack.tasks(session).await.unwrap().is_empty());
 }
 
-/// Breaks the stream when captions flow; where each connection began.
+/// Breaks the stream while the worker reads it; where each connection began.
 async fn break_twice(stack: &Stack) -> Result<Vec<Value>, String> {
-    let cursor = |row: &Value| row["worker"]["languages"]["en"]["lastCursor"].as_u64().unwrap_or_default();
-    stack.until_row(SESSION, false, "captions flow", |row| cursor(row) >= 1).await?;
+    let heard = |row: &Value| row["worker"]["startUp"]["firstAudioAt"].is_number();
+    stack.until_row(SESSION, false, "audio comes", heard).await?;
     let opened = |shown: &Value| shown["streams"][0]["opened"].as_array().map_or(0, Vec::len);
-    stack.admin("kvs/streams", Some(&json!({"cut_next": 900}))).await?;
-    stack.until_shown("kvs/streams", |shown| opened(shown) == 2).await?;
-    stack.admin("kvs/streams", Some(&json!({"fail_next": 5000}))).await?;
-    let shown = stack.until_shown("kvs/streams", |shown| opened(shown) == 3).await?;
+    let fragments = |shown: &Value| shown["streams"][0]["fragments"].as_u64().unwrap_or_default();
+    let mut reached = fragments(&stack.admin("kvs/streams", None).await?);
+    for (connections, fault) in [(2, json!({"cut_next": 900})), (3, json!({"fail_next": 5000}))] {
+        // Two fragments are whole, so there is a token to go on from.
+        reached = fragments(&stack.until_shown("kvs/streams", |shown| fragments(shown) >= reached + 3).await?);
+        stack.admin("kvs/streams", Some(&fault)).await?;
+        stack.until_shown("kvs/streams", |shown| opened(shown) == connections).await?;
+    }
+    let shown = stack.admin("kvs/streams", None).await?;
     Ok(shown["streams"][0]["opened"].as_array().cloned().unwrap_or_default())
 }
