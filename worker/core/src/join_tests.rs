@@ -432,18 +432,18 @@ proptest! {
         let mut talk = Talk::new();
         let mut out = Outbox::default();
         talk.join.start(talk.now, &mut out);
-        let (mut wanted, mut wakes) = (vec![(talk.now, wanted(out))], 0_u64);
+        let (mut done, mut wakes) = (vec![(talk.now, wanted(out))], 0_u64);
         let begin = events.len() as u64;
         for (what, gap) in events {
             let now = talk.now;
             let outputs = talk.happens(what);
-            wanted.push((now, outputs));
+            done.push((now, outputs));
             let end = now.0 + gap;
             loop {
                 let mut out = Outbox::default();
                 let quiet = talk.rtp_at.map(|at| talk.now.since(at));
                 talk.join.advance(talk.now, quiet, &talk.timing, &mut out);
-                wanted.push((talk.now, super::tests::wanted(out)));
+                done.push((talk.now, wanted(out)));
                 wakes += 1;
                 let next = talk.join.deadline(talk.rtp_at, &talk.timing).unwrap_or(MediaInstant(u64::MAX));
                 if next.0 > end {
@@ -454,7 +454,7 @@ proptest! {
             talk.now = MediaInstant(end.max(talk.now.0));
         }
         let times = |what: fn(&Output) -> bool| -> Vec<MediaInstant> {
-            wanted.iter().flat_map(|(at, outputs)| outputs.iter().filter(|o| what(o)).map(|_| *at)).collect()
+            done.iter().flat_map(|(at, outputs)| outputs.iter().filter(|o| what(o)).map(|_| *at)).collect()
         };
         let most = |what| most_in_a_second(&times(what));
         // Of the service: 3 connects, 5 offers, 5 questions for relay servers, each tried up to three times.
