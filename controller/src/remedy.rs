@@ -71,10 +71,8 @@ where
 
 /// An error that no service has said: nothing was sent, or no answer could be read.
 fn of_transport<E, R>(error: &SdkError<E, R>) -> Remedy {
-    match error {
-        SdkError::ConstructionFailure(_) => Remedy::Repair,
-        _ => Remedy::Again, // SdkError is not ours and not exhaustive: timeouts, connections, unreadable answers.
-    }
+    // All others of it are timeouts, connections and unreadable answers.
+    if matches!(error, SdkError::ConstructionFailure(_)) { Remedy::Repair } else { Remedy::Again }
 }
 
 /// An error by its code. ECS and DynamoDB hide throttles in the texts of others.

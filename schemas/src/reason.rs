@@ -79,6 +79,8 @@ pub enum Cause {
     StageStuck,
     /// Transcribe gives the account no further stream.
     TranscribeLimit,
+    /// The speaker answers, but no audio gets through: UDP is blocked, and no relay helps.
+    NoMediaPath,
     /// A cause that this version does not know.
     Unknown,
 }
@@ -110,6 +112,7 @@ impl Cause {
             | Self::DrainTimedOut
             | Self::RestartBudgetSpent
             | Self::StageStuck
+            | Self::NoMediaPath
             | Self::Unknown => Blame::Us,
         }
     }
@@ -145,6 +148,7 @@ impl Cause {
             | Self::RestartBudgetSpent
             | Self::Handover
             | Self::TranscribeLimit
+            | Self::NoMediaPath
             | Self::Unknown => false,
         }
     }

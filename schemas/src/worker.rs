@@ -181,6 +181,9 @@ pub struct Waiting {
 pub struct Media {
     /// Type of the chosen local ICE candidate (`host`, `srflx`, `prflx`, `relay`).
     pub candidate_type: Option<String>,
+    /// Type of the speaker's candidate in the same pair; `prflx` when it was learned from a check, as with a browser whose candidates never arrive.
+    #[serde(default)]
+    pub remote_candidate_type: Option<String>,
     /// RTP packets received.
     pub packets: u64,
     /// RTP packets lost.

@@ -4,6 +4,7 @@
 //! machine (the emulator, the binaries) fails the test with the line that brings it.
 
 pub mod deploy;
+pub mod network;
 pub mod stack;
 
 use serde_json::Value;

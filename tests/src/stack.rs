@@ -40,13 +40,30 @@ impl Stack {
     /// # Errors
     /// What is missing, or the stack's own words.
     pub fn up_with(name: &str, arguments: &[&str]) -> Result<Self, String> {
+        Self::up_by(&[], name, arguments)
+    }
+
+    /// The same, started by another program, such as one that enters a namespace.
+    ///
+    /// # Errors
+    /// What is missing, or the stack's own words.
+    pub fn up_by(launcher: &[String], name: &str, arguments: &[&str]) -> Result<Self, String> {
         let folder = binaries()?;
         let all = folder.join("../tmp/e2e");
         let logs = all.join(name);
         std::fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
         // Not among the logs, which the stack clears.
         let said = std::fs::File::create(all.join(format!("{name}.up.txt"))).map_err(|e| e.to_string())?;
-        let mut process = Command::new(folder.join("local-stack"))
+        let own = folder.join("local-stack");
+        let mut command = match launcher.split_first() {
+            Some((program, before)) => {
+                let mut command = Command::new(program);
+                command.args(before).arg(own);
+                command
+            }
+            None => Command::new(own),
+        };
+        let mut process = command
             .arg("up")
             .arg("--keep-logs")
             .arg(&logs)
@@ -80,6 +97,12 @@ impl Stack {
 
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// What a client of the stack needs in its environment.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// One of our tools, with the stack's variables.
@@ -143,6 +166,23 @@ impl Stack {
         });
         self.aws("dynamodb", "DynamoDB_20120810.PutItem", &json!({"TableName": "Sessions-local", "Item": row})).await?;
         Ok(arn)
+    }
+
+    /// A session that is heard on a stream: a row with `kvsStreamArn` and no channel.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn put_session_on_stream(&self, session: &str, stream: &str) -> Result<(), String> {
+        let now = now_ms();
+        let row = json!({
+            "sessionId": {"S": session}, "speakerId": {"S": "speaker"}, "sourceLanguage": {"S": "en"},
+            "qualityTier": {"S": "standard"}, "status": {"S": "active"}, "listenerCount": {"N": "0"},
+            "createdAt": {"N": now.to_string()}, "updatedAt": {"N": now.to_string()},
+            "expiresAt": {"N": (now / 1_000 + 86_400).to_string()}, "kvsStreamArn": {"S": stream},
+        });
+        self.aws("dynamodb", "DynamoDB_20120810.PutItem", &json!({"TableName": "Sessions-local", "Item": row}))
+            .await
+            .map(drop)
     }
 
     /// Ends it as the session service does.

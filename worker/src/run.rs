@@ -206,7 +206,16 @@ impl Worker {
     fn take(&mut self, event: Event) -> Next {
         match self.shell.admit(event) {
             None => self.settle(),
-            Some(Admitted::Input(input)) => self.feed(input),
+            Some(Admitted::Input(input)) => {
+                if ends_the_session(&input) {
+                    // A fragment comes at once and is heard at the speaker's pace: its rest must not be lost.
+                    self.stream.release();
+                    if let exit @ Next::Exit(_) = self.hear() {
+                        return exit;
+                    }
+                }
+                self.feed(input)
+            }
             Some(Admitted::Rtp(packet)) => {
                 self.receiver.push(&packet, self.clock.now());
                 self.hear()
@@ -261,6 +270,7 @@ impl Worker {
         }
         let media = schemas::worker::Media {
             candidate_type: self.path.as_ref().map(|path| path.candidate_type.clone()),
+            remote_candidate_type: self.path.as_ref().map(|path| path.remote_candidate_type.clone()),
             round_trip_ms: self.path.as_ref().and_then(|path| path.round_trip_ms),
             ..self.receiver.media()
         };
@@ -295,6 +305,28 @@ impl Worker {
                 Flow::Exit(code) => return Next::Exit(code),
             }
         }
+    }
+}
+
+/// Whether nothing that comes later is captioned.
+fn ends_the_session(input: &Input) -> bool {
+    match input {
+        Input::Terminate => true,
+        Input::Control(control) => control.desired == Desired::Stop,
+        Input::Tick
+        | Input::ControlFailed(_)
+        | Input::LeaseLost
+        | Input::Audience(_)
+        | Input::AudienceFailed(_)
+        | Input::Signaling(_)
+        | Input::Peer(_)
+        | Input::MediaStream(_)
+        | Input::Audio(_)
+        | Input::Media(_)
+        | Input::Transcribe(..)
+        | Input::Translated(..)
+        | Input::Posted(..)
+        | Input::Resources { .. } => false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The fuzz targets over their corpora and mutations of them, so that they are run without a nightly toolchain too.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "../../tests/fuzz/targets.rs"]
 mod targets;
@@ -8,35 +8,49 @@ use proptest::prelude::*;
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/../tests/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
-    let all: Vec<_> = files.collect();
-    assert!(!all.is_empty(), "the corpus of {name} is there");
-    all
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    // The order of a folder is any, that of a test is not.
+    files.sort();
+    assert!(!files.is_empty(), "the corpus of {name} is there");
+    files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
-/// A seed with some bytes changed and a part cut out.
+/// A seed with some bytes changed, a part cut out, and a part of another seed put in.
 fn mutated(name: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let seeds = || prop::sample::select(corpus(name));
     let changes = prop::collection::vec((any::<usize>(), any::<u8>()), 0..30);
-    (prop::sample::select(corpus(name)), changes, any::<(usize, usize)>()).prop_map(|(mut bytes, changes, cut)| {
+    (seeds(), seeds(), changes, any::<[usize; 5]>()).prop_map(|(mut bytes, other, changes, places)| {
         for (at, byte) in changes {
             let length = bytes.len().max(1);
             if let Some(place) = bytes.get_mut(at % length) {
                 *place = byte;
             }
         }
-        let (from, count) = (cut.0 % (bytes.len() + 1), cut.1 % 64);
-        bytes.drain(from..(from + count).min(bytes.len()));
+        let [from, count, into, begin, length] = places;
+        let from = from % (bytes.len() + 1);
+        bytes.drain(from..(from + count % 64).min(bytes.len()));
+        let begin = begin % (other.len() + 1);
+        let part = &other[begin..(begin + length % 256).min(other.len())];
+        let into = into % (bytes.len() + 1);
+        bytes.splice(into..into, part.iter().copied());
         bytes
     })
 }
 
 #[test]
 fn every_seed_is_survived() {
-    corpus("mkv").iter().for_each(|seed| targets::mkv(seed));
-    corpus("session_row").iter().for_each(|seed| targets::session_row(seed));
+    let survives = |name: &str, target: fn(&[u8])| corpus(name).iter().for_each(|seed| target(seed));
+    survives("mkv", targets::mkv);
+    survives("presign", targets::presign);
+    survives("rtp", targets::rtp);
+    survives("sdp", targets::sdp);
+    survives("session_row", targets::session_row);
+    survives("signaling", targets::signaling);
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
     #[test]
     fn mutated_media_is_survived(bytes in mutated("mkv")) {
         targets::mkv(&bytes);
@@ -45,5 +59,35 @@ proptest! {
     #[test]
     fn mutated_rows_are_survived(bytes in mutated("session_row")) {
         targets::session_row(&bytes);
+    }
+
+    #[test]
+    fn mutated_signaling_is_survived(bytes in mutated("signaling")) {
+        targets::signaling(&bytes);
+    }
+
+    #[test]
+    fn mutated_answers_and_candidates_are_survived(bytes in mutated("sdp")) {
+        targets::sdp(&bytes);
+    }
+
+    #[test]
+    fn mutated_endpoints_and_client_ids_are_signed_as_they_are_or_refused(bytes in mutated("presign")) {
+        targets::presign(&bytes);
+    }
+
+    #[test]
+    fn mutated_packets_are_survived(bytes in mutated("rtp")) {
+        targets::rtp(&bytes);
+    }
+
+    #[test]
+    fn bytes_out_of_nowhere_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        targets::mkv(&bytes);
+        targets::presign(&bytes);
+        targets::rtp(&bytes);
+        targets::sdp(&bytes);
+        targets::session_row(&bytes);
+        targets::signaling(&bytes);
     }
 }

@@ -37,7 +37,7 @@ fn packets(speech: &[i16]) -> Vec<Vec<u8>> {
 /// Speech in fragments of 2 s, 20 ms a frame.
 fn fragments(speech: &[i16]) -> Vec<Stored> {
     let frames = packets(speech);
-    let track = AudioTrack { codec: "A_OPUS", private: b"OpusHead".to_vec(), rate: 48_000.0, channels: 1 };
+    let track = AudioTrack { codec: "A_OPUS", private: b"OpusHead".to_vec(), rate: 48_000.0, channels: 1, bits: 16 };
     let fragment = |(n, frames): (usize, &[Vec<u8>])| {
         let producer_ms = BEGIN + n as i64 * 2_000;
         let frames = frames.iter().enumerate().map(|(i, frame)| (i as i16 * 20, frame.clone())).collect();
@@ -136,7 +136,7 @@ async fn errors_come_by_what_helps() {
 #[test]
 #[ignore = "writes the seed of the fuzz target; run it when the writer of fragments changes"]
 fn the_seed_of_the_fuzz_target() {
-    let track = AudioTrack { codec: "A_PCM/INT/LIT", private: Vec::new(), rate: 8_000.0, channels: 1 };
+    let track = AudioTrack { codec: "A_PCM/INT/LIT", private: Vec::new(), rate: 8_000.0, channels: 1, bits: 16 };
     let one = |number: u64| {
         let frames = (0..3).map(|n| (n * 20, vec![number as u8; 40])).collect();
         let at = BEGIN + number as i64 * 60;

@@ -81,6 +81,7 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::DrainTimedOut
         | Cause::RestartBudgetSpent
         | Cause::TranscribeLimit
+        | Cause::NoMediaPath
         | Cause::Unknown => false,
     }
 }

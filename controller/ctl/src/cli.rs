@@ -187,6 +187,15 @@ pub enum End {
     Vanish,
 }
 
+/// How the speaker is heard in a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// WebRTC over a signaling channel, as the product has it.
+    Channel,
+    /// A KVS stream: PutMedia by the rehearsal, GetMedia by the worker.
+    Stream,
+}
+
 /// Arguments of `rehearse`.
 #[derive(Debug, Args)]
 pub struct RehearseArgs {
@@ -205,12 +214,22 @@ pub struct RehearseArgs {
     /// How it ends.
     #[arg(long, value_enum, default_value = "ended")]
     pub end: End,
+    /// How the speaker is heard: from a browser over a signaling channel, or from a producer over a KVS stream, which the worker reads by
+    /// GetMedia.
+    #[arg(long, value_enum, default_value = "channel")]
+    pub via: Via,
     /// WebSocket API of the session service, with its stage: wss://…/prod.
     #[arg(long, env = "SESSION_WEBSOCKET_URL", value_name = "URL")]
     pub websocket_url: url::Url,
     /// Session id; a fresh one when absent.
     #[arg(long, value_name = "ID")]
     pub session: Option<SessionId>,
+    /// Address for the speaker's media; when absent, every interface but loopback, or loopback alone when signaling is there.
+    #[arg(long, value_name = "ADDRESS")]
+    pub ice_bind: Option<std::net::IpAddr>,
+    /// The speaker's front end names the recipient of its candidates, so that they reach the worker; the product's does not.
+    #[arg(long)]
+    pub patched: bool,
     /// Longest wait for the start, and again for the end, seconds; 180 when absent, and 420 for the end by `vanish`,
     /// because a worker waits five minutes for a speaker to come back.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(5..=3600))]

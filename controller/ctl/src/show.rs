@@ -8,7 +8,7 @@ use crate::store::{Kept, Record};
 use crate::text::{self, age, duration, mebibytes, utc, wrap};
 use crate::why::{self, Theirs};
 use schemas::ids::Timestamp;
-use schemas::worker::{Step, WorkerRow, WorkerStatus};
+use schemas::worker::{Media, Step, WorkerRow, WorkerStatus};
 
 /// The current row in full, and the story of every generation that is kept.
 #[must_use]
@@ -200,6 +200,7 @@ fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<
         duration(ms(m.media_ms)),
         duration(ms(m.concealed_ms))
     ));
+    lines.push(path(m));
     heading(lines, "Usage");
     lines.push(format!(
         "  {} transcribed in {} stream(s), {} characters translated in {} calls, {} posts ({} failed)",
@@ -216,6 +217,23 @@ fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<
         mebibytes(worker.peak_memory_bytes)
     ));
     lines.push(format!("  service: {:?}, last heartbeat {} ago", worker.rung, age(worker.heartbeat_at, scene.now)));
+}
+
+/// How the audio comes, and what it took to keep it.
+fn path(m: &Media) -> String {
+    let round_trip = m.round_trip_ms.map_or_else(|| "not measured".to_owned(), |ms| format!("{ms:.1} ms"));
+    format!(
+        "  speaker's candidate {}, round trip {round_trip}, {} kbit/s, {} recovered by RED, {} by FEC, {:.0} ms in the jitter buffer, clock {:.0} ms behind, {} peer(s), {} ICE restart(s), stolen {} time(s)",
+        m.remote_candidate_type.as_deref().unwrap_or("unknown"),
+        m.bitrate / 1_000,
+        m.red_recovered,
+        m.fec_recovered,
+        m.buffer_ms,
+        m.clock_drift_ms,
+        m.peers,
+        m.ice_restarts,
+        m.stolen
+    )
 }
 
 fn ms(value: u64) -> i64 {

@@ -133,7 +133,7 @@ async fn scene() -> Scene {
     let (gone, leave) = watch::channel(false);
     let tone = (0..24_000).map(|n| (f64::from(n) * 0.0576).sin() * 12_000.0).map(|x| x as i16).collect();
     tokio::spawn(microphone::run(tone, lines, spoken, events_in.clone()));
-    let network = Network { ice_servers: Vec::new(), loopback: true };
+    let network = Network { ice_servers: Vec::new(), bind: Some(std::net::Ipv4Addr::LOCALHOST.into()), patched: false };
     tokio::spawn(Speaker::new(network, signaling, lines_in, events_in).run(leave));
     Scene { service: accepted.await.unwrap(), events, speak, gone }
 }

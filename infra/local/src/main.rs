@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::stdin;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -11,6 +12,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use local_stack::fault::{Fault, inject};
 use local_stack::guard;
+use local_stack::kvs::relay::Relay;
 use local_stack::run::command::{self, Interrupt, interrupted};
 use local_stack::run::doctor::examine;
 use local_stack::run::layout::Layout;
@@ -73,6 +75,29 @@ struct How {
     /// Results from this file instead of real recognition, for fault tests.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+    /// Where workers bind their media, for a network of its own around the stack. Default: loopback.
+    #[arg(long, value_name = "ADDRESS")]
+    ice_bind: Option<Ipv4Addr>,
+    /// A TURN server that KVS hands out, such as coturn with `use-auth-secret`.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "relay_secret")]
+    relay: Option<SocketAddr>,
+    /// The secret that the TURN server shares with the stand-in of KVS.
+    #[arg(long, value_name = "TEXT", requires = "relay")]
+    relay_secret: Option<String>,
+}
+
+impl How {
+    fn options(&self, layout: Layout) -> Options {
+        let relay = self.relay.zip(self.relay_secret.clone());
+        Options {
+            layout,
+            port: self.port,
+            ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
+            transcript: self.transcript.clone(),
+            ice_bind: self.ice_bind,
+            relay: relay.map(|(address, secret)| Relay { address, secret }),
+        }
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -103,8 +128,7 @@ async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
     layout.check()?;
     let lock = layout.prepare()?;
     log_to(&layout)?;
-    let options =
-        Options { layout, port: how.port, ecs_pace: how.ecs_pace.clamp(0.0, 10.0), transcript: how.transcript.clone() };
+    let options = how.options(layout);
     let mut stack = tokio::select! {
         started = Stack::start(&options, lock, &progress) => started?,
         why = interrupted() => {

@@ -16,6 +16,7 @@ use crate::join::Join;
 use crate::lifecycle::{Farewell, Lifecycle};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
+use crate::path::MediaPath;
 use crate::reader::Reader;
 use crate::time::MediaInstant;
 use crate::transcribe::{Demand, Idle, Moment, Transcriber};
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) out: Outbox,
     pub(crate) life: Lifecycle,
     pub(crate) join: Join,
+    pub(crate) path: MediaPath,
     pub(crate) reader: Reader,
     pub(crate) audio: Audio,
     pub(crate) transcriber: Transcriber,
@@ -70,6 +72,7 @@ impl Engine {
             now: MediaInstant(0),
             out: Outbox::default(),
             join: Join::new(),
+            path: MediaPath::default(),
             reader: Reader::new(),
             transcriber: Transcriber::new(config.stream_wishes),
             segments: Segments::default(),
@@ -187,6 +190,7 @@ impl Engine {
         } else if event == SignalingEvent::ReconnectIceServer && relayed {
             self.join.leave_relay();
         }
+        self.path.on_signaling(&event, self.now);
         self.join.on_signaling(event, self.now, &mut self.out);
         if self.join.channel_is_gone() {
             let why = Why::new(Cause::SessionDeleted, "The signaling channel does not exist any more.", self.wall());
@@ -206,6 +210,7 @@ impl Engine {
     }
 
     fn on_peer(&mut self, event: PeerEvent) {
+        self.path.on_peer(&event, self.now, self.config.timing.connect_ms);
         self.join.on_peer(event, self.now, &mut self.out);
     }
 
@@ -214,6 +219,7 @@ impl Engine {
             self.out.fact("first_audio", "");
         }
         self.join.on_rtp(self.now);
+        self.path.open();
         self.reader.on_audio();
         if self.life.is_paused() {
             self.audio.ring.clear();
@@ -259,9 +265,10 @@ impl Engine {
             return;
         }
         if let Some(why) = self.life.reason_to_end(now, self.wall(), self.audio.heard_at, &self.config.timing) {
-            self.drain(why, Farewell::SessionEnded);
+            self.drain(self.precise(why), Farewell::SessionEnded);
         }
         if self.life.is_serving() {
+            self.path.advance(now, self.config.timing.connect_ms);
             let quiet = self.audio.quiet_for(now);
             match self.config.source {
                 Source::Channel => self.join.advance(now, quiet, &self.config.timing, &mut self.out),
@@ -278,6 +285,15 @@ impl Engine {
         self.advance_audience();
         self.advance_heartbeat();
         self.post();
+    }
+
+    /// A speaker who answered and was not heard is not one who never came.
+    fn precise(&self, why: Why) -> Why {
+        let absent = matches!(why.cause, Cause::SpeakerNeverCame | Cause::SpeakerGone);
+        match self.path.blocked() {
+            Some(blocked) if absent => Why::new(Cause::NoMediaPath, blocked.text, why.at),
+            Some(_) | None => why,
+        }
     }
 
     fn advance_ladder(&mut self) {

@@ -1,35 +1,35 @@
 //! Signaling and the negotiation of the peer connection.
 //!
 //! *Flow*: open signaling → a fresh peer gathers → its whole offer is sent, and sent again until it is answered.
-//! *Guarantees*: losing signaling never touches the media; an offer waits at least 3 s for its answer; when RTP stops, ICE is
-//! restarted on the same peer first; a peer is replaced when it failed, when a restart did not help, when another page answers, when
-//! it did not come up, or before its relay credentials expire. Every retry waits, and waits longer.
+//! *Guarantees*: losing signaling never touches the media; an offer waits 3 s for its answer, unless the connection that the answer would have come by
+//! is gone; when RTP stops, ICE is restarted on the same peer first; a peer is replaced when it failed, when a restart did not help, when another page
+//! answers, when two answers differ, when it did not come up, or before its relay credentials expire. Every retry waits, and waits longer; whatever
+//! happens, connects, offers and fresh peers stay below the service's limits, because each takes its turn from a [`Pace`]. Candidates are never sent
+//! one by one: the offer has all of them.
 //! *Assumptions*: nobody tells that the speaker came, went or came back (KVS has no such message), so only RTP counts.
 
+mod answers;
+mod channel;
 mod contest;
 
+use self::answers::{Answer, Answers};
+use self::channel::Channel;
 use self::contest::Contest;
 use crate::config::Timing;
 use crate::input::{PeerEvent, SignalingEvent};
+use crate::link::doubled;
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
+use crate::pace::Pace;
 use crate::time::MediaInstant;
 use schemas::worker::Media;
 
-/// First wait before signaling is opened again, ms; it doubles.
-const REOPEN_FIRST_MS: u64 = 1_000;
-/// Longest wait before signaling is opened again, ms.
-const REOPEN_MOST_MS: u64 = 30_000;
-/// A signaling channel that does not open within so long is tried anew, ms.
-const OPEN_PATIENCE_MS: u64 = 15_000;
+/// Offers in any second: the service takes 5 per connection, and what we send evenly may arrive in a heap.
+const OFFERS: usize = 2;
+/// Fresh peers in any second: each asks for relay servers, up to three times when it fails; the service answers 5 per channel.
+const PEERS: usize = 1;
 /// Gathering asks servers on the way: so long is patient, ms.
 const GATHER_PATIENCE_MS: u64 = 30_000;
-/// So many times in a row the channel must be said not to exist: a new channel is not known everywhere at once.
-const GONE_STRIKES: u32 = 2;
-/// A signaling connection that lived for so long was a good one, ms.
-const STEADY_MS: u64 = 60_000;
-/// So many short-lived connections in a row look like somebody else with our client id.
-const DISPLACED: u32 = 3;
 /// An ICE restart that brought no audio within so long did not help, ms.
 const RESTART_MS: u64 = 3_000;
 /// First wait after a peer that failed without ever carrying audio, ms; it doubles.
@@ -40,14 +40,6 @@ const FAILED_MOST_MS: u64 = 15_000;
 const EARLY_CANDIDATES: usize = 64;
 /// Repeats of an offer at the first interval, before the interval grows.
 const EAGER_OFFERS: u32 = 20;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Signaling {
-    Idle,
-    Down { retry_at: MediaInstant },
-    Opening { since: MediaInstant },
-    Up { since: MediaInstant },
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Peer {
@@ -78,25 +70,19 @@ impl Kind {
     }
 }
 
-/// The certificate that an SDP names.
-fn fingerprint(sdp: &str) -> Option<String> {
-    sdp.lines().find_map(|line| line.trim().strip_prefix("a=fingerprint:")).map(str::to_owned)
-}
-
 /// The way to the speaker.
 #[derive(Debug)]
 pub(crate) struct Join {
-    signaling: Signaling,
-    reopened: u32,
-    gone: u32,
+    channel: Channel,
     peer: Peer,
     early_candidates: Vec<String>,
     /// Peers in a row that carried no audio.
     fruitless: u32,
     rtp_on_peer: bool,
-    /// The certificate of the page that answered last.
-    page: Option<String>,
+    answers: Answers,
     contest: Contest,
+    offers: Pace,
+    fresh_peers: Pace,
     peers: u32,
     restarts: u32,
 }
@@ -104,15 +90,15 @@ pub(crate) struct Join {
 impl Join {
     pub(crate) fn new() -> Self {
         Self {
-            signaling: Signaling::Idle,
-            reopened: 0,
-            gone: 0,
+            channel: Channel::new(),
             peer: Peer::None,
             early_candidates: Vec::new(),
             fruitless: 0,
             rtp_on_peer: false,
-            page: None,
+            answers: Answers::default(),
             contest: Contest::default(),
+            offers: Pace::new(OFFERS),
+            fresh_peers: Pace::new(PEERS),
             peers: 0,
             restarts: 0,
         }
@@ -125,45 +111,23 @@ impl Join {
 
     /// Begins; the second call changes nothing.
     pub(crate) fn start(&mut self, now: MediaInstant, out: &mut Outbox) {
-        if self.signaling == Signaling::Idle {
-            self.open(now, out);
-        }
+        self.channel.start(now, out);
     }
 
     /// Ends both connections.
     pub(crate) fn stop(&mut self, out: &mut Outbox) {
-        if self.signaling != Signaling::Idle {
-            out.push(Output::CloseSignaling);
-        }
+        self.channel.stop(out);
         if self.peer != Peer::None {
             out.push(Output::ClosePeer);
         }
-        (self.signaling, self.peer) = (Signaling::Idle, Peer::None);
-    }
-
-    fn open(&mut self, now: MediaInstant, out: &mut Outbox) {
-        self.signaling = Signaling::Opening { since: now };
-        out.push(Output::OpenSignaling);
+        self.peer = Peer::None;
     }
 
     /// Something came from signaling.
     pub(crate) fn on_signaling(&mut self, event: SignalingEvent, now: MediaInstant, out: &mut Outbox) {
         match event {
-            SignalingEvent::Connected => {
-                self.signaling = Signaling::Up { since: now };
-                self.gone = 0;
-                out.fact("signaling_open", "");
-            }
-            SignalingEvent::Closed { detail, gone } => {
-                self.gone = if gone { self.gone + 1 } else { 0 };
-                if self.signaling != Signaling::Idle {
-                    self.judge(now, out);
-                    let wait = (REOPEN_FIRST_MS << self.reopened.min(8)).min(REOPEN_MOST_MS);
-                    self.reopened += 1;
-                    self.signaling = Signaling::Down { retry_at: now.plus_ms(wait) };
-                    out.fact("signaling_closed", format!("{detail}; opened again in {wait} ms, the media goes on"));
-                }
-            }
+            SignalingEvent::Connected => self.on_open(now, out),
+            SignalingEvent::Closed { detail, gone } => self.channel.on_closed(&detail, gone, now, out),
             SignalingEvent::Answer(sdp) => self.on_answer(sdp, now, out),
             SignalingEvent::Candidate(candidate) => match self.peer {
                 Peer::Answered { .. } | Peer::Connected { .. } => out.push(Output::AddCandidate(candidate)),
@@ -172,7 +136,7 @@ impl Join {
                 }
                 Peer::None | Peer::Gathering { .. } | Peer::Offering { .. } | Peer::Failed { .. } => {}
             },
-            SignalingEvent::GoAway => self.renew_signaling("the service asks for it", now, out),
+            SignalingEvent::GoAway => self.channel.on_go_away(now, out),
             SignalingEvent::ReconnectIceServer => {
                 out.fact("relay_going_away", "the next peer uses fresh servers");
                 if !matches!(self.peer, Peer::Connected { .. }) {
@@ -185,7 +149,7 @@ impl Join {
 
     /// Whether the channel does not exist any more.
     pub(crate) fn channel_is_gone(&self) -> bool {
-        self.gone >= GONE_STRIKES
+        self.channel.is_gone()
     }
 
     /// The relay that carries the media goes away: a fresh peer is wanted although this one still works.
@@ -193,34 +157,54 @@ impl Join {
         self.peer = Peer::None;
     }
 
-    /// How long the connection lived that ended: one that does not live is opened again later and later.
-    fn judge(&mut self, now: MediaInstant, out: &mut Outbox) {
-        let Signaling::Up { since } = self.signaling else { return };
-        if now.since(since) >= STEADY_MS {
-            self.reopened = 0;
-        } else if self.reopened + 1 == DISPLACED {
-            out.warn(
-                "signaling_contested",
-                "the channel is closed again and again soon after it was opened: another client may use this session's client id",
-            );
+    fn on_open(&mut self, now: MediaInstant, out: &mut Outbox) {
+        self.channel.on_open(now, out);
+        if let Peer::Offering { next_at, .. } = &mut self.peer {
+            // Its answer may have gone to the connection before.
+            *next_at = now;
         }
     }
 
     fn on_answer(&mut self, sdp: String, now: MediaInstant, out: &mut Outbox) {
-        let Peer::Offering { sent: 1.., kind, since, .. } = self.peer else {
-            // An offer that was sent twice is answered twice; the first answer counts.
-            return;
-        };
+        match self.peer {
+            Peer::Offering { sent: 1.., kind, since, .. } => match self.answers.look_at(&sdp) {
+                Answer::New { from_another_page } => self.apply(sdp, kind, since, from_another_page, now, out),
+                Answer::Seen => out.fact("stale_answer", "it is for an older offer; the offer stands"),
+            },
+            Peer::Answered { kind: Kind::Fresh, .. } if self.answers.contradicts(&sdp) => {
+                // One of the two is for an older offer, and nothing says which; an offer that was sent twice is answered with the same words.
+                out.fact(
+                    "answered_otherwise",
+                    "another answer came before the first had connected: neither is trusted",
+                );
+                self.answers.remember(&sdp);
+                self.peer = Peer::Failed { retry_at: now.plus_ms(self.failed_wait()) };
+            }
+            Peer::None
+            | Peer::Gathering { .. }
+            | Peer::Offering { .. }
+            | Peer::Answered { .. }
+            | Peer::Connected { .. }
+            | Peer::Failed { .. } => self.answers.remember(&sdp),
+        }
+    }
+
+    fn apply(
+        &mut self,
+        sdp: String,
+        kind: Kind,
+        offered_since: MediaInstant,
+        from_another_page: bool,
+        now: MediaInstant,
+        out: &mut Outbox,
+    ) {
         if self.contest.answer(now) {
             out.warn(
                 "audio_contested",
                 "the audio went elsewhere several times while the speaker was there: another viewer uses the channel; it is let be for a while",
             );
         }
-        let page = fingerprint(&sdp);
-        let other_page = kind == Kind::Restart && page != self.page;
-        self.page = page;
-        if other_page {
+        if kind == Kind::Restart && from_another_page {
             // Its connection is new, so ours must be too.
             out.fact("speaker_moved", "another page answers");
             self.peer = Peer::None;
@@ -231,15 +215,14 @@ impl Join {
             out.push(Output::AddCandidate(candidate));
         }
         // A restart is given one span for the whole of it.
-        let since = if kind == Kind::Restart { since } else { now };
+        let since = if kind == Kind::Restart { offered_since } else { now };
         self.peer = Peer::Answered { since, kind };
         out.fact("answered", "");
     }
 
-    fn renew_signaling(&mut self, why: &str, now: MediaInstant, out: &mut Outbox) {
-        out.fact("signaling_renewed", why);
-        out.push(Output::CloseSignaling);
-        self.open(now, out);
+    /// How long to wait after a peer that failed: one that carried audio is missed at once, ms.
+    fn failed_wait(&self) -> u64 {
+        if self.rtp_on_peer { 0 } else { doubled(FAILED_FIRST_MS, FAILED_MOST_MS, self.fruitless) }
     }
 
     /// Something came from the peer connection.
@@ -260,9 +243,7 @@ impl Join {
             PeerEvent::Disconnected => out.fact("peer_disconnected", "it may come back by itself"),
             PeerEvent::Failed(detail) => {
                 out.fact("peer_failed", detail);
-                let wait =
-                    if self.rtp_on_peer { 0 } else { (FAILED_FIRST_MS << self.fruitless.min(8)).min(FAILED_MOST_MS) };
-                self.peer = Peer::Failed { retry_at: now.plus_ms(wait) };
+                self.peer = Peer::Failed { retry_at: now.plus_ms(self.failed_wait()) };
             }
         }
     }
@@ -278,17 +259,8 @@ impl Join {
 
     /// Does what is due. `quiet_ms` is the time without RTP.
     pub(crate) fn advance(&mut self, now: MediaInstant, quiet_ms: Option<u64>, timing: &Timing, out: &mut Outbox) {
-        match self.signaling {
-            Signaling::Down { retry_at } if now >= retry_at => self.open(now, out),
-            Signaling::Opening { since } if now.since(since) >= OPEN_PATIENCE_MS => {
-                self.renew_signaling("it did not open in time", now, out);
-            }
-            Signaling::Up { since } if now.since(since) >= timing.signaling_renew_ms => {
-                self.renew_signaling("its hour is nearly over", now, out);
-            }
-            Signaling::Idle | Signaling::Down { .. } | Signaling::Opening { .. } | Signaling::Up { .. } => {}
-        }
-        if !matches!(self.signaling, Signaling::Up { .. }) {
+        self.channel.advance(now, timing.signaling_renew_ms, out);
+        if !self.channel.is_open() {
             return;
         }
         if self.wants_restart(now, quiet_ms, timing) {
@@ -298,7 +270,9 @@ impl Join {
             self.contest.lose();
             self.early_candidates.clear();
             self.peer = Peer::Gathering { since: now, kind: Kind::Restart };
-        } else if let Some(why) = self.reason_for_fresh_peer(now, quiet_ms, timing) {
+        } else if let Some(why) = self.reason_for_fresh_peer(now, quiet_ms, timing)
+            && self.fresh_peers.take(now)
+        {
             out.fact("new_peer", why);
             out.push(Output::NewPeer);
             self.fruitless = if self.rtp_on_peer { 0 } else { self.fruitless.saturating_add(1) };
@@ -312,7 +286,7 @@ impl Join {
 
     fn offer(&mut self, now: MediaInstant, timing: &Timing, out: &mut Outbox) {
         let Peer::Offering { offer, sent, next_at, .. } = &mut self.peer else { return };
-        if now >= *next_at {
+        if now >= *next_at && self.offers.take(now) {
             out.push(Output::SendOffer(offer.clone()));
             self.contest.offer(now);
             *sent += 1;
@@ -359,26 +333,26 @@ impl Join {
 
     /// When something is due.
     pub(crate) fn deadline(&self, rtp_at: Option<MediaInstant>, timing: &Timing) -> Option<MediaInstant> {
-        let signaling = match self.signaling {
-            Signaling::Idle => return None,
-            Signaling::Down { retry_at } => return Some(retry_at),
-            Signaling::Opening { since } => return Some(since.plus_ms(OPEN_PATIENCE_MS)),
-            Signaling::Up { since } => since.plus_ms(timing.signaling_renew_ms),
-        };
+        let signaling = self.channel.deadline(timing.signaling_renew_ms)?;
+        if !self.channel.is_open() {
+            return Some(signaling);
+        }
+        let fresh = |at: MediaInstant| at.max(self.fresh_peers.ready_at());
         let peer = match &self.peer {
-            Peer::None => None,
-            Peer::Failed { retry_at } => Some(*retry_at),
-            Peer::Gathering { since, kind } => Some(since.plus_ms(kind.limit(GATHER_PATIENCE_MS))),
-            Peer::Answered { since, kind } => Some(since.plus_ms(kind.limit(timing.connect_ms))),
+            Peer::None => fresh(MediaInstant(0)),
+            Peer::Failed { retry_at } => fresh(*retry_at),
+            Peer::Gathering { since, kind } => fresh(since.plus_ms(kind.limit(GATHER_PATIENCE_MS))),
+            Peer::Answered { since, kind } => fresh(since.plus_ms(kind.limit(timing.connect_ms))),
             Peer::Offering { next_at, since, kind, .. } => {
-                Some((*next_at).min(since.plus_ms(kind.limit(timing.peer_fresh_ms))))
+                let again = (*next_at).max(self.offers.ready_at());
+                again.min(fresh(since.plus_ms(kind.limit(timing.peer_fresh_ms))))
             }
             Peer::Connected { since } => {
                 let stalled = rtp_at.map_or(*since, |at| at.max(*since)).plus_ms(self.stall_limit(timing));
-                Some(self.contest.yields_until(stalled).unwrap_or(stalled))
+                fresh(self.contest.yields_until(stalled).unwrap_or(stalled))
             }
         };
-        earliest([Some(signaling), peer])
+        earliest([Some(signaling), Some(peer)])
     }
 }
 

@@ -1,4 +1,6 @@
 use super::*;
+use crate::pace::most_in_a_second;
+use proptest::prelude::*;
 
 /// A join, and what it wanted so far.
 struct Talk {
@@ -194,7 +196,7 @@ fn a_client_that_takes_our_id_is_not_fought_at_full_speed() {
         let next = talk.now.0 + 100;
         talk.rtp();
         opened += count(&talk.until(next), &Output::OpenSignaling);
-        if matches!(talk.join.signaling, Signaling::Opening { .. } | Signaling::Up { .. }) {
+        if talk.join.channel.is_up() {
             talk.signaling(SignalingEvent::Connected);
             talk.signaling(SignalingEvent::Closed { detail: "displaced".into(), gone: false });
         }
@@ -255,4 +257,210 @@ fn reopening_signaling_waits_longer_each_time_but_never_longer_than_half_a_minut
         waits.push(talk.now.since(begin));
     }
     assert!(waits.is_sorted() && waits[0] == 1_000 && waits[9] == 30_000, "{waits:?}");
+}
+
+fn sdp(page: &str, ufrag: &str) -> String {
+    format!("v=0\r\na=fingerprint:sha-256 {page}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:p\r\n")
+}
+
+impl Talk {
+    /// Up to an offer that was sent and not answered.
+    fn offered() -> Self {
+        let mut talk = Self::new();
+        talk.join.start(talk.now, &mut Outbox::default());
+        talk.signaling(SignalingEvent::Connected);
+        talk.until(10);
+        talk.peer(PeerEvent::OfferReady("offer".into()));
+        talk.until(20);
+        talk
+    }
+}
+
+#[test]
+fn an_offer_whose_answer_may_have_gone_to_the_old_connection_is_sent_again_on_the_new_one() {
+    let mut talk = Talk::offered();
+    talk.signaling(SignalingEvent::Closed { detail: "reset".into(), gone: false });
+    assert_eq!(talk.until(1_100), [Output::OpenSignaling]);
+    talk.signaling(SignalingEvent::Connected);
+    assert_eq!(talk.until(1_110), [Output::SendOffer("offer".into())], "at once, not 3 s after the last");
+}
+
+#[test]
+fn an_answer_that_was_seen_before_is_for_an_older_offer() {
+    let mut talk = Talk::offered();
+    let old = sdp("A", "1");
+    assert_eq!(talk.signaling(SignalingEvent::Answer(old.clone())), [Output::ApplyAnswer(old.clone())]);
+    talk.peer(PeerEvent::Failed("ICE".into()));
+    assert_eq!(talk.until(2_000), [Output::NewPeer]);
+    talk.peer(PeerEvent::OfferReady("second".into()));
+    talk.until(2_010);
+    assert!(talk.signaling(SignalingEvent::Answer(old)).is_empty(), "doubled, and late");
+    let new = sdp("A", "2");
+    assert_eq!(talk.signaling(SignalingEvent::Answer(new.clone())), [Output::ApplyAnswer(new)]);
+}
+
+#[test]
+fn an_answer_that_came_before_its_offer_was_sent_is_not_taken_for_the_next() {
+    let mut talk = Talk::offered();
+    talk.peer(PeerEvent::Failed("no path".into()));
+    talk.until(2_000);
+    let late = sdp("A", "1");
+    assert!(talk.signaling(SignalingEvent::Answer(late.clone())).is_empty(), "the fresh peer still gathers");
+    talk.peer(PeerEvent::OfferReady("second".into()));
+    talk.until(2_010);
+    assert!(talk.signaling(SignalingEvent::Answer(late)).is_empty());
+}
+
+#[test]
+fn two_answers_that_differ_before_anything_connected_are_both_given_up_for_a_fresh_peer() {
+    let mut talk = Talk::offered();
+    talk.signaling(SignalingEvent::Answer(sdp("A", "stale")));
+    assert!(talk.signaling(SignalingEvent::Answer(sdp("A", "stale"))).is_empty(), "the same again");
+    assert!(talk.signaling(SignalingEvent::Answer(sdp("A", "right"))).is_empty());
+    assert_eq!(talk.until(2_000), [Output::NewPeer], "and not only after 15 s without a connection");
+}
+
+#[test]
+fn a_service_that_sends_away_whoever_comes_is_asked_later_and_later() {
+    let mut talk = Talk::connected();
+    let mut opened = Vec::new();
+    for _ in 0..1_200 {
+        let next = talk.now.0 + 100;
+        talk.rtp();
+        if talk.until(next).contains(&Output::OpenSignaling) {
+            opened.push(talk.now);
+            talk.signaling(SignalingEvent::Connected);
+        }
+        assert!(!talk.signaling(SignalingEvent::GoAway).contains(&Output::NewPeer));
+    }
+    assert!((5..=8).contains(&opened.len()), "{} in two minutes", opened.len());
+}
+
+#[test]
+fn a_connection_that_is_closed_for_idleness_every_ten_minutes_is_there_again_after_a_second() {
+    let mut talk = Talk::connected();
+    let (mut down_for_longer, mut opened, mut open_since) = (0, 0, Some(talk.now));
+    for second in 1..4 * 3_600 {
+        talk.rtp();
+        let wanted = talk.until(second * 1_000);
+        assert!(!wanted.contains(&Output::NewPeer) && !wanted.contains(&Output::RestartIce), "the media goes on");
+        if wanted.contains(&Output::OpenSignaling) {
+            talk.signaling(SignalingEvent::Connected);
+            (opened, open_since) = (opened + 1, Some(talk.now));
+        }
+        match open_since {
+            Some(since) if talk.now.since(since) >= 600_000 => {
+                talk.signaling(SignalingEvent::Closed { detail: "idle".into(), gone: false });
+                open_since = None;
+            }
+            Some(_) => {}
+            None => down_for_longer += 1,
+        }
+    }
+    assert_eq!((opened, down_for_longer), (23, 0));
+}
+
+/// Anything that the outside can do.
+#[derive(Debug, Clone)]
+enum Happens {
+    Opens,
+    Closes,
+    GoesAway,
+    RelayGoesAway,
+    Answers(u8, u8),
+    Candidate,
+    Offer,
+    Connects,
+    Fails,
+    Rtp,
+    Nothing,
+}
+
+fn happening() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => Just(Happens::Opens),
+        1 => Just(Happens::Closes),
+        1 => Just(Happens::GoesAway),
+        1 => Just(Happens::RelayGoesAway),
+        4 => (0_u8..3, any::<u8>()).prop_map(|(page, ufrag)| Happens::Answers(page, ufrag)),
+        1 => Just(Happens::Candidate),
+        4 => Just(Happens::Offer),
+        2 => Just(Happens::Connects),
+        2 => Just(Happens::Fails),
+        2 => Just(Happens::Rtp),
+        1 => Just(Happens::Nothing),
+    ]
+}
+
+impl Talk {
+    fn happens(&mut self, what: Happens) -> Vec<Output> {
+        match what {
+            Happens::Opens => self.signaling(SignalingEvent::Connected),
+            Happens::Closes => self.signaling(SignalingEvent::Closed { detail: "x".into(), gone: false }),
+            Happens::GoesAway => self.signaling(SignalingEvent::GoAway),
+            Happens::RelayGoesAway => self.signaling(SignalingEvent::ReconnectIceServer),
+            Happens::Answers(page, ufrag) => {
+                self.signaling(SignalingEvent::Answer(sdp(&page.to_string(), &ufrag.to_string())))
+            }
+            Happens::Candidate => self.signaling(SignalingEvent::Candidate("c".into())),
+            Happens::Offer => {
+                self.peer(PeerEvent::OfferReady("offer".into()));
+                Vec::new()
+            }
+            Happens::Connects => {
+                self.peer(PeerEvent::Connected);
+                Vec::new()
+            }
+            Happens::Fails => {
+                self.peer(PeerEvent::Failed("x".into()));
+                Vec::new()
+            }
+            Happens::Rtp => {
+                self.rtp();
+                Vec::new()
+            }
+            Happens::Nothing => Vec::new(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_services_limits_are_kept_and_nothing_spins(
+        events in proptest::collection::vec((happening(), prop_oneof![3 => 0_u64..60, 1 => 0_u64..4_000]), 1..300),
+    ) {
+        let mut talk = Talk::new();
+        let mut out = Outbox::default();
+        talk.join.start(talk.now, &mut out);
+        let (mut done, mut wakes) = (vec![(talk.now, wanted(out))], 0_u64);
+        let begin = events.len() as u64;
+        for (what, gap) in events {
+            let now = talk.now;
+            let outputs = talk.happens(what);
+            done.push((now, outputs));
+            let end = now.0 + gap;
+            loop {
+                let mut out = Outbox::default();
+                let quiet = talk.rtp_at.map(|at| talk.now.since(at));
+                talk.join.advance(talk.now, quiet, &talk.timing, &mut out);
+                done.push((talk.now, wanted(out)));
+                wakes += 1;
+                let next = talk.join.deadline(talk.rtp_at, &talk.timing).unwrap_or(MediaInstant(u64::MAX));
+                if next.0 > end {
+                    break;
+                }
+                talk.now = next.max(talk.now.plus_ms(1));
+            }
+            talk.now = MediaInstant(end.max(talk.now.0));
+        }
+        let times = |what: fn(&Output) -> bool| -> Vec<MediaInstant> {
+            done.iter().flat_map(|(at, outputs)| outputs.iter().filter(|o| what(o)).map(|_| *at)).collect()
+        };
+        let most = |what| most_in_a_second(&times(what));
+        // Of the service: 3 connects, 5 offers, 5 questions for relay servers, each tried up to three times.
+        prop_assert!(most(|o| matches!(o, Output::OpenSignaling)) <= 3);
+        prop_assert!(most(|o| matches!(o, Output::SendOffer(_))) <= 5);
+        prop_assert!(most(|o| matches!(o, Output::NewPeer)) * 3 <= 5);
+        prop_assert!(wakes <= 3 * begin + talk.now.0 / 100, "{wakes} wakes in {} ms", talk.now.0);
+    }
 }

@@ -6,6 +6,7 @@
 //! *Assumption*: a producer that pauses looks like a connection that hangs, so both are answered by opening anew, ever less often.
 
 use crate::input::{MediaStreamEnd, MediaStreamEvent};
+use crate::link::{Existence, Link, LinkDue, OPEN_PATIENCE_MS, doubled};
 use crate::outbox::Outbox;
 use crate::output::{MediaStart, Output};
 use crate::time::MediaInstant;
@@ -16,34 +17,22 @@ const REOPEN_FIRST_MS: u64 = 250;
 const REOPEN_MOST_MS: u64 = 30_000;
 /// Another reader, an old worker for example, holds one of the three connections: it needs time to leave, ms.
 const BUSY_MS: u64 = 5_000;
-/// A connection that does not open within so long is tried anew, ms.
-const OPEN_PATIENCE_MS: u64 = 15_000;
 /// Fragments last 20 s at the most (KVS limits): an open connection without any for so long is opened anew, ms; it doubles.
 const STALL_FIRST_MS: u64 = 30_000;
 /// The longest that an open connection is waited for, ms.
 const STALL_MOST_MS: u64 = 300_000;
 /// What was said while the connection was away for longer than this is not captioned any more, ms.
 const RESUME_WITHIN_MS: u64 = 60_000;
-/// So many times in a row the stream must be said not to exist: a new stream is not known everywhere at once.
-const GONE_STRIKES: u32 = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Idle,
-    Down { retry_at: MediaInstant },
-    Opening { since: MediaInstant },
-    Open { since: MediaInstant },
-}
 
 /// The way to a stream.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    state: State,
+    state: Link,
     /// Openings in a row that brought no audio.
     fruitless: u32,
     /// Stalls in a row.
     stalls: u32,
-    gone: u32,
+    existence: Existence,
     /// Since when there is no connection; `None` before the first.
     away_since: Option<MediaInstant>,
     /// The place where the last connection left off is of use.
@@ -52,22 +41,29 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new() -> Self {
-        Self { state: State::Idle, fruitless: 0, stalls: 0, gone: 0, away_since: None, has_place: false }
+        Self {
+            state: Link::Idle,
+            fruitless: 0,
+            stalls: 0,
+            existence: Existence::default(),
+            away_since: None,
+            has_place: false,
+        }
     }
 
     /// Begins; the second call changes nothing.
     pub(crate) fn start(&mut self, now: MediaInstant, out: &mut Outbox) {
-        if self.state == State::Idle {
+        if self.state == Link::Idle {
             self.open(now, out);
         }
     }
 
     /// Ends the connection.
     pub(crate) fn stop(&mut self, out: &mut Outbox) {
-        if self.state != State::Idle {
+        if self.state != Link::Idle {
             out.push(Output::CloseMedia);
         }
-        self.state = State::Idle;
+        self.state = Link::Idle;
     }
 
     /// Audio came.
@@ -77,18 +73,18 @@ impl Reader {
 
     /// Whether the stream does not exist any more.
     pub(crate) fn stream_is_gone(&self) -> bool {
-        self.gone >= GONE_STRIKES
+        self.existence.is_over()
     }
 
     /// Something came from the connection.
     pub(crate) fn on_event(&mut self, event: MediaStreamEvent, now: MediaInstant, out: &mut Outbox) {
-        if self.state == State::Idle {
+        if self.state == Link::Idle {
             return;
         }
         match event {
             MediaStreamEvent::Opened => {
-                self.gone = 0;
-                self.state = State::Open { since: now };
+                self.existence.heard(false);
+                self.state = Link::Open { since: now };
                 out.fact("media_stream_open", "");
             }
             MediaStreamEvent::Notice(detail) => out.warn("media_stream", detail),
@@ -97,9 +93,9 @@ impl Reader {
     }
 
     fn on_end(&mut self, end: MediaStreamEnd, now: MediaInstant, out: &mut Outbox) {
-        let mut wait = (REOPEN_FIRST_MS << self.fruitless.min(8)).min(REOPEN_MOST_MS);
+        let mut wait = doubled(REOPEN_FIRST_MS, REOPEN_MOST_MS, self.fruitless);
         self.fruitless = self.fruitless.saturating_add(1);
-        self.gone = if matches!(end, MediaStreamEnd::Gone(_)) { self.gone + 1 } else { 0 };
+        self.existence.heard(matches!(end, MediaStreamEnd::Gone(_)));
         let (somebody_should_look, detail) = match end {
             MediaStreamEnd::Clean => (false, "the service ended it".to_owned()),
             MediaStreamEnd::Fault(detail) => (false, detail),
@@ -126,10 +122,10 @@ impl Reader {
     }
 
     fn down(&mut self, retry_at: MediaInstant, now: MediaInstant) {
-        if matches!(self.state, State::Open { .. }) {
+        if matches!(self.state, Link::Open { .. }) {
             self.away_since = Some(now);
         }
-        self.state = State::Down { retry_at };
+        self.state = Link::Down { retry_at };
     }
 
     fn open(&mut self, now: MediaInstant, out: &mut Outbox) {
@@ -142,41 +138,43 @@ impl Reader {
             );
             self.has_place = false;
         }
-        self.state = State::Opening { since: now };
+        self.state = Link::Opening { since: now };
         out.push(Output::OpenMedia(if resume { MediaStart::Resume } else { MediaStart::Now }));
     }
 
     /// Does what is due. `heard_at` is the moment of the last audio.
     pub(crate) fn advance(&mut self, now: MediaInstant, heard_at: Option<MediaInstant>, out: &mut Outbox) {
-        match self.state {
-            State::Down { retry_at } if now >= retry_at => self.open(now, out),
-            State::Opening { since } if now.since(since) >= OPEN_PATIENCE_MS => {
+        match self.state.due(now) {
+            LinkDue::Nothing => {}
+            LinkDue::Open => self.open(now, out),
+            LinkDue::TooSlow => {
                 out.push(Output::CloseMedia);
                 self.on_end(MediaStreamEnd::Fault("it did not open in time".into()), now, out);
             }
-            State::Open { since } if now >= self.stall_at(since, heard_at) => {
-                out.fact("media_stream_silent", "no fragment came; it is opened anew");
-                out.push(Output::CloseMedia);
-                self.stalls = self.stalls.saturating_add(1);
-                self.down(now, now);
-                self.open(now, out);
-            }
-            State::Idle | State::Down { .. } | State::Opening { .. } | State::Open { .. } => {}
+        }
+        if let Link::Open { since } = self.state
+            && now >= self.stall_at(since, heard_at)
+        {
+            out.fact("media_stream_silent", "no fragment came; it is opened anew");
+            out.push(Output::CloseMedia);
+            self.stalls = self.stalls.saturating_add(1);
+            self.down(now, now);
+            self.open(now, out);
         }
     }
 
     fn stall_at(&self, since: MediaInstant, heard_at: Option<MediaInstant>) -> MediaInstant {
-        let patience = (STALL_FIRST_MS << self.stalls.min(8)).min(STALL_MOST_MS);
+        let patience = doubled(STALL_FIRST_MS, STALL_MOST_MS, self.stalls);
         heard_at.map_or(since, |at| at.max(since)).plus_ms(patience)
     }
 
     /// When something is due.
     pub(crate) fn deadline(&self, heard_at: Option<MediaInstant>) -> Option<MediaInstant> {
         match self.state {
-            State::Idle => None,
-            State::Down { retry_at } => Some(retry_at),
-            State::Opening { since } => Some(since.plus_ms(OPEN_PATIENCE_MS)),
-            State::Open { since } => Some(self.stall_at(since, heard_at)),
+            Link::Idle => None,
+            Link::Down { retry_at } => Some(retry_at),
+            Link::Opening { since } => Some(since.plus_ms(OPEN_PATIENCE_MS)),
+            Link::Open { since } => Some(self.stall_at(since, heard_at)),
         }
     }
 }

@@ -106,6 +106,9 @@ impl Engine {
 
     /// What keeps captions away, when it is not the session's own doing.
     fn trouble(&self) -> Option<Why> {
+        if let Some(blocked) = self.path.blocked() {
+            return Some(Why::new(Cause::NoMediaPath, blocked.text, self.wall_of(blocked.since)));
+        }
         let since = self.transcriber.outage_since?;
         let (cause, text) = match self.transcriber.trouble.as_ref()? {
             StreamEnd::LimitExceeded(detail) => {

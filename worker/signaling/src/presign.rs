@@ -70,7 +70,14 @@ pub fn presign(
             query.push(("X-Amz-ClientId", client_id));
         }
     }
-    presign_query(endpoint, &query, region, credentials, time)
+    presign_query(endpoint, &query, &Scope { service: SERVICE, region, expires: EXPIRES }, credentials, time)
+}
+
+/// What a signature is good for.
+struct Scope<'a> {
+    service: &'a str,
+    region: &'a str,
+    expires: Duration,
 }
 
 fn valid_client_id(id: &str) -> bool {
@@ -82,7 +89,7 @@ fn valid_client_id(id: &str) -> bool {
 fn presign_query(
     endpoint: &str,
     query: &[(&str, &str)],
-    region: &str,
+    scope: &Scope<'_>,
     credentials: &Credentials,
     time: SystemTime,
 ) -> Result<String, PresignError> {
@@ -91,11 +98,11 @@ fn presign_query(
     let identity = credentials.clone().into();
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(EXPIRES);
+    settings.expires_in = Some(scope.expires);
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(region)
-        .name(SERVICE)
+        .region(scope.region)
+        .name(scope.service)
         .time(time)
         .settings(settings)
         .build()
@@ -143,8 +150,8 @@ mod tests {
 
     fn vector(endpoint: &str, token: Option<&str>) -> BTreeMap<String, String> {
         let query = [("X-Amz-TestParam", "test-param-value")];
-        let url =
-            presign_query(endpoint, &query, "us-west-2", &credentials(token), SystemTime::UNIX_EPOCH + DAY).unwrap();
+        let scope = Scope { service: SERVICE, region: "us-west-2", expires: EXPIRES };
+        let url = presign_query(endpoint, &query, &scope, &credentials(token), SystemTime::UNIX_EPOCH + DAY).unwrap();
         Url::parse(&url).unwrap().query_pairs().into_owned().collect()
     }
 
@@ -172,6 +179,41 @@ mod tests {
     fn a_path_signs_as_in_the_published_vector() {
         let query = vector("wss://kvs.awsamazon.com/path/path/path", Some("FakeSessionToken"));
         assert_eq!(query["X-Amz-Signature"], "0bf3df6ca23d8d82f688e8dbfb90d69e74843d40038541b1721c545eef7612a4");
+    }
+
+    #[test]
+    fn a_query_signs_as_in_the_published_suite_of_signature_version_4() {
+        // get-vanilla-query-order-key-case of AWS's signing test suite (awslabs/aws-c-auth), signed in the query.
+        let credentials =
+            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, None, "test");
+        let scope = Scope { service: "service", region: "us-east-1", expires: Duration::from_secs(3_600) };
+        let query = [("Param2", "value2"), ("Param1", "value1")];
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160); // 2015-08-30T12:36:00Z
+        let url = presign_query("wss://example.amazonaws.com", &query, &scope, &credentials, time).unwrap();
+        let signed: BTreeMap<_, _> = Url::parse(&url).unwrap().query_pairs().into_owned().collect();
+        assert_eq!(signed["X-Amz-Signature"], "86012e2c9ad4d77369f5d81c11f75158aae4f895a085212cc6d3f923d300bed5");
+    }
+
+    /// What `SigV4RequestSigner.getSignedURL` of amazon-kinesis-video-streams-webrtc 2.4.4 gave under Node 20 for the same input.
+    #[test]
+    fn both_roles_sign_as_the_javascript_sdk_does() {
+        let channel = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-blessed-shepherd-123/1700000000000";
+        let channel = ChannelArn::try_new(channel).unwrap();
+        let viewer = Role::Viewer { client_id: "worker-blessed-shepherd-123".into() };
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_772_600_767); // 2026-03-04T05:06:07Z
+        let token = Some("Fake/Session+Token==".to_owned());
+        for (role, token, signature) in [
+            (&viewer, token.clone(), "5e50f56c212e2c3f4e1b55a116e6f91a7c76ad9a4aaf2eef8d08a32b7c75db4a"),
+            (&viewer, None, "d80ac65fbc6b96b5efb8b1933f9d97d8ebc8b1ed3edbf8e6e9008313eea1cf93"),
+            (&Role::Master, token, "996dd3d94d513ab0622e36d1ed86e14a7f3d5b5f7e3c35c7b9a600d070c70eab"),
+        ] {
+            let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+            let credentials = Credentials::new("AKIDEXAMPLE", secret, token, None, "test");
+            let endpoint = "wss://v-1a2b3c4d.kinesisvideo.us-east-1.amazonaws.com";
+            let url = presign(endpoint, &channel, role, "us-east-1", &credentials, time).unwrap();
+            let signed: BTreeMap<_, _> = Url::parse(&url).unwrap().query_pairs().into_owned().collect();
+            assert_eq!(signed["X-Amz-Signature"], signature, "{role:?}");
+        }
     }
 
     /// Verifies a URL as the service would: from the URL alone, by the steps of the SigV4 specification.

@@ -26,6 +26,8 @@ pub struct Pace {
     window_ends: MediaInstant,
     /// So many samples are given out at twice the speed.
     hurry: u64,
+    /// Nothing waits any more.
+    released: bool,
 }
 
 impl Default for Pace {
@@ -38,6 +40,7 @@ impl Default for Pace {
             least: u64::MAX,
             window_ends: MediaInstant(0),
             hurry: 0,
+            released: false,
         }
     }
 }
@@ -51,6 +54,11 @@ impl Pace {
         }
         self.waiting_samples += cost(&frame);
         self.waiting.push_back(frame);
+    }
+
+    /// The session ends: what waits is given out at once, and what still comes as well.
+    pub fn release(&mut self) {
+        self.released = true;
     }
 
     /// The frame whose moment has come.
@@ -72,7 +80,7 @@ impl Pace {
     /// When the next frame's moment comes.
     #[must_use]
     pub fn deadline(&self) -> Option<MediaInstant> {
-        (!self.waiting.is_empty()).then_some(self.next_at)
+        (!self.waiting.is_empty()).then_some(if self.released { MediaInstant(0) } else { self.next_at })
     }
 
     /// What waits, ms.
@@ -123,6 +131,15 @@ mod tests {
             }
         }
         given
+    }
+
+    #[test]
+    fn at_the_end_of_the_session_nothing_that_was_said_is_kept_back() {
+        let mut pace = Pace::default();
+        (0..100).for_each(|n| pace.push(frame(n), MediaInstant(5)));
+        assert_eq!(pace.poll(MediaInstant(5)).map(|frame| frame.start_ms), Some(0));
+        pace.release();
+        assert_eq!(std::iter::from_fn(|| pace.poll(MediaInstant(6))).count(), 99);
     }
 
     #[test]

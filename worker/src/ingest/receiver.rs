@@ -76,6 +76,11 @@ impl StreamReceiver {
         self.pace.poll(now)
     }
 
+    /// The session ends: what has come is heard now, not at its moment.
+    pub fn release(&mut self) {
+        self.pace.release();
+    }
+
     /// When the next frame's moment comes.
     #[must_use]
     pub fn deadline(&self) -> Option<MediaInstant> {

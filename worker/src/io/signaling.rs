@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_kinesisvideo::types::{ChannelProtocol, ChannelRole, SingleMasterChannelEndpointConfiguration};
-use kvs_signaling::{ConnectError, Connection, Event, Outgoing, Role, connect, presign};
+use kvs_signaling::{ConnectError, Connection, Event, Ignored, Outgoing, Role, connect, presign};
 use schemas::ids::ChannelArn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -193,9 +193,9 @@ pub fn open(channel: Channel, report: impl Fn(SignalingEvent) + Send + Sync + 's
     let (outgoing, mut messages) = mpsc::unbounded_channel();
     let task = tokio::spawn(async move {
         match channel.join().await {
-            Ok(mut connection) => {
+            Ok(connection) => {
                 report(SignalingEvent::Connected);
-                converse(&mut connection, &mut messages, &report).await;
+                converse(&mut Heard(connection), &mut messages, &report).await;
             }
             Err(error) => report(SignalingEvent::Closed { gone: error.gone(), detail: error.to_string() }),
         }
@@ -203,8 +203,21 @@ pub fn open(channel: Channel, report: impl Fn(SignalingEvent) + Send + Sync + 's
     Signaling { outgoing, task }
 }
 
+/// A connection that tells at its end what it has let go.
+struct Heard(Connection);
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        let ignored = self.0.ignored();
+        if ignored != Ignored::default() {
+            let Ignored { unknown, malformed, oversized } = ignored;
+            tracing::warn!(event = "signaling_ignored", unknown, malformed, oversized);
+        }
+    }
+}
+
 async fn converse(
-    connection: &mut Connection,
+    Heard(connection): &mut Heard,
     messages: &mut mpsc::UnboundedReceiver<Outgoing>,
     report: &(impl Fn(SignalingEvent) + Send + Sync),
 ) {

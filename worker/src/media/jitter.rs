@@ -7,7 +7,7 @@
 //! a sender that was silent. The hold follows the jitter, and is at its longest for a while after a packet came too late.
 
 use super::packet::{RtpAudio, TICKS_PER_MS, has_fec, opus_ticks, red_blocks};
-use super::sender::{Stream, Waiting};
+use super::sender::{Belongs, Stream, Waiting};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use worker_core::time::MediaInstant;
@@ -129,9 +129,11 @@ impl JitterBuffer {
 
     /// A packet of the stream that was just replaced.
     fn is_straggler(&self, packet: &RtpAudio, now: MediaInstant) -> bool {
-        let current = self.stream.as_ref();
-        self.retired == Some(packet.ssrc)
-            && current.is_some_and(|s| s.ssrc != packet.ssrc && now.since(s.last_arrival) < STRAGGLERS_MS)
+        let Some(stream) = &self.stream else { return false };
+        if stream.ssrc == packet.ssrc {
+            return !packet.payload.is_empty() && stream.judge(packet, now) == Belongs::ToThePast;
+        }
+        self.retired == Some(packet.ssrc) && now.since(stream.last_arrival) < STRAGGLERS_MS
     }
 
     /// Begins a stream when this packet does not continue the one that is known.
@@ -140,7 +142,7 @@ impl JitterBuffer {
             self.stream = Some(Stream::new(packet, now));
             return;
         };
-        if stream.ssrc == packet.ssrc && (packet.payload.is_empty() || stream.continues(stream.unwrap(packet).0, now)) {
+        if stream.ssrc == packet.ssrc && (packet.payload.is_empty() || stream.judge(packet, now) == Belongs::Here) {
             return;
         }
         let (ssrc, elapsed_ms) = (stream.ssrc, now.since(stream.last_arrival).saturating_sub(stream.last_ms));

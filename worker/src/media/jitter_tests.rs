@@ -178,6 +178,82 @@ fn a_clock_that_jumps_without_time_passing_is_another_stream() {
     assert_eq!(play(&mut buffer, 20), ["new 0", "1"]);
 }
 
+/// Packets 0.. with 20 ms between them; from `at` on their timestamps are off by `jump_ms`.
+fn with_a_jump(at: u32, jump_ms: i64) -> impl Iterator<Item = RtpAudio> {
+    (0..).map(move |n| {
+        let mut packet = packet(n);
+        if n >= at {
+            packet.timestamp = packet.timestamp.wrapping_add((jump_ms * TICKS_PER_MS) as u32);
+        }
+        packet
+    })
+}
+
+#[test]
+fn a_clock_that_jumps_by_seconds_either_way_costs_no_audio_and_no_time() {
+    for jump_ms in [-1_500, 1_500, -4_000, 4_000, -60_000, 60_000] {
+        let mut buffer = JitterBuffer::new(HOLD_MS);
+        let mut played = Vec::new();
+        for (n, packet) in (0_u64..100).zip(with_a_jump(50, jump_ms)) {
+            buffer.push(&packet, MediaInstant(n * 20));
+            played.extend(play(&mut buffer, n * 20));
+        }
+        let packets: Vec<_> = played.iter().filter(|name| *name != "new 0").cloned().collect();
+        assert_eq!(
+            packets,
+            (0..100).map(|n| n.to_string()).collect::<Vec<_>>(),
+            "{jump_ms}: every packet, and nothing else"
+        );
+        assert_eq!(
+            (played.len(), buffer.counts().late, buffer.counts().lost),
+            (101, 0, 0),
+            "{jump_ms}: one new stream"
+        );
+    }
+}
+
+#[test]
+fn a_packet_from_before_the_jump_that_comes_after_it_is_late_and_no_third_clock() {
+    let mut packets: Vec<_> = with_a_jump(50, -4_000).take(100).collect();
+    packets.swap(49, 50);
+    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut played = Vec::new();
+    for (at, packet) in (0..).step_by(20).zip(&packets) {
+        buffer.push(packet, MediaInstant(at));
+        played.extend(play(&mut buffer, at));
+    }
+    assert_eq!(played.iter().filter(|name| name.starts_with("new")).count(), 1, "{played:?}");
+    assert_eq!(buffer.counts().late, 1);
+}
+
+#[test]
+fn a_network_that_stalls_for_seconds_and_then_delivers_all_is_no_jump() {
+    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut played = Vec::new();
+    for n in 0..400 {
+        let at = if (100..250).contains(&n) { 5_000 } else { u64::from(n) * 20 };
+        buffer.push(&packet(n), MediaInstant(at));
+        played.extend(play(&mut buffer, at));
+    }
+    assert_eq!(played, (0..400).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_outage_in_which_the_sequence_number_goes_more_than_half_around_is_silence_of_its_length() {
+    let mut buffer = buffer_with([(packet(0), 0)]);
+    let minutes = 12 * 60 * 50;
+    let back = u64::from(minutes) * 20;
+    buffer.push(&packet(minutes), MediaInstant(back));
+    let ticks: i64 = std::iter::from_fn(|| buffer.next(MediaInstant(back + HOLD_MS)))
+        .map(|playout| match playout {
+            Playout::Packet(_) => TICKS,
+            Playout::Fec { ticks, .. } | Playout::Conceal(ticks) | Playout::Silence(ticks) => ticks,
+            Playout::NewStream { elapsed_ms } => elapsed_ms as i64 * TICKS_PER_MS,
+        })
+        .sum();
+    assert_eq!(ticks / TICKS_PER_MS, back as i64, "from the end of the first packet to the end of the last");
+}
+
 #[test]
 fn nonsense_is_counted() {
     let mut malformed = packet(1);

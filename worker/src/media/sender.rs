@@ -5,10 +5,24 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use worker_core::time::MediaInstant;
 
-/// A timestamp this far from where the wall clock says it should be is a new clock, not a gap.
-const CLOCK_STEP_TICKS: i64 = 5_000 * TICKS_PER_MS;
+/// A timestamp this far from where both the wall clock and the sequence numbers say that it should be is a new clock, not a gap. Networks delay
+/// by less.
+const CLOCK_STEP_TICKS: i64 = 1_000 * TICKS_PER_MS;
+/// A packet so few behind the newest, with a timestamp from elsewhere, was sent before the clock was changed.
+const STRAGGLERS: i64 = 100;
 /// The fastest packet of so long a window stands for the path without queues.
 const DRIFT_WINDOW_MS: u64 = 10_000;
+
+/// Whose a packet with the stream's SSRC is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Belongs {
+    /// The stream's.
+    Here,
+    /// The stream's before it: the sender has changed its clock meanwhile.
+    ToThePast,
+    /// The sender has changed its clock.
+    ToAnotherClock,
+}
 
 /// A packet that waits to be played.
 #[derive(Debug)]
@@ -69,11 +83,23 @@ impl Stream {
         (self.newest_timestamp + i64::from(time_step), self.newest_sequence + i64::from(step))
     }
 
-    /// Whether the timestamp is where the wall clock says that it should be, roughly.
-    pub(super) fn continues(&self, timestamp: i64, now: MediaInstant) -> bool {
+    /// Whose a packet is. Its timestamp must be where the wall clock or its sequence number says that it should be, roughly, and within a
+    /// stream a newer packet is never older in time.
+    pub(super) fn judge(&self, packet: &RtpAudio, now: MediaInstant) -> Belongs {
+        let (timestamp, sequence) = self.unwrap(packet);
+        let (ahead, steps) = (timestamp - self.newest_timestamp, sequence - self.newest_sequence);
+        let near = |ticks: i64| (ahead - ticks).abs() <= CLOCK_STEP_TICKS;
         let elapsed = i64::try_from(now.since(self.last_arrival)).unwrap_or(i64::MAX / TICKS_PER_MS) * TICKS_PER_MS;
-        (timestamp - self.newest_timestamp - elapsed).abs() <= CLOCK_STEP_TICKS
-            || (timestamp - self.newest_timestamp).abs() <= CLOCK_STEP_TICKS
+        let length = i64::try_from(self.last_ms).unwrap_or(0) * TICKS_PER_MS;
+        // After a long outage the sequence number may have gone half around; the wall clock still knows.
+        let expected = near(elapsed) || near(steps * length) || (steps <= 0 && near(0));
+        if expected && (steps <= 0 || ahead >= 0) {
+            Belongs::Here
+        } else if (-STRAGGLERS..=0).contains(&steps) {
+            Belongs::ToThePast
+        } else {
+            Belongs::ToAnotherClock
+        }
     }
 
     /// Follows the interarrival jitter (RFC 3550, section 6.4.1) and the clock; gives the change of the transit time, ms.

@@ -11,6 +11,7 @@
 //! | [`wav`] | any WAV file to 48 kHz mono |
 //! | [`session`], [`service`] | the session row; the session service's calls |
 //! | [`speaker`], [`microphone`] | the speaker's browser |
+//! | [`stream`], [`producer`], [`mkv`] | a KVS stream instead of the browser |
 //! | [`listener`] | a listener's browser |
 //! | [`watch`] | the worker's row and task |
 //! | [`record`] | what happened |
@@ -20,7 +21,9 @@
 
 pub mod listener;
 pub mod microphone;
+pub mod mkv;
 pub mod plan;
+pub mod producer;
 pub mod record;
 pub mod report;
 pub mod screen;
@@ -29,6 +32,7 @@ pub mod session;
 pub mod speaker;
 pub mod stage;
 pub mod stats;
+pub mod stream;
 pub mod terminal;
 pub mod verdict;
 pub mod watch;
@@ -36,11 +40,13 @@ pub mod wav;
 pub mod wer;
 
 use crate::aws::{Aws, connect};
-use crate::cli::{End, RehearseArgs};
+use crate::cli::{End, RehearseArgs, Via};
 use crate::error::CtlError;
 use crate::{commands, store};
 use record::Recording;
-use service::{Channel, Made};
+use schemas::ids::SessionId;
+use service::Made;
+use session::{Channel, Way};
 use stage::Stage;
 use std::io::{Write, stderr, stdout};
 use std::time::Duration;
@@ -118,8 +124,8 @@ struct Cues {
 }
 
 async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made) -> Result<Recording, CtlError> {
-    let (session, channel) = service::make_channel(aws, args.session.clone(), made).await?;
-    let new = service::new_session(session.clone(), args.source.clone(), &channel);
+    let (session, way) = make_way(aws, args, made).await?;
+    let new = service::new_session(session.clone(), args.source.clone(), way.clone());
     service::put_row(aws, &new, made).await?;
     let (events, inbox) = mpsc::unbounded_channel();
     let recording = Recording::new(session.clone(), args.source.clone(), args.listeners.clone(), new.at);
@@ -135,18 +141,26 @@ async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made)
     };
     cast.spawn(watch::run(aws.clone(), session, events.clone()));
     let speech_ms = wav::length_ms(speech.len());
-    enter_speaker(aws, &channel, speech, &cues, &events, &mut cast).await?;
+    match &way {
+        Way::Channel(channel) => enter_speaker(aws, args, channel, speech, &cues, &events, &mut cast).await?,
+        Way::Stream(stream) => {
+            let line = stream::connect(aws, stream).await?;
+            let (speak, gone) = (cues.speak.subscribe(), cues.speaker_gone.subscribe());
+            cast.spawn(producer::run(speech, line, speak, gone, events.clone()));
+        }
+    }
     enter_listeners(args, &stage.recording, false, &cues, &events, &mut cast);
 
     let timeout = args.timeout.map_or(WAIT, Duration::from_secs);
-    let ready = |r: &Recording| r.connected_now && r.audience_is_there();
+    let heard = |r: &Recording| args.via == Via::Channel || r.worker_hears();
+    let ready = |r: &Recording| r.connected_now && r.audience_is_there() && heard(r);
     if stage.until(timeout, ready, stage::hopeless_start).await? {
         stage.rest(BREATH).await?;
         cues.speak.send_replace(true);
         enter_listeners(args, &stage.recording, true, &cues, &events, &mut cast);
         let most = Duration::from_millis(speech_ms) + SPEECH_SLACK;
         if stage.until(most, |r| r.speech_ended.is_some(), stage::hopeless_speech).await? {
-            stage.rest(TAIL).await?;
+            stage.rest(if args.via == Via::Stream { TAIL + producer::FRAGMENT } else { TAIL }).await?;
         }
     }
     end(aws, args.end, &mut stage, &cues, made).await?;
@@ -160,15 +174,30 @@ async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made)
     stage.close().await
 }
 
+/// Makes what the speaker is heard on, and gives the session's id.
+async fn make_way(aws: &Aws, args: &RehearseArgs, made: &mut Made) -> Result<(SessionId, Way), CtlError> {
+    match args.via {
+        Via::Channel => {
+            let (session, channel) = service::make_channel(aws, args.session.clone(), made).await?;
+            Ok((session, Way::Channel(channel)))
+        }
+        Via::Stream => {
+            let (session, stream) = stream::make(aws, args.session.clone(), made).await?;
+            Ok((session, Way::Stream(stream)))
+        }
+    }
+}
+
 async fn enter_speaker(
     aws: &Aws,
+    args: &RehearseArgs,
     channel: &Channel,
     speech: Vec<i16>,
     cues: &Cues,
     events: &mpsc::UnboundedSender<record::Event>,
     cast: &mut JoinSet<()>,
 ) -> Result<(), CtlError> {
-    let network = service::network(aws, channel).await?;
+    let network = service::network(aws, channel, args.ice_bind, args.patched).await?;
     let signaling = service::connect_master(aws, channel).await?;
     let (lines, line) = signal::channel(None);
     cast.spawn(microphone::run(speech, line, cues.speak.subscribe(), events.clone()));

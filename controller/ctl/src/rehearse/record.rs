@@ -221,6 +221,13 @@ impl Recording {
         self.first_packet.filter(|_| self.first_generation.is_none_or(|first| first == caption.generation))
     }
 
+    /// Whether audio has come to the worker.
+    #[must_use]
+    pub fn worker_hears(&self) -> bool {
+        let worker = self.row.as_ref().and_then(|row| row.worker.as_ref());
+        worker.is_some_and(|worker| worker.start_up.first_audio_at.is_some())
+    }
+
     /// Whether everybody who is to be there before the speech is there.
     #[must_use]
     pub fn audience_is_there(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What the session service does around a session, in its order: the channel, the row, the end, the clean-up.
 
-use super::session::{NewSession, channel_name, item, make_id};
+use super::session::{Channel, NewSession, Way, channel_name, item, make_id};
 use super::speaker::Network;
 use crate::aws::Aws;
 use crate::error::{CtlError, refused};
@@ -10,8 +10,9 @@ use aws_sdk_kinesisvideo::types::{
     ChannelProtocol, ChannelRole, ChannelType, SingleMasterChannelEndpointConfiguration, SingleMasterConfiguration,
 };
 use kvs_signaling::{Connection, Role};
-use schemas::ids::{ChannelArn, Language, SessionId};
+use schemas::ids::{ChannelArn, Language, SessionId, StreamArn};
 use schemas::table::{connections, sessions};
+use std::net::{IpAddr, Ipv4Addr};
 use url::Url;
 use webrtc::peer_connection::RTCIceServer;
 
@@ -23,19 +24,10 @@ const MESSAGE_TTL_S: i32 = 60;
 pub struct Made {
     /// The channel, until it is deleted.
     pub channel: Option<ChannelArn>,
+    /// The stream, until it is deleted.
+    pub stream: Option<StreamArn>,
     /// The session whose row is active, until it is ended or deleted.
     pub active: Option<SessionId>,
-}
-
-/// A new channel with its MASTER endpoints.
-#[derive(Debug, Clone)]
-pub struct Channel {
-    /// Its ARN.
-    pub arn: ChannelArn,
-    /// Signaling.
-    pub wss: String,
-    /// ICE servers.
-    pub https: String,
 }
 
 /// Makes the channel of a session with this id, or with a fresh one.
@@ -179,11 +171,12 @@ pub async fn delete(aws: &Aws, session: &SessionId, made: &mut Made) -> Result<(
     Ok(())
 }
 
-/// Deletes the channel, if it is still there.
+/// Deletes the channel or the stream, if it is still there.
 ///
 /// # Errors
 /// [`CtlError`] when AWS refuses.
 pub async fn delete_channel(aws: &Aws, made: &mut Made) -> Result<(), CtlError> {
+    super::stream::delete(aws, made).await?;
     let Some(arn) = &made.channel else { return Ok(()) };
     match aws.kinesisvideo.delete_signaling_channel().channel_arn(arn.as_str()).send().await {
         Ok(_) => {}
@@ -212,7 +205,7 @@ pub async fn clean_up(aws: &Aws, made: &mut Made) -> Vec<String> {
 ///
 /// # Errors
 /// [`CtlError`] when AWS refuses.
-pub async fn network(aws: &Aws, channel: &Channel) -> Result<Network, CtlError> {
+pub async fn network(aws: &Aws, channel: &Channel, bind: Option<IpAddr>, patched: bool) -> Result<Network, CtlError> {
     // The call goes to the channel's own endpoint.
     let config = aws_sdk_kinesisvideosignaling::config::Builder::from(&aws.config).endpoint_url(&channel.https).build();
     let answer = aws_sdk_kinesisvideosignaling::Client::from_conf(config)
@@ -228,7 +221,8 @@ pub async fn network(aws: &Aws, channel: &Channel) -> Result<Network, CtlError> 
     };
     Ok(Network {
         ice_servers: answer.ice_server_list().iter().map(server).collect(),
-        loopback: on_loopback(&channel.wss),
+        bind: bind.or(on_loopback(&channel.wss).then_some(Ipv4Addr::LOCALHOST.into())),
+        patched,
     })
 }
 
@@ -265,16 +259,8 @@ pub async fn connect_master(aws: &Aws, channel: &Channel) -> Result<Connection, 
 
 /// The language as the service stores it, for the row.
 #[must_use]
-pub fn new_session(session: SessionId, source: Language, channel: &Channel) -> NewSession {
-    NewSession {
-        session,
-        speaker: uuid::Uuid::new_v4().to_string(),
-        source,
-        channel: channel.arn.clone(),
-        wss: channel.wss.clone(),
-        https: channel.https.clone(),
-        at: crate::store::now(),
-    }
+pub fn new_session(session: SessionId, source: Language, way: Way) -> NewSession {
+    NewSession { session, speaker: uuid::Uuid::new_v4().to_string(), source, way, at: crate::store::now() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The session row as the session service's HTTP path writes it, and ids as it makes them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use schemas::ids::{ChannelArn, Language, SessionId, Timestamp};
+use schemas::ids::{ChannelArn, Language, SessionId, StreamArn, Timestamp};
 use std::collections::HashMap;
 
 /// Life of a session in the service, seconds: 24 h.
@@ -16,14 +16,30 @@ pub struct NewSession {
     pub speaker: String,
     /// The speaker's language.
     pub source: Language,
-    /// The channel.
-    pub channel: ChannelArn,
-    /// MASTER endpoint of signaling.
-    pub wss: String,
-    /// MASTER endpoint of the signaling API.
-    pub https: String,
+    /// Where the speaker is heard.
+    pub way: Way,
     /// Now.
     pub at: Timestamp,
+}
+
+/// A new channel with its MASTER endpoints.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Its ARN.
+    pub arn: ChannelArn,
+    /// Signaling.
+    pub wss: String,
+    /// ICE servers.
+    pub https: String,
+}
+
+/// Where the speaker is heard.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// On a signaling channel, as the product has it.
+    Channel(Channel),
+    /// On a stream.
+    Stream(StreamArn),
 }
 
 /// Name of the session's channel.
@@ -37,8 +53,7 @@ pub fn channel_name(session: &SessionId) -> String {
 pub fn item(new: &NewSession) -> HashMap<String, AttributeValue> {
     let text = |t: &str| AttributeValue::S(t.to_owned());
     let number = |n: i64| AttributeValue::N(n.to_string());
-    let endpoints = [("WSS".to_owned(), text(&new.wss)), ("HTTPS".to_owned(), text(&new.https))];
-    [
+    let mut row: HashMap<String, AttributeValue> = [
         ("sessionId", text(new.session.as_str())),
         ("speakerId", text(&new.speaker)),
         ("sourceLanguage", text(new.source.as_str())),
@@ -48,12 +63,21 @@ pub fn item(new: &NewSession) -> HashMap<String, AttributeValue> {
         ("createdAt", number(new.at.0)),
         ("updatedAt", number(new.at.0)),
         ("expiresAt", number(new.at.0 / 1000 + LIFE_S)),
-        ("kvsChannelArn", text(new.channel.as_str())),
-        ("kvsChannelName", text(&channel_name(&new.session))),
-        ("kvsSignalingEndpoints", AttributeValue::M(endpoints.into())),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .into();
+    match &new.way {
+        Way::Channel(Channel { arn, wss, https }) => {
+            let endpoints = [("WSS".to_owned(), text(wss)), ("HTTPS".to_owned(), text(https))];
+            row.insert("kvsChannelArn".into(), text(arn.as_str()));
+            row.insert("kvsChannelName".into(), text(&channel_name(&new.session)));
+            row.insert("kvsSignalingEndpoints".into(), AttributeValue::M(endpoints.into()));
+        }
+        Way::Stream(arn) => {
+            row.insert("kvsStreamArn".into(), text(arn.as_str()));
+        }
+    }
+    row
 }
 
 const QUALITIES: [&str; 12] =
@@ -92,12 +116,14 @@ mod tests {
             session: make_id(7).unwrap(),
             speaker: "11111111-2222-3333-4444-555555555555".into(),
             source: Language::try_new("en").unwrap(),
-            channel: ChannelArn::try_new(
-                "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123",
-            )
-            .unwrap(),
-            wss: "wss://m-1.example".into(),
-            https: "https://r-1.example".into(),
+            way: Way::Channel(Channel {
+                arn: ChannelArn::try_new(
+                    "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123",
+                )
+                .unwrap(),
+                wss: "wss://m-1.example".into(),
+                https: "https://r-1.example".into(),
+            }),
             at: Timestamp(1_800_000_000_123),
         }
     }
@@ -132,6 +158,15 @@ mod tests {
                 "updatedAt",
             ]
         );
+    }
+
+    #[test]
+    fn a_session_on_a_stream_names_the_stream_and_no_channel() {
+        let arn = "arn:aws:kinesisvideo:us-east-1:000000000000:stream/session-a-b-001/1234567890123";
+        let new = NewSession { way: Way::Stream(StreamArn::try_new(arn).unwrap()), ..sample() };
+        let row: serde_json::Map<String, serde_json::Value> = serde_dynamo::from_item(item(&new)).unwrap();
+        let SessionRecord::Session(session) = read_session(&row) else { panic!("not served") };
+        assert_eq!((session.stream_arn.unwrap().as_str(), session.channel_arn), (arn, None));
     }
 
     proptest! {

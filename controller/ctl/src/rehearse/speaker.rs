@@ -1,6 +1,7 @@
 //! The speaker's browser: a WebRTC master as the product's is, faults included. One peer connection; an offer is answered
-//! at once, before gathering; candidates are sent without a recipient, so that KVS drops them; signaling that ends is not
-//! reopened; a re-offer is answered on the same connection, or on a new one when the viewer is another (its fingerprint).
+//! at once, before gathering; candidates are sent without a recipient, so that KVS drops them (a patched one names it);
+//! signaling that ends is not reopened; a re-offer is answered on the same connection, or on a new one when the viewer is
+//! another (its fingerprint).
 
 use super::microphone::Line;
 use super::record::{Event, SpeakerEvent};
@@ -9,6 +10,7 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -25,8 +27,10 @@ use webrtc::peer_connection::{
 pub struct Network {
     /// From GetIceServerConfig.
     pub ice_servers: Vec<RTCIceServer>,
-    /// Whether everything is on this machine, so that the loopback interface must be offered.
-    pub loopback: bool,
+    /// Address for media; every interface but loopback when absent.
+    pub bind: Option<IpAddr>,
+    /// Whether candidates name their recipient, without which KVS drops them.
+    pub patched: bool,
 }
 
 /// What a peer connection says, with the number of the connection.
@@ -58,6 +62,8 @@ impl PeerConnectionEventHandler for Handler {
 struct Peer {
     number: u64,
     fingerprint: String,
+    /// Who offered.
+    viewer: Option<String>,
     connection: Arc<dyn PeerConnection>,
     line: Line,
 }
@@ -142,7 +148,8 @@ impl Speaker {
         match said {
             // The product's master names no recipient.
             Said::Candidate(json) if self.signaling_open => {
-                let _ = self.signaling.send(&Outgoing::Candidate { json, to: None });
+                let to = peer.viewer.clone().filter(|_| self.network.patched);
+                let _ = self.signaling.send(&Outgoing::Candidate { json, to });
             }
             Said::Candidate(_) => {}
             Said::State(RTCPeerConnectionState::Connected) => {
@@ -159,7 +166,7 @@ impl Speaker {
 
     async fn signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Offer { from, sdp } => match self.answer(&sdp).await {
+            Signal::Offer { from, sdp } => match self.answer(&sdp, from.clone()).await {
                 Ok(answer) => match self.signaling.send(&Outgoing::Answer { sdp: answer, to: from }) {
                     Ok(_) => self.say(SpeakerEvent::Answered),
                     Err(e) => self.trouble(format!("the answer was not sent: {e}")),
@@ -177,7 +184,7 @@ impl Speaker {
         }
     }
 
-    async fn answer(&mut self, offer: &str) -> Result<String, webrtc::error::Error> {
+    async fn answer(&mut self, offer: &str, viewer: Option<String>) -> Result<String, webrtc::error::Error> {
         let fingerprint = attribute(offer, "fingerprint").unwrap_or_default().to_owned();
         if self.peer.as_ref().is_none_or(|p| p.fingerprint != fingerprint) {
             self.hang_up().await;
@@ -185,6 +192,7 @@ impl Speaker {
             self.peer = Some(self.new_peer(fingerprint).await?);
         }
         let Some(peer) = &mut self.peer else { return Ok(String::new()) };
+        peer.viewer = viewer;
         peer.connection.set_remote_description(RTCSessionDescription::offer(offer.to_owned())?).await?;
         let answer = peer.connection.create_answer(None).await?;
         let text = answer.sdp.clone();
@@ -215,7 +223,7 @@ impl Speaker {
         let red = RTCRtpCodec { mime_type: "audio/red".into(), sdp_fmtp_line: "111/111".into(), ..codec() };
         media.register_codec(RTCRtpCodecParameters { rtp_codec: red, payload_type: RED }, RtpCodecKind::Audio)?;
         let settings = SettingEngineBuilder::new()
-            .with_include_loopback_candidate(self.network.loopback)
+            .with_include_loopback_candidate(self.network.bind.is_some_and(|bind| bind.is_loopback()))
             .with_ice_timeouts(
                 Some(Duration::from_secs(5)),
                 Some(Duration::from_secs(15)),
@@ -223,7 +231,7 @@ impl Speaker {
             )
             .with_ice_connection_attempts(None, Some(150))
             .build();
-        let address = if self.network.loopback { "127.0.0.1:0" } else { "0.0.0.0:0" };
+        let address = SocketAddr::new(self.network.bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), 0);
         let connection: Arc<dyn PeerConnection> = Arc::new(
             PeerConnectionBuilder::new()
                 .with_configuration(
@@ -233,14 +241,14 @@ impl Speaker {
                 .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
                 .with_setting_engine(settings)
                 .with_handler(Arc::new(Handler { number: self.made, says: self.says.clone() }))
-                .with_udp_addrs(vec![address.to_owned()])
+                .with_udp_addrs(vec![address])
                 .build()
                 .await?,
         );
         let track = Arc::new(TrackLocalStaticRTP::new(track_of(self.ssrc)));
         connection.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
         let line = Line { track, payload_type: OPUS, red: None, ssrc: self.ssrc };
-        Ok(Peer { number: self.made, fingerprint, connection, line })
+        Ok(Peer { number: self.made, fingerprint, viewer: None, connection, line })
     }
 }
 

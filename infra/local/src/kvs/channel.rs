@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemas::signaling::{FromService, StatusResponse, ToService};
 
 use super::Limits;
+use super::faults::{Spoiled, due};
 
 /// A connection.
 pub type Conn = u64;
@@ -81,8 +82,17 @@ pub struct Channel {
     held: BTreeMap<String, Held>,
     master_connects: Rate,
     viewer_connects: Rate,
-    /// How many messages to the master vanish: a fault.
-    pub swallow: u32,
+    /// Faults.
+    pub spoiled: Spoiled,
+    /// The last answer to each viewer, and one that waits for a candidate to overtake it.
+    answers: BTreeMap<String, Answers>,
+}
+
+/// For faults only.
+#[derive(Debug, Default)]
+struct Answers {
+    last: Option<FromService>,
+    waiting: Option<FromService>,
 }
 
 impl Channel {
@@ -94,7 +104,8 @@ impl Channel {
             held: BTreeMap::new(),
             master_connects: Rate::default(),
             viewer_connects: Rate::default(),
-            swallow: 0,
+            spoiled: Spoiled::default(),
+            answers: BTreeMap::new(),
         }
     }
 
@@ -175,6 +186,9 @@ impl Channel {
             return refuse("InvalidArgumentException", "400", "the payload is too large");
         }
         let role = member.role.clone();
+        if role != Role::Master && due(&mut self.spoiled.refuse) {
+            return refuse("InternalFailure", "500", "injected by a fault");
+        }
         let out = FromService {
             message_type: message.action.clone(),
             sender_client_id: None,
@@ -187,17 +201,38 @@ impl Channel {
             }
             (Role::Master, None) => refuse("InvalidArgumentException", "400", "a master must name the recipient"),
             (Role::Master, Some(recipient)) => match self.find(&Role::Viewer(recipient.clone())) {
-                Some(viewer) => vec![Effect::Send(viewer, out)],
+                Some(viewer) => {
+                    let messages = self.spoil(recipient, out);
+                    messages.into_iter().map(|message| Effect::Send(viewer, message)).collect()
+                }
                 None => refuse("ResourceNotFoundException", "404", "the recipient is not connected"),
             },
         }
     }
 
+    /// What reaches a viewer of what its master says.
+    fn spoil(&mut self, viewer: &str, message: FromService) -> Vec<FromService> {
+        let answers = self.answers.entry(viewer.to_owned()).or_default();
+        if message.message_type != "SDP_ANSWER" {
+            return std::iter::once(message).chain(answers.waiting.take()).collect();
+        }
+        if due(&mut self.spoiled.candidates_first) {
+            answers.waiting = Some(message);
+            return Vec::new();
+        }
+        let mut messages: Vec<_> =
+            answers.last.replace(message.clone()).filter(|_| due(&mut self.spoiled.stale)).into_iter().collect();
+        if due(&mut self.spoiled.double) {
+            messages.push(message.clone());
+        }
+        messages.push(message);
+        messages
+    }
+
     /// To the master, or kept for the next one: a newer offer of the same viewer replaces what it said before.
     fn for_master(&mut self, message: FromService, viewer: String, now: Now) -> Vec<Effect> {
         if let Some(master) = self.find(&Role::Master) {
-            if self.swallow > 0 {
-                self.swallow -= 1;
+            if due(&mut self.spoiled.swallow) {
                 return Vec::new();
             }
             return vec![Effect::Send(master, message)];
@@ -408,9 +443,38 @@ mod tests {
         let mut channel = channel();
         channel.master(1, S, &limits()).unwrap();
         channel.viewer(2, "worker", S, &limits()).unwrap();
-        channel.swallow = 1;
+        channel.spoiled.swallow = 1;
         assert_eq!(channel.message(2, &offer("o"), S, &limits()), []);
         assert_eq!(channel.message(2, &offer("o"), S, &limits()).len(), 1);
+    }
+
+    #[test]
+    fn answers_are_spoiled_on_command() {
+        let mut channel = channel();
+        channel.master(1, S, &limits()).unwrap();
+        channel.viewer(2, "worker", S, &limits()).unwrap();
+        let mut says = |spoiled: Spoiled, action: &str, payload: &str| -> Vec<String> {
+            channel.spoiled = spoiled;
+            let effects = channel.message(1, &text(action, Some("worker"), payload, None), S, &limits());
+            sent(&effects).into_iter().map(|(_, _, _, payload)| payload.to_owned()).collect()
+        };
+        let none = Spoiled::default();
+        assert_eq!(says(Spoiled { double: 1, ..none }, "SDP_ANSWER", "1"), ["1", "1"]);
+        assert_eq!(says(Spoiled { stale: 1, ..none }, "SDP_ANSWER", "2"), ["1", "2"]);
+        assert!(says(Spoiled { candidates_first: 1, ..none }, "SDP_ANSWER", "3").is_empty());
+        assert_eq!(says(none, "ICE_CANDIDATE", "c"), ["c", "3"]);
+        assert_eq!(says(none, "ICE_CANDIDATE", "d"), ["d"]);
+    }
+
+    #[test]
+    fn a_message_that_fails_is_told_to_who_asked() {
+        let mut channel = channel();
+        channel.master(1, S, &limits()).unwrap();
+        channel.viewer(2, "worker", S, &limits()).unwrap();
+        channel.spoiled.refuse = 1;
+        let told = channel.message(2, &text("SDP_OFFER", None, "o", Some("id")), S, &limits());
+        assert_eq!(sent(&told)[0].1, "STATUS_RESPONSE");
+        assert_eq!(sent(&channel.message(2, &offer("o"), S, &limits()))[0].1, "SDP_OFFER");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The control plane: channels and endpoints, as restJson1.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -11,12 +11,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::IceServer;
 use super::faults::Faults;
 use super::service::{Entry, Service};
-
-/// Life of TURN credentials: the quota "Credential Lifecycle", 5 minutes.
-const ICE_TTL_SECONDS: u64 = 300;
 
 /// An error as restJson1 has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +53,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(super::stream::control())
         .layer(from_fn_with_state(service.clone(), gate))
         .route("/_local/faults", get(state).post(break_it))
+        .merge(super::stream::knobs())
         .with_state(service)
 }
 
@@ -164,13 +161,10 @@ async fn endpoint(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -
 }
 
 async fn ice(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -> Answer {
-    let servers: Vec<Value> = service.config.ice_servers.iter().map(server).collect();
+    let client = ask["ClientId"].as_str().unwrap_or("master");
+    let servers: Vec<Value> =
+        service.config.relay.iter().map(|relay| relay.server(client, SystemTime::now())).collect();
     limited(&service, &ask, |_entry| json!({ "IceServerList": servers }))
-}
-
-fn server(server: &IceServer) -> Value {
-    let IceServer { uris, username, password } = server;
-    json!({ "Uris": uris, "Username": username, "Password": password, "Ttl": ICE_TTL_SECONDS })
 }
 
 /// Answers about a channel, so often as the quota allows.

@@ -6,6 +6,11 @@
 //! | `{"go_away": true}` | `GO_AWAY` to all; they are closed after the grace period |
 //! | `{"reconnect_ice_server": true}` | `RECONNECT_ICE_SERVER` to all |
 //! | `{"swallow": 2}` | on every channel, the next two messages to the master vanish |
+//! | `{"refuse_messages": 2}` | the next two messages of viewers fail: `STATUS_RESPONSE` |
+//! | `{"double_answers": 2}` | the next two answers reach their viewer twice |
+//! | `{"stale_answers": 2}` | before each of the next two answers, the viewer gets its last one once more |
+//! | `{"candidates_first": 1}` | the next answer waits until a candidate of the master has overtaken it |
+//! | `{"noise": true}` | viewers get an unknown type, a text that is no message, one that is too large, and bytes |
 //! | `{"refuse": {"exception": "ClientLimitExceededException", "times": 3}}` | the next three calls and connects fail |
 //! | `{"latency_ms": 200}` | control calls take so much longer, until it is set again |
 //!
@@ -27,10 +32,58 @@ pub struct Faults {
     pub reconnect_ice_server: bool,
     /// Messages to masters that vanish.
     pub swallow: Option<u32>,
+    /// Messages of viewers that fail.
+    pub refuse_messages: Option<u32>,
+    /// Answers that are delivered twice.
+    pub double_answers: Option<u32>,
+    /// Answers that come behind the one before them.
+    pub stale_answers: Option<u32>,
+    /// Answers that a candidate overtakes.
+    pub candidates_first: Option<u32>,
+    /// What is no message, to viewers.
+    pub noise: bool,
     /// Calls and connects to refuse.
     pub refuse: Option<Refuse>,
     /// Until it is set again.
     pub latency_ms: Option<u64>,
+}
+
+/// How many messages of one channel are still to be spoiled, each in its way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spoiled {
+    /// To masters: vanish.
+    pub swallow: u32,
+    /// Of viewers: fail.
+    pub refuse: u32,
+    /// Answers: twice.
+    pub double: u32,
+    /// Answers: behind the last.
+    pub stale: u32,
+    /// Answers: behind the next candidate.
+    pub candidates_first: u32,
+}
+
+impl Spoiled {
+    /// Sets what the faults name.
+    pub fn set(&mut self, faults: &Faults) {
+        let pairs = [
+            (&mut self.swallow, faults.swallow),
+            (&mut self.refuse, faults.refuse_messages),
+            (&mut self.double, faults.double_answers),
+            (&mut self.stale, faults.stale_answers),
+            (&mut self.candidates_first, faults.candidates_first),
+        ];
+        for (knob, wanted) in pairs {
+            *knob = wanted.unwrap_or(*knob);
+        }
+    }
+}
+
+/// Whether one more is to be spoiled; it counts.
+pub fn due(knob: &mut u32) -> bool {
+    let due = *knob > 0;
+    *knob = knob.saturating_sub(1);
+    due
 }
 
 /// How a socket ends.

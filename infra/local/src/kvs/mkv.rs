@@ -18,6 +18,8 @@ pub struct AudioTrack {
     pub rate: f64,
     /// Channels.
     pub channels: u64,
+    /// Bits of a sample, which only PCM has.
+    pub bits: u64,
 }
 
 /// One fragment to be written.
@@ -33,11 +35,51 @@ pub struct Fragment {
     pub frames: Vec<(i16, Vec<u8>)>,
 }
 
-/// The head of a fragment, up to where the frames begin: header, tags, and track 1 (a picture) besides track 2.
+/// A cluster as a producer sent it, which is a fragment, and what the service knows of it.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// A decimal that rises.
+    pub number: u64,
+    /// When the service got it, epoch ms.
+    pub server_ms: i64,
+    /// When the producer made it, epoch ms.
+    pub producer_ms: i64,
+    /// Nanoseconds per tick.
+    pub scale: u64,
+    /// Its begin, ticks.
+    pub timestamp: u64,
+    /// The `Tracks` element.
+    pub tracks: MatroskaSpec,
+    /// `SimpleBlock` and `BlockGroup` elements.
+    pub blocks: Vec<MatroskaSpec>,
+}
+
+/// The head of a fragment and its frames: header, tags, and track 1 (a picture) besides track 2.
 ///
 /// # Errors
 /// When the document cannot be written.
 pub fn head(fragment: &Fragment, track: &AudioTrack) -> Result<Vec<u8>, TagWriterError> {
+    let picture = [0x55; 700];
+    let frames = fragment.frames.iter().map(|(at, frame)| block(2, *at, frame));
+    document(&Cluster {
+        number: fragment.number,
+        server_ms: fragment.server_ms,
+        producer_ms: fragment.producer_ms,
+        scale: 1_000_000,
+        timestamp: u64::try_from(fragment.producer_ms).unwrap_or(0),
+        tracks: MatroskaSpec::Tracks(Master::Full(vec![
+            entry(1, 1, "V_MPEG4/ISO/AVC", Vec::new(), None),
+            entry(2, 2, track.codec, track.private.clone(), Some((track.rate, track.channels, track.bits))),
+        ])),
+        blocks: std::iter::once(block(1, 0, &picture)).chain(frames).collect(),
+    })
+}
+
+/// A cluster as GetMedia sends it: a document of its own.
+///
+/// # Errors
+/// When the document cannot be written.
+pub fn document(cluster: &Cluster) -> Result<Vec<u8>, TagWriterError> {
     let mut writer = TagWriter::new(Vec::new());
     writer.write(&MatroskaSpec::Ebml(Master::Full(vec![
         MatroskaSpec::EbmlVersion(1),
@@ -45,22 +87,17 @@ pub fn head(fragment: &Fragment, track: &AudioTrack) -> Result<Vec<u8>, TagWrite
         MatroskaSpec::DocTypeVersion(2),
     ])))?;
     writer.write_advanced(&MatroskaSpec::Segment(Master::Start), WriteOptions::is_unknown_sized_element())?;
-    writer.write(&MatroskaSpec::Info(Master::Full(vec![MatroskaSpec::TimestampScale(1_000_000)])))?;
+    writer.write(&MatroskaSpec::Info(Master::Full(vec![MatroskaSpec::TimestampScale(cluster.scale)])))?;
     writer.write(&tags(&[
-        ("FRAGMENT_NUMBER", fragment.number.to_string()),
-        ("SERVER_TIMESTAMP", seconds(fragment.server_ms)),
-        ("PRODUCER_TIMESTAMP", seconds(fragment.producer_ms)),
+        ("FRAGMENT_NUMBER", cluster.number.to_string()),
+        ("SERVER_TIMESTAMP", seconds(cluster.server_ms)),
+        ("PRODUCER_TIMESTAMP", seconds(cluster.producer_ms)),
     ]))?;
-    writer.write(&MatroskaSpec::Tracks(Master::Full(vec![
-        entry(1, 1, "V_MPEG4/ISO/AVC", Vec::new(), None),
-        entry(2, 2, track.codec, track.private.clone(), Some((track.rate, track.channels))),
-    ])))?;
+    writer.write(&cluster.tracks)?;
     writer.write_advanced(&MatroskaSpec::Cluster(Master::Start), WriteOptions::is_unknown_sized_element())?;
-    writer.write(&MatroskaSpec::Timestamp(u64::try_from(fragment.producer_ms).unwrap_or(0)))?;
-    let picture = [0x55; 700];
-    writer.write(&block(1, 0, &picture))?;
-    for (at, frame) in &fragment.frames {
-        writer.write(&block(2, *at, frame))?;
+    writer.write(&MatroskaSpec::Timestamp(cluster.timestamp))?;
+    for block in &cluster.blocks {
+        writer.write(block)?;
     }
     writer.write(&MatroskaSpec::Cluster(Master::End))?;
     writer.flush()?;
@@ -104,7 +141,7 @@ fn tags(texts: &[(&str, String)]) -> MatroskaSpec {
     MatroskaSpec::Tags(Master::Full(vec![MatroskaSpec::Tag(Master::Full(texts.iter().map(tag).collect()))]))
 }
 
-fn entry(number: u64, kind: u64, codec: &str, private: Vec<u8>, audio: Option<(f64, u64)>) -> MatroskaSpec {
+fn entry(number: u64, kind: u64, codec: &str, private: Vec<u8>, audio: Option<(f64, u64, u64)>) -> MatroskaSpec {
     let mut parts = vec![
         MatroskaSpec::TrackNumber(number),
         MatroskaSpec::TrackUID(number),
@@ -114,11 +151,11 @@ fn entry(number: u64, kind: u64, codec: &str, private: Vec<u8>, audio: Option<(f
     if !private.is_empty() {
         parts.push(MatroskaSpec::CodecPrivate(private));
     }
-    if let Some((rate, channels)) = audio {
+    if let Some((rate, channels, bits)) = audio {
         parts.push(MatroskaSpec::Audio(Master::Full(vec![
             MatroskaSpec::SamplingFrequency(rate),
             MatroskaSpec::Channels(channels),
-            MatroskaSpec::BitDepth(16),
+            MatroskaSpec::BitDepth(bits),
         ])));
     }
     MatroskaSpec::TrackEntry(Master::Full(parts))

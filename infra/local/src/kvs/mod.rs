@@ -7,6 +7,8 @@ mod channel;
 mod control;
 mod faults;
 pub mod mkv;
+mod put_media;
+pub mod relay;
 mod service;
 mod sigv4;
 mod socket;
@@ -23,17 +25,6 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 pub use crate::standin::Running;
-
-/// One TURN or STUN server that `GetIceServerConfig` hands out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IceServer {
-    /// For example `turn:127.0.0.1:3478?transport=udp`.
-    pub uris: Vec<String>,
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: String,
-}
 
 /// The clocks and quotas of signaling; [`Limits::default`] is AWS's (KVS WebRTC quotas).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,21 +79,21 @@ pub struct KvsConfig {
     pub access_key_id: String,
     /// Its secret: presigned queries are recomputed with it.
     pub secret_access_key: String,
-    /// What `GetIceServerConfig` answers; empty for loopback.
-    pub ice_servers: Vec<IceServer>,
+    /// The relay that `GetIceServerConfig` hands out; none on loopback, where nobody needs one.
+    pub relay: Option<relay::Relay>,
     /// Clocks and quotas.
     pub limits: Limits,
 }
 
 impl KvsConfig {
-    /// AWS's limits, no ICE servers.
+    /// AWS's limits, no relay.
     pub fn new(region: &str, account: &str, access_key_id: &str, secret_access_key: &str) -> Self {
         Self {
             region: region.to_owned(),
             account: account.to_owned(),
             access_key_id: access_key_id.to_owned(),
             secret_access_key: secret_access_key.to_owned(),
-            ice_servers: Vec::new(),
+            relay: None,
             limits: Limits::default(),
         }
     }
@@ -137,7 +128,11 @@ pub async fn serve_with(
     let masters = TcpListener::bind((address.ip(), 0)).await?;
     let viewers = TcpListener::bind((address.ip(), 0)).await?;
     let service = Arc::new(service::Service::new(config, masters.local_addr()?, viewers.local_addr()?));
-    service.with(|state| state.streams = streams);
+    let entry = |(arn, feed): (String, stream::Feed)| {
+        let entry = stream::Entry::new(&arn, feed);
+        (arn, entry)
+    };
+    service.with(|state| state.streams = streams.into_iter().map(entry).collect());
     let mut running = Running::new(address);
     tracing::info!(url = running.url(), masters = %service.masters, viewers = %service.viewers, "KVS stands in");
     for (listener, for_masters) in [(masters, true), (viewers, false)] {

@@ -23,6 +23,8 @@ pub enum Out {
     Cut(Cut),
     /// `GO_AWAY`, and the end after the grace period.
     GoAway,
+    /// What is no message.
+    Noise,
 }
 
 /// A channel and what the control plane knows of it.
@@ -48,7 +50,7 @@ pub struct State {
     /// By ARN.
     pub channels: BTreeMap<String, Entry>,
     /// Streams by ARN.
-    pub streams: BTreeMap<String, super::stream::Feed>,
+    pub streams: BTreeMap<String, super::stream::Entry>,
     /// Faults that last.
     pub knobs: Knobs,
     sockets: BTreeMap<Conn, mpsc::UnboundedSender<Out>>,
@@ -93,6 +95,12 @@ impl Service {
     /// Since the start.
     pub fn now(&self) -> Now {
         self.started.elapsed()
+    }
+
+    /// By the wall clock, epoch ms.
+    pub fn epoch_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Looks at or changes the state.
@@ -183,13 +191,16 @@ impl Service {
             }
             let mut outs = Vec::new();
             for entry in state.channels.values_mut() {
-                if let Some(swallow) = faults.swallow {
-                    entry.channel.swallow = swallow;
-                }
-                let concerned = entry.channel.everyone().filter(|(_, master)| faults.of.concerns(*master));
-                outs.extend(concerned.map(|(conn, _)| conn));
+                entry.channel.spoiled.set(faults);
+                outs.extend(entry.channel.everyone());
             }
-            for conn in outs {
+            for (conn, is_master) in outs {
+                if faults.noise && !is_master {
+                    state.send(conn, Out::Noise);
+                }
+                if !faults.of.concerns(is_master) {
+                    continue;
+                }
                 if faults.reconnect_ice_server {
                     state.send(conn, Out::Message(notice("RECONNECT_ICE_SERVER")));
                 }

@@ -139,6 +139,10 @@ async fn relay(door: &mut Door, arn: &str, joined: &mut Joined, socket: &mut Web
             Out::Message(message) => message,
             Out::Cut(Cut::Clean) => return End::Closed("closed by the service"),
             Out::Cut(Cut::Unclean) => return End::Cut,
+            Out::Noise => match make_noise(socket, limits.payload).await {
+                Ok(()) => continue,
+                Err(_gone) => return End::Gone,
+            },
             Out::GoAway => {
                 announced = true;
                 let end = Instant::now() + limits.grace;
@@ -154,4 +158,17 @@ async fn relay(door: &mut Door, arn: &str, joined: &mut Joined, socket: &mut Web
         }
         idle.as_mut().reset(Instant::now() + limits.idle);
     }
+}
+
+/// What a client must take and let go: it was never promised that nothing else would come.
+async fn make_noise(socket: &mut WebSocket, payload: usize) -> Result<(), axum::Error> {
+    let too_large = "A".repeat(payload + 1);
+    for text in [
+        r#"{"messageType":"NEW_IN_2030","messagePayload":"e30="}"#.to_owned(),
+        "no message".to_owned(),
+        format!(r#"{{"messageType":"SDP_ANSWER","messagePayload":"{too_large}"}}"#),
+    ] {
+        socket.send(Message::Text(text.into())).await?;
+    }
+    socket.send(Message::Binary(vec![1, 2, 3].into())).await
 }

@@ -8,9 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::relay::Relay;
 use super::sigv4::Key;
 use super::sigv4::tests::presign;
-use super::{IceServer, KvsConfig, Limits, Running, serve};
+use super::{KvsConfig, Limits, Running, serve};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -23,8 +24,7 @@ struct Rig {
 async fn rig(limits: Limits) -> Rig {
     let mut config = KvsConfig::new("us-east-1", "111122223333", "111122223333", "secret");
     config.limits = limits;
-    config.ice_servers =
-        vec![IceServer { uris: vec!["turn:127.0.0.1:3478".into()], username: "u".into(), password: "p".into() }];
+    config.relay = Some(Relay { address: "127.0.0.1:3478".parse().unwrap(), secret: "north".into() });
     let running = serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), config).await.unwrap();
     let mut rig = Rig { running, client: reqwest::Client::new(), arn: String::new() };
     let (status, made) = rig.call("/createSignalingChannel", json!({ "ChannelName": "session-a" })).await;

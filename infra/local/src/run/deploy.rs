@@ -1,5 +1,6 @@
 //! The two templates: theirs as it lies in infra/local, ours as the CDK app writes it. Both go in through CloudFormation.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -40,14 +41,15 @@ pub enum Error {
 ///
 /// # Errors
 /// When the CDK app fails.
-pub async fn synthesize(layout: &Layout, gateway: &str) -> Result<PathBuf, Error> {
+pub async fn synthesize(layout: &Layout, gateway: &str, ice_bind: Option<Ipv4Addr>) -> Result<PathBuf, Error> {
     let out = layout.scratch.join("cdk.out");
-    let context = [
+    let mut context = vec![
         "env=local".to_owned(),
         "sessionsStreamArn=ssm:/session-service/local/sessions-stream-arn".to_owned(),
         format!("webSocketEndpoint={}", management_endpoint(gateway)),
         format!("controllerCode=s3://{BUCKET}/controller.zip"),
     ];
+    context.extend(ice_bind.map(|address| format!("iceBind={address}")));
     let mut node = Command::new("node");
     node.args(["--import", "tsx", "bin/app.ts", "-o"]).arg(&out).args(context.iter().flat_map(|c| ["-c", c]));
     output("synthesis of the CDK app (infra/)", node.current_dir(layout.root.join("infra"))).await?;

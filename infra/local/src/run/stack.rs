@@ -1,6 +1,7 @@
 //! The whole stack: stand-ins, emulator, their side, our template; started in the order in which each needs the other.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::ecs::{self, Ecs, EcsConfig, Pace, Program};
 use crate::emulator::{self, Emulator, EmulatorConfig};
 use crate::gateway;
 use crate::guard::Guard;
+use crate::kvs::relay::Relay;
 use crate::kvs::{self, KvsConfig};
 use crate::mapping::{self, Poller};
 use crate::standin::Running;
@@ -48,6 +50,10 @@ pub struct Options {
     pub ecs_pace: f64,
     /// A script instead of real recognition, for fault tests.
     pub transcript: Option<PathBuf>,
+    /// Where workers bind their media; else what infra/config/local.json says, which is loopback.
+    pub ice_bind: Option<Ipv4Addr>,
+    /// The relay that KVS hands out.
+    pub relay: Option<Relay>,
 }
 
 /// Why the stack is not up.
@@ -134,8 +140,9 @@ impl Stack {
         let ecs_config = ecs_config(options, &emulator, endpoints, &guard);
         // Synthesis needs none of the others, so it runs beside them.
         let (template, _theirs, stand_ins) = tokio::try_join!(
-            progress
-                .step("our CDK app synthesized", async { Ok::<_, Error>(deploy::synthesize(layout, &gateway).await?) }),
+            progress.step("our CDK app synthesized", async {
+                Ok::<_, Error>(deploy::synthesize(layout, &gateway, options.ice_bind).await?)
+            }),
             progress.step("session service (tables, WebSocket API)", async {
                 Ok(deploy::session_service(layout, &environment).await?)
             }),
@@ -190,7 +197,8 @@ struct StandIns {
 
 async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig, emulator: &str) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
-    let kvs = kvs::serve(ports.kvs, KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET)).await?;
+    let kvs = KvsConfig { relay: options.relay.clone(), ..KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET) };
+    let kvs = kvs::serve(ports.kvs, kvs).await?;
     let recogniser = match &options.transcript {
         Some(file) => Recogniser::Scripted { file: file.clone() },
         None => Recogniser::PocketSphinx { python: options.layout.python() },

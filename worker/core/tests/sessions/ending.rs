@@ -216,6 +216,31 @@ fn a_speaker_who_never_comes_ends_the_session_after_ten_minutes() {
 }
 
 #[test]
+fn a_speaker_who_answers_behind_a_wall_is_not_one_who_never_came() {
+    let mut world = World::new(Talk::default());
+    world.listener("ann", "en");
+    world.speaker.walled_until = u64::MAX;
+    world.run_until(30_000);
+    let trouble = world.writes.last().unwrap().1.status.trouble.clone().unwrap();
+    assert_eq!(trouble.cause, Cause::NoMediaPath);
+    assert!(trouble.text.contains("UDP") && !trouble.text.contains('\n'), "{}", trouble.text);
+    world.run_until(3_600_000);
+    let (_, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::NoMediaPath), "{}", why.text);
+}
+
+#[test]
+fn a_wall_that_falls_is_forgotten() {
+    let mut world = World::new(Talk::long(20));
+    world.listener("ann", "en");
+    world.speaker.walled_until = 40_000;
+    world.run_until(90_000);
+    assert!(world.writes.iter().any(|(_, write)| write.status.trouble.is_some()));
+    assert_eq!(world.writes.last().unwrap().1.status.trouble, None);
+    assert!(!world.seat("ann").text().is_empty());
+}
+
+#[test]
 fn a_speaker_who_left_ends_the_session_after_five_minutes_and_in_a_pause_after_thirty() {
     let gone = |paused: bool| {
         let mut world = World::new(Talk::long(3));

@@ -3,7 +3,7 @@ use local_stack::kvs::mkv::{AudioTrack, Fragment, failure, head, tail};
 use proptest::prelude::*;
 
 fn opus() -> AudioTrack {
-    AudioTrack { codec: "A_OPUS", private: b"OpusHead".to_vec(), rate: 48_000.0, channels: 1 }
+    AudioTrack { codec: "A_OPUS", private: b"OpusHead".to_vec(), rate: 48_000.0, channels: 1, bits: 16 }
 }
 
 /// Fragments of ten frames, each told by its first two bytes.

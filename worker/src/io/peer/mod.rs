@@ -9,7 +9,7 @@
 //! as `Disconnected` after seconds, and as `Failed` after 15 s.
 
 mod build;
-mod sdp;
+pub mod sdp;
 
 use super::signaling::IceServer;
 use crate::media::RtpAudio;
@@ -60,6 +60,8 @@ pub enum PeerMessage {
 pub struct Path {
     /// The type of our candidate (`host`, `srflx`, `prflx`, `relay`).
     pub candidate_type: String,
+    /// The type of the speaker's.
+    pub remote_candidate_type: String,
     /// Round trip, ms; `None` before it was measured.
     pub round_trip_ms: Option<f64>,
 }
@@ -253,14 +255,18 @@ impl From<Candidate> for RTCIceCandidateInit {
 async fn report_path(connection: &Arc<dyn PeerConnection>, report: &Report) {
     let stats = connection.get_stats(Instant::now(), StatsSelector::None).await;
     let Some(pair) = stats.candidate_pairs().find(|pair| pair.nominated) else { return };
-    // The crate files a candidate under this name, but names it without the prefix in a pair; one that was learned from a check is not filed.
-    let kind = match stats.get(&format!("RTCLocalIceCandidate_{}", pair.local_candidate_id)) {
-        Some(RTCStatsReportEntry::LocalCandidate(local)) => local.candidate_type.to_string(),
+    // The crate files a candidate under such names, but names it without the prefix in a pair; one that was learned from a check is not filed.
+    let kind = |side: &str, id: &str| match stats.get(&format!("RTC{side}IceCandidate_{id}")) {
+        Some(RTCStatsReportEntry::LocalCandidate(c) | RTCStatsReportEntry::RemoteCandidate(c)) => {
+            c.candidate_type.to_string()
+        }
         Some(_) | None => "prflx".into(),
     };
+    let (candidate_type, remote_candidate_type) =
+        (kind("Local", &pair.local_candidate_id), kind("Remote", &pair.remote_candidate_id));
     // The crate counts seconds, and 0 before the first answer.
     let round_trip_ms = (pair.current_round_trip_time > 0.0).then_some(pair.current_round_trip_time * 1_000.0);
-    report(PeerMessage::Path(Path { candidate_type: kind, round_trip_ms }));
+    report(PeerMessage::Path(Path { candidate_type, remote_candidate_type, round_trip_ms }));
 }
 
 /// What the conversation needs to hear from the crate's driver.

@@ -2,7 +2,8 @@
 
 /// The description with its first audio section alone. We offer audio only; a master that answers with more would make the whole answer
 /// unusable, so video and data are dropped as if they had been refused.
-pub(super) fn audio_only(sdp: &str) -> String {
+#[must_use]
+pub fn audio_only(sdp: &str) -> String {
     let mut kept = String::with_capacity(sdp.len());
     let (mut keep, mut audio) = (true, false);
     for line in sdp.lines() {
@@ -34,7 +35,8 @@ fn bundle_of(sdp: &str, mid: &str) -> String {
 }
 
 /// Whether a candidate names its host by multicast DNS, which nobody outside its network can resolve.
-pub(super) fn is_mdns(candidate: &str) -> bool {
+#[must_use]
+pub fn is_mdns(candidate: &str) -> bool {
     candidate.split_whitespace().nth(4).is_some_and(|host| host.ends_with(".local"))
 }
 

@@ -68,6 +68,8 @@ pub struct Speaker {
     pub present_until: u64,
     /// No packets between these, process time, while the connection stands.
     pub silent_line: Vec<(u64, u64)>,
+    /// Answers, but nothing gets through to them before this, process time.
+    pub walled_until: u64,
     pub talk: Talk,
 }
 
@@ -126,7 +128,13 @@ impl World {
             queue: BTreeMap::new(),
             sequence: 0,
             seats: BTreeMap::new(),
-            speaker: Speaker { present_from: 0, present_until: u64::MAX, silent_line: Vec::new(), talk },
+            speaker: Speaker {
+                present_from: 0,
+                present_until: u64::MAX,
+                silent_line: Vec::new(),
+                walled_until: 0,
+                talk,
+            },
             recogniser: Recogniser::default(),
             next_frame: None,
             first_packet: None,
@@ -307,7 +315,9 @@ impl World {
             }
             Output::ApplyAnswer(_) => {
                 count("ApplyAnswer");
-                self.push(100, Input::Peer(PeerEvent::Connected));
+                if self.now >= self.speaker.walled_until {
+                    self.push(100, Input::Peer(PeerEvent::Connected));
+                }
             }
             Output::AddCandidate(_) => count("AddCandidate"),
             Output::OpenMedia(_) => {

@@ -1,0 +1,69 @@
+//! A session that lives on a KVS stream: GetMedia by the real worker, a producer in the speaker's place.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use e2e::stack::Stack;
+use serde_json::{Value, json};
+use std::io::Read;
+use std::process::Stdio;
+
+const SESSION: &str = "patient-river-008";
+
+/// The connection breaks off in the middle of a fragment, then the service ends the next one with an error among the fragments: reading goes on
+/// where it was, and nothing is made up. The recogniser says what a file says, so that a slow machine changes nothing.
+#[tokio::test]
+async fn a_speaker_on_a_stream_is_captioned_whole_though_the_connection_breaks_twice() {
+    let script = concat!(env!("CARGO_TARGET_TMPDIR"), "/stream-script.json");
+    let cue = |n: u32| json!({"at": f64::from(n) * 1.5, "utterance": n, "final": true, "text": format!("sentence number {n} is said")});
+    std::fs::write(script, json!({"streams": [(1..=10).map(cue).collect::<Vec<_>>()]}).to_string()).unwrap();
+    let stack = Stack::up_with("stream", &["--transcript", script]).unwrap();
+    refuse_a_channel_as_a_stream(&stack).await;
+
+    let mut rehearsal = stack.tool("sessionctl").unwrap();
+    rehearsal.args(["rehearse", "--json", "--via", "stream", "--audio", "samples/short.wav"]);
+    rehearsal.args(["--listeners", "es,ca,en", "--session", SESSION]);
+    rehearsal.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut rehearsal = rehearsal.spawn().unwrap();
+    let broken = break_twice(&stack).await;
+    let opened = broken.inspect_err(|_| drop(rehearsal.kill())).unwrap();
+
+    let mut printed = String::new();
+    rehearsal.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    assert!(rehearsal.wait().unwrap().success(), "{printed}");
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(report["passed"], true, "{report:#}");
+    let row = stack.row(SESSION).await.unwrap();
+    assert_eq!((&row["generation"], &row["worker"]["media"]["concealedMs"]), (&json!(1), &json!(0)), "{row:#}");
+    // At the newest fragment once, and then each time where it left off.
+    let selectors: Vec<_> = opened.iter().map(|selector| selector["StartSelectorType"].as_str().unwrap()).collect();
+    assert_eq!(selectors, ["NOW", "CONTINUATION_TOKEN", "CONTINUATION_TOKEN"]);
+}
+
+/// The product's own first failure: GetMedia was pointed at a signaling channel. The row says so, and no task is started.
+async fn refuse_a_channel_as_a_stream(stack: &Stack) {
+    let session = "early-lantern-008";
+    stack
+        .put_session_on_stream(session, "arn:aws:kinesisvideo:us-east-1:000000000000:channel/hall/1700000000000")
+        .await
+        .unwrap();
+    let row = stack.until_row(session, false, "it is refused", |row| row["phase"] == "Failed").await.unwrap();
+    let why = row["why"]["text"].as_str().unwrap();
+    assert!(why.contains("a signaling channel, which GetMedia cannot read: put it into kvsChannelArn"), "{why}");
+    assert!(stack.tasks(session).await.unwrap().is_empty());
+}
+
+/// Breaks the stream while the worker reads it; where each connection began.
+async fn break_twice(stack: &Stack) -> Result<Vec<Value>, String> {
+    let heard = |row: &Value| row["worker"]["startUp"]["firstAudioAt"].is_number();
+    stack.until_row(SESSION, false, "audio comes", heard).await?;
+    let opened = |shown: &Value| shown["streams"][0]["opened"].as_array().map_or(0, Vec::len);
+    let fragments = |shown: &Value| shown["streams"][0]["fragments"].as_u64().unwrap_or_default();
+    let mut reached = fragments(&stack.admin("kvs/streams", None).await?);
+    for (connections, fault) in [(2, json!({"cut_next": 900})), (3, json!({"fail_next": 5000}))] {
+        // Two fragments are whole, so there is a token to go on from.
+        reached = fragments(&stack.until_shown("kvs/streams", |shown| fragments(shown) >= reached + 3).await?);
+        stack.admin("kvs/streams", Some(&fault)).await?;
+        stack.until_shown("kvs/streams", |shown| opened(shown) == connections).await?;
+    }
+    let shown = stack.admin("kvs/streams", None).await?;
+    Ok(shown["streams"][0]["opened"].as_array().cloned().unwrap_or_default())
+}
