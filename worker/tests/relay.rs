@@ -1,6 +1,7 @@
 //! Speech from the rehearsal's speaker to the viewer through a relay of real sockets that loses, delays, reorders and doubles RTP, from a seed.
 //! `cargo test -p worker --test relay -- --ignored --nocapture` prints the table of docs/benchmarks.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a relay needs two of the rehearsal's events")]
 
 mod viewer;
 
