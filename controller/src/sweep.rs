@@ -2,7 +2,7 @@
 //!
 //! **Flow.** (1) The rows that are due, read from the index up to now and not beyond, the most urgent first, several at once;
 //! then the queue in the order of its wishes. (2) On a complete sweep, all open rows against all running tasks, and the
-//! Sessions table against the open rows. (3) Ends that nobody was told ([`untold`]). (4) While sessions wait for their turn
+//! Sessions table against the open rows. (3) Ends that nobody was told. (4) While sessions wait for their turn
 //! and time is left, the queue again every few seconds, so that a surge is admitted at RunTask's rate and not at the
 //! schedule's.
 //!

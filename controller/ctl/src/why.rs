@@ -78,7 +78,10 @@ fn of_theirs(row: &WorkerRow, theirs: &Theirs, now: Timestamp) -> String {
         Wish::Refuse { why, .. } => {
             format!("The session's own row cannot be served: {}.", why.text.trim_end_matches('.'))
         }
-        Wish::Stop(why) => format!("The session's own row wants no worker: {}.", why.text.trim_end_matches('.')),
+        Wish::Stop(why) => {
+            let text = why.text.trim_start_matches("the session row wants nothing: ");
+            format!("The session's own row wants no worker: {}.", text.trim_end_matches('.'))
+        }
     }
 }
 
@@ -236,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_held_session_whose_row_has_ended_does_not_read_as_if_all_were_well() {
-        let ended = serde_json::json!({ "sessionId": "a-b-001", "kvsChannelArn": "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123", "status": "ended" });
+        let ended = serde_json::json!({ "sessionId": "a-b-001", "kvsChannelArn": "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123", "sourceLanguage": "en", "createdAt": T0, "status": "ended" });
         let theirs = Theirs::Read(Some(schemas::session::read_session(ended.as_object().unwrap())));
         let said = paragraph(&row("a-b-001"), None, Some(&theirs), Timestamp(T0 + 10_000));
         assert!(said.contains("The session's own row wants no worker: status is ended."), "{said}");
