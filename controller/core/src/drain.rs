@@ -50,3 +50,38 @@ fn stop(arn: &TaskArn, row: &WorkerRow, policy: &Policy) -> Action {
     let reason = format!("did not end within {seconds} s of being asked to: {}", row.why.text);
     Action::StopTask { arn: arn.clone(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::plans::stopped_tasks;
+    use crate::fixtures::{SECOND, World, arn};
+    use schemas::reason::Cause;
+
+    #[test]
+    fn an_ended_session_is_drained_and_then_stopped() {
+        let mut world = World::active().live().with("status", "ended");
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.why.cause), (Phase::Draining, Cause::SessionEnded));
+        assert_eq!(row.intent.map(|i| i.desired), Some(Desired::Stop));
+        world = world.later(3 * SECOND);
+        world.worker_says(Phase::Stopped);
+        world = world.exits(0);
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.next_look_at), (Phase::Stopped, None));
+        assert_eq!(row.task.and_then(|t| t.exit_code), Some(0));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_end_is_stopped_at_the_drain_deadline_and_only_once() {
+        let mut world = World::active().live().with("status", "ended");
+        world.settle();
+        world = world.later(Policy::default().drain_deadline_ms);
+        let plan = world.plan();
+        assert_eq!(stopped_tasks(&plan), [arn(1)]);
+        world.task().desired_status = "STOPPED".into();
+        assert_eq!(stopped_tasks(&world.plan()), []);
+    }
+}

@@ -126,3 +126,62 @@ fn wait_for_the_old_task(view: &View, row: &WorkerRow, policy: &Policy, now: Tim
         None => Some(Plan::rest(Some(grace))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::plans::stopped_tasks;
+    use crate::fixtures::{NOW, SECOND, World, arn, channel};
+
+    #[test]
+    fn an_unservable_row_fails_once_without_a_launch_and_a_repaired_row_is_served() {
+        let mut world = World::active().with("sourceLanguage", "klingon");
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.why.cause, row.intent), (Phase::Failed, Cause::UnsupportedLanguage, None));
+        assert!(row.why.text.contains("klingon"), "{}", row.why.text);
+        assert_eq!(world.tasks.len(), 0);
+        assert_eq!(world.clone().later(SECOND).plan().actions, []);
+        world.set("sourceLanguage", "en");
+        world.settle();
+        assert_eq!(world.row().phase, Phase::Launching);
+    }
+
+    #[test]
+    fn a_run_that_the_speaker_left_is_not_started_again_but_a_new_run_is() {
+        let mut world = World::active().live();
+        world.worker_says(Phase::Stopped);
+        world.row.as_mut().unwrap().why = Why::new(Cause::SpeakerGone, "no audio for 120 s", NOW);
+        world = world.exits(0);
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));
+        world.set("kvsChannelArn", channel(2));
+        world.settle();
+        assert_eq!(world.tasks.len(), 2);
+    }
+
+    #[test]
+    fn a_worker_that_saw_its_channel_gone_is_not_started_again_until_the_session_row_says_something_new() {
+        let mut world = World::active().live();
+        world.worker_says(Phase::Stopped);
+        world.row.as_mut().unwrap().why = Why::new(Cause::SessionDeleted, "the signaling channel is gone", NOW);
+        world = world.exits(0);
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1), "the next one would only see the same");
+        world.set("status", "ended");
+        world.settle();
+        world.set("expiresAt", NOW.0 / 1_000 + 3_600);
+        world.set("status", "active");
+        world.settle();
+        assert_eq!(world.tasks.len(), 2);
+    }
+
+    #[test]
+    fn a_row_whose_worker_ended_clean_but_lingers_is_stopped_after_a_grace() {
+        let mut world = World::active().live().with("status", "ended");
+        world.settle();
+        world.worker_says(Phase::Stopped);
+        assert_eq!(world.plan().actions, []);
+        assert_eq!(stopped_tasks(&world.later(Policy::default().drain_deadline_ms).plan()), [arn(1)]);
+    }
+}

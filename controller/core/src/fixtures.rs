@@ -1,5 +1,7 @@
 //! Worlds that read as prose, and a small model of DynamoDB, ECS and a worker that a plan can be applied to.
 
+pub(crate) mod plans;
+
 use crate::action::{Action, Plan, RowWrite};
 use crate::launch::{self, Answer};
 use crate::model::{Fleet, Policy, Strike, Task, Tasks, View};

@@ -261,22 +261,4 @@ fn insert_after_write(mut plan: Plan, stops: impl Iterator<Item = Action>) -> Pl
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn a_zone_without_room_is_followed_by_every_other_and_a_repeated_launch_stays_where_it_is() {
-        let session = SessionId::try_new("calm-river-123").unwrap();
-        for count in 1..=6 {
-            let tried = |from: u64| -> BTreeSet<usize> {
-                (from..from + count as u64).map(|n| subnet(&session, Generation(n), count)).collect()
-            };
-            for from in 0..10 {
-                assert_eq!(tried(from), (0..count).collect(), "{count} subnets, from generation {from}");
-            }
-        }
-        assert_eq!(subnet(&session, Generation(7), 3), subnet(&session, Generation(7), 3));
-        assert_eq!(subnet(&session, Generation(7), 0), 0, "without a subnet there is nothing to choose");
-    }
-}
+mod tests;

@@ -40,3 +40,68 @@ pub fn orders(row: &WorkerRow, run: &Run, rest: Option<Timestamp>) -> Option<Pla
     }
     Some(Plan::write(RowWrite { intent: Some(new), next_look_at: rest, ..RowWrite::keep(row) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Action;
+    use crate::fixtures::plans::written;
+    use crate::fixtures::{SECOND, World, arn};
+    use schemas::ids::Generation;
+    use schemas::worker::{Desired, Phase};
+
+    #[test]
+    fn a_quiet_worker_is_not_a_dead_worker() {
+        let mut world = World::active().live();
+        for _ in 0..120 {
+            world = world.later(30 * SECOND);
+            let worker = world.row.as_mut().unwrap().worker.as_mut().unwrap();
+            worker.heartbeat_at = world.now;
+            worker.progress = schemas::worker::Progress::default();
+            let plan = world.plan();
+            assert!(!plan.is_noteworthy(), "{plan:?}");
+            world.apply(&plan);
+        }
+    }
+
+    #[test]
+    fn a_worker_without_heartbeats_is_fenced_before_it_is_replaced() {
+        let world = World::active().live().later(31 * SECOND);
+        let plan = world.plan();
+        assert!(matches!(
+            &plan.actions[..],
+            [Action::Write(w), Action::StopTask { arn: old, .. }, Action::RunTask { generation: Generation(2) }]
+                if *old == arn(1) && w.generation == Generation(2)
+        ));
+    }
+
+    #[test]
+    fn not_knowing_the_tasks_is_no_verdict() {
+        let plan = World::active().live().later(300 * SECOND).ecs_silent().plan();
+        assert!(!plan.is_noteworthy(), "{plan:?}");
+        assert!(plan.next_look.is_some());
+    }
+
+    #[test]
+    fn a_paused_session_keeps_its_worker_with_other_orders() {
+        let mut world = World::active().live().with("status", "paused");
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.intent.map(|i| i.desired)), (Phase::Live, Some(Desired::Pause)));
+        world.set("status", "active");
+        world.settle();
+        assert_eq!(world.row().intent.map(|i| i.desired), Some(Desired::Run));
+        assert_eq!(world.tasks.len(), 1);
+        assert_eq!(World::active().with("status", "paused").plan().actions, [], "nothing is launched for a pause");
+    }
+
+    #[test]
+    fn a_changed_language_reaches_the_worker_without_a_restart() {
+        let mut world = World::active().live().with("sourceLanguage", "de");
+        let plan = world.plan();
+        assert_eq!(written(&plan).transition, None, "the phase is the worker's");
+        world.apply(&plan);
+        assert_eq!(world.row().intent.unwrap().source_language.as_str(), "de");
+        assert_eq!(world.plan().actions, []);
+    }
+}

@@ -53,8 +53,9 @@ fn was_healthy(row: &WorkerRow, policy: &Policy) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{NOW, World};
+    use crate::fixtures::{NOW, SECOND, World};
     use proptest::prelude::*;
+    use schemas::worker::Phase;
 
     fn crash() -> Why {
         Why::new(Cause::WorkerCrashed, "exit code 101", NOW)
@@ -102,5 +103,24 @@ mod tests {
             let (this, next) = (backoff_ms(n, &policy), backoff_ms(n + 1, &policy));
             prop_assert!(0 <= this && this <= next && next <= policy.backoff_most_ms);
         }
+    }
+
+    #[test]
+    fn a_crash_is_relaunched_with_backoff_until_the_budget_is_spent() {
+        let mut world = World::active();
+        let budget = world.policy.restart_budget as usize;
+        for _ in 0..100 {
+            world.settle();
+            let phase = world.row().phase;
+            if phase == Phase::Failed {
+                break;
+            }
+            world = if phase == Phase::Queued { world.later(61 * SECOND) } else { world.exits(101) };
+        }
+        let row = world.row();
+        assert_eq!((row.phase, row.why.cause), (Phase::Failed, Cause::RestartBudgetSpent));
+        assert_eq!(world.tasks.len(), budget + 1);
+        assert_eq!(world.history.len(), budget, "every generation but the last is kept");
+        assert_eq!(world.clone().later(3_600 * SECOND).plan().actions, [], "and it stays so");
     }
 }

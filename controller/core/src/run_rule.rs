@@ -135,6 +135,7 @@ fn session_wish(row: &SessionRow, policy: &Policy, now: Timestamp) -> Wish {
 mod tests {
     use super::*;
     use crate::fixtures::{NOW, SECOND, World};
+    use schemas::worker::Phase;
 
     fn wish_of(world: &World) -> Wish {
         wish(&world.view(), &Policy::default(), NOW)
@@ -184,5 +185,23 @@ mod tests {
         let world = World::active().with("createdAt", created).with("expiresAt", NOW.0 + 1_000 * SECOND);
         assert_eq!(stop_cause(&world), Some(Cause::MaxDuration));
         assert_eq!(stop_cause(&world.with("createdAt", created + 1)), None);
+    }
+
+    #[test]
+    fn the_longest_duration_ends_a_session_that_nothing_else_ends() {
+        let mut world = World::active().live().with("expiresAt", NOW.0 / 1_000 + 30 * 86_400);
+        for _ in 0..(26 * 60) {
+            world = world.later(60 * SECOND);
+            if !world.row().phase.is_final() {
+                world.worker_is_fresh();
+            }
+            world.settle();
+            if world.row().phase == Phase::Draining {
+                assert_eq!(world.row().why.cause, Cause::MaxDuration);
+                assert!(world.now.since(NOW) >= world.policy.max_duration_ms - 120 * SECOND);
+                return;
+            }
+        }
+        panic!("it ran for ever");
     }
 }

@@ -126,7 +126,8 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{NOW, World, running_task};
+    use crate::fixtures::{NOW, SECOND, World, running_task};
+    use schemas::ids::Generation;
 
     fn cause(stop_code: Option<&str>, exit_code: Option<i32>) -> Cause {
         let row = World::active().live().row();
@@ -193,5 +194,20 @@ mod tests {
         row.task = ended_task(&world.view(), &row);
         let stale = World::active().live();
         assert!(ended_task(&stale.view(), &row).is_some());
+    }
+
+    #[test]
+    fn clean_close_while_live_reconnects() {
+        let mut world = World::active().live().exits(0);
+        world.settle();
+        assert_eq!((world.row().phase, world.row().generation), (Phase::Launching, Generation(2)));
+    }
+
+    #[test]
+    fn a_task_that_ecs_does_not_show_yet_is_not_lost() {
+        let mut world = World::active();
+        world.settle();
+        world.tasks.clear();
+        assert_eq!(world.later(5 * SECOND).plan().actions, []);
     }
 }

@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_held_session_whose_row_has_ended_does_not_read_as_if_all_were_well() {
-        let ended = serde_json::json!({ "sessionId": "a-b-001", "kvsChannelArn": "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123", "sourceLanguage": "en", "createdAt": T0, "status": "ended" });
+        let ended = serde_json::json!({ "sessionId": "a-b-001", "kvsChannelArn": "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123", "sourceLanguage": "en", "createdAt": T0, "expiresAt": T0 + 86_400_000, "status": "ended" });
         let theirs = Theirs::Read(Some(schemas::session::read_session(ended.as_object().unwrap())));
         let said = paragraph(&row("a-b-001"), None, Some(&theirs), Timestamp(T0 + 10_000));
         assert!(said.contains("The session's own row wants no worker: status is ended."), "{said}");
