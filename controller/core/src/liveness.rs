@@ -43,7 +43,6 @@ pub fn orders(row: &WorkerRow, run: &Run, rest: Option<Timestamp>) -> Option<Pla
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::action::Action;
     use crate::fixtures::plans::written;
     use crate::fixtures::{SECOND, World, arn};
