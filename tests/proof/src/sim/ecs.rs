@@ -2,7 +2,8 @@
 
 use super::broken::Broken;
 use super::schedule::{Event, Exit, Happening};
-use super::world::{LEASE_MS, Process, Task, World, name};
+use super::workers::{BEAT_MS, LEASE_MS};
+use super::world::{Process, Task, World, name};
 use crate::invariants::{self, Violation};
 use controller_core::launch::Answer;
 use controller_core::model;
@@ -195,7 +196,7 @@ impl World {
         task.listed_at = task.listed_at.min(now);
         task.process = Process::Serving;
         self.trigger(Event::TaskEvent(n));
-        self.after(super::world::BEAT_MS, Event::Task(n, t, Happening::Beats));
+        self.after(BEAT_MS, Event::Task(n, t, Happening::Beats));
         let ms = self.rng.between(1_000, 300_000);
         self.after(ms, Event::Task(n, t, Happening::MeetsChance));
     }

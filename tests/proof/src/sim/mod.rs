@@ -9,9 +9,14 @@
 //! | [`schedule`] | what happens next |
 //! | [`tick`] | one tick over many sessions, call by call |
 //! | [`shared`] | what controllers share beside the rows |
-//! | [`world`] | sessions, rows, tasks, workers |
+//! | [`world`] | what there is: sessions, rows, tasks, workers |
+//! | [`lives`] | what is planned for a session when it begins |
+//! | [`rows`] | what happens to the rows, with the table's conditions |
+//! | [`workers`] | heartbeats, orders and ends of workers |
+//! | [`goals`] | what must hold of a session, always and in the end |
 //! | [`ecs`] | what ECS does with its tasks |
 //! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
+//! | [`invocation`] | the invocations that are under way, call by call |
 //! | [`run`] | one seed from its first session to its last |
 //!
 //! **Guarantees.** The same seed gives the same run, event by event. Two invocations interleave at each of their calls.
@@ -22,10 +27,15 @@
 pub mod broken;
 pub mod ecs;
 pub mod faults;
+pub mod goals;
+pub mod invocation;
+pub mod lives;
 pub mod ports;
 pub mod rng;
+pub mod rows;
 pub mod run;
 pub mod schedule;
 pub mod shared;
 pub mod tick;
+pub mod workers;
 pub mod world;

@@ -2,28 +2,21 @@
 
 use super::broken::Broken;
 use super::faults::Weather;
+use super::invocation::{Invocations, Real};
 use super::ports::{Ports, clock, let_wait, pause, set_clock};
-use super::schedule::{Edit, Event, Happening};
-use super::world::{Pause, Process, Session, World, name};
-use crate::invariants::{Invariant, Violation};
-use crate::model::operator::Wished;
-use controller::handler::{Controller, Response};
+use super::schedule::{Event, Happening};
+use super::world::{Process, Session, World, name};
+use crate::invariants::Violation;
+use controller::handler::Controller;
 use controller::memory::Memory;
-use controller::sweep::Swept;
 use controller_core::model::{Policy, Switch};
 use schemas::ids::Timestamp;
-use serde_json::{Value, json};
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 
 /// When every run begins.
 const EPOCH: Timestamp = Timestamp(1_800_000_000_000);
 const MINUTE: i64 = 60_000;
-/// An invocation of the real function may last so long, ms.
-const TIME_LIMIT_MS: i64 = 60_000;
 /// How long every session is left alone at the end, before it must have come to what it should, ms.
 const QUIET_MS: i64 = 25 * MINUTE;
 
@@ -98,29 +91,11 @@ impl fmt::Display for Failure {
     }
 }
 
-type Real = Controller<Ports, Ports, Ports, Ports, Ports>;
-type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// What an invocation came to.
-enum Answer {
-    Done,
-    Failed,
-    Swept(Swept),
-}
-
-struct Invocation {
-    future: Running,
-    trigger: Event,
-    began: Timestamp,
-    shaky: bool,
-    blind_before: u64,
-}
-
 struct Run {
     setup: Setup,
     ports: Ports,
     controller: Arc<Real>,
-    invocations: Vec<Option<Invocation>>,
+    invocations: Invocations,
     quiet: bool,
 }
 
@@ -194,7 +169,8 @@ impl Run {
             let_wait(&ports);
         }
         let controller = controller(&ports, 1, setup.waits);
-        Self { setup, ports, controller, invocations: Vec::new(), quiet: false }
+        let invocations = Invocations::on(ports.clone());
+        Self { setup, ports, controller, invocations, quiet: false }
     }
 
     fn happen(&mut self, event: Event) {
@@ -206,7 +182,7 @@ impl Run {
             }
             // Whoever is at work goes on with what it knows.
             Event::Deploy => self.controller = controller(&self.ports, 2, self.setup.waits),
-            Event::Begin(n) => self.begin(n),
+            Event::Begin(n) => self.ports.world().begin(n),
             Event::Edit(n, edit) => {
                 let over = self.ports.world().sessions[n].over.is_some();
                 if !self.quiet && !over {
@@ -221,67 +197,18 @@ impl Run {
                 world.weather = Weather::calm();
                 world.room = usize::MAX;
             }
-            Event::Resume(place) => self.poll(place),
-            Event::Record(_) | Event::TaskEvent(_) => self.invoke(event),
+            Event::Resume(place) => self.invocations.resume(place),
+            Event::Record(_) | Event::TaskEvent(_) => self.invocations.begin(&self.controller, event),
             Event::Sweep => {
                 let mut world = self.ports.world();
                 let ms = world.rng.between(55_000, 65_000);
                 world.after(ms, Event::Sweep);
                 drop(world);
                 // The schedule does not overlap itself.
-                let sweeps = |invocation: &Invocation| matches!(invocation.trigger, Event::Sweep);
-                if !self.invocations.iter().flatten().any(sweeps) {
-                    self.invoke(event);
+                if !self.invocations.sweeps() {
+                    self.invocations.begin(&self.controller, event);
                 }
             }
-        }
-    }
-
-    /// A session is created, and its end is planned: one of the many ways.
-    fn begin(&mut self, n: usize) {
-        let mut world = self.ports.world();
-        let life = world.rng.between(20 * MINUTE, 90 * MINUTE);
-        let way = world.rng.between(0, 100);
-        let now = world.now;
-        let session = &mut world.sessions[n];
-        session.began = now;
-        session.expires_at = now.plus_ms(if way < 10 { life } else { 24 * 60 * MINUTE });
-        world.edit(n, Edit::Replace);
-        match way {
-            0..10 => {}
-            10..50 => world.after(life, Event::Edit(n, Edit::End)),
-            50..60 => world.after(life, Event::Edit(n, Edit::Deactivate)),
-            60..80 => world.after(life, Event::Edit(n, Edit::Delete)),
-            _ => {
-                world.after(life, Event::Task(n, usize::MAX, Happening::SpeakerLeaves));
-                world.after(life + 30 * MINUTE, Event::Edit(n, Edit::Delete));
-            }
-        }
-        Self::plan_wishes(&mut world, n, life);
-        if world.rng.chance(20_000) {
-            let pause = world.rng.between(MINUTE, life);
-            world.after(pause, Event::Edit(n, Edit::Pause));
-            world.after(pause + 5 * MINUTE, Event::Edit(n, Edit::Resume));
-        }
-        if world.rng.chance(5_000) {
-            let replaced = world.rng.between(MINUTE, life);
-            world.after(replaced, Event::Edit(n, Edit::Replace));
-        }
-    }
-
-    /// Operators wish something of about every third session.
-    fn plan_wishes(world: &mut World, n: usize, life: i64) {
-        for wished in [Wished::Hold, Wished::Release, Wished::Stop, Wished::Restart, Wished::Drain] {
-            let of_100_000 = if wished == Wished::Stop { 3_000 } else { 8_000 };
-            if world.rng.chance(of_100_000) {
-                let (at, hold_ms) = (world.rng.between(0, life), world.rng.between(MINUTE, 15 * MINUTE));
-                world.after(at, Event::Wish(n, wished, hold_ms));
-            }
-        }
-        // Many a hold is written just before something ends.
-        if world.rng.chance(5_000) {
-            let (early, hold_ms) = (world.rng.between(0, 3_000), world.rng.between(MINUTE, 15 * MINUTE));
-            world.after(life - early + 1_000, Event::Wish(n, Wished::Hold, hold_ms));
         }
     }
 
@@ -301,71 +228,6 @@ impl Run {
         let ms = if ends { world.rng.between(MINUTE, 10 * MINUTE) } else { MINUTE };
         world.room = if ends { 0 } else { usize::MAX };
         world.after(ms, Event::Room);
-    }
-
-    fn invoke(&mut self, trigger: Event) {
-        let (shaky, blind_before, now) = {
-            let mut world = self.ports.world();
-            let of_100_000 = world.weather.shaky;
-            // A sweep makes thousands of calls: were it as shaky as a look, none would ever end.
-            let sweeps = matches!(trigger, Event::Sweep);
-            let shaky = world.rng.chance(of_100_000) && (!sweeps || world.rng.chance(20_000));
-            (shaky, world.blind_listings, world.now)
-        };
-        let controller = self.controller.clone();
-        let (event, deadline) = (event_json(trigger, now), u64::try_from(now.0 + TIME_LIMIT_MS).unwrap_or(0));
-        let future = Box::pin(async move {
-            match controller.handle(&event, deadline).await {
-                Ok(Response::Swept(swept)) => Answer::Swept(swept),
-                Ok(Response::Batch(batch)) if batch.batch_item_failures.is_empty() => Answer::Done,
-                Ok(Response::Batch(_)) | Err(_) => Answer::Failed,
-            }
-        });
-        let invocation = Invocation { future, trigger, began: now, shaky, blind_before };
-        let free = self.invocations.iter().position(Option::is_none);
-        let place = free.unwrap_or_else(|| {
-            self.invocations.push(None);
-            self.invocations.len() - 1
-        });
-        self.invocations[place] = Some(invocation);
-        self.poll(place);
-    }
-
-    /// An invocation goes on until it ends, pauses, dies, or its time is up.
-    fn poll(&mut self, place: usize) {
-        let Some(mut invocation) = self.invocations[place].take() else { return };
-        {
-            let mut world = self.ports.world();
-            world.shaky = invocation.shaky;
-            world.invocation = place;
-            world.pause = None;
-            std::mem::take(&mut world.wakers).into_iter().for_each(Waker::wake);
-            if world.now.since(invocation.began) > TIME_LIMIT_MS {
-                return self.retry(invocation.trigger, &mut world);
-            }
-        }
-        let answer = invocation.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let mut world = self.ports.world();
-        world.shaky = false;
-        match (answer, world.pause.take()) {
-            (Poll::Pending, Some(Pause::For(ms))) => {
-                world.after(ms, Event::Resume(place));
-                self.invocations[place] = Some(invocation);
-            }
-            (Poll::Pending, Some(Pause::Died) | None) | (Poll::Ready(Answer::Failed), _) => {
-                self.retry(invocation.trigger, &mut world);
-            }
-            (Poll::Ready(Answer::Swept(swept)), _) => count_orphans(&mut world, &invocation, swept),
-            (Poll::Ready(Answer::Done), _) => {}
-        }
-    }
-
-    /// A batch that failed is delivered again; the schedule comes again by itself.
-    fn retry(&self, trigger: Event, world: &mut World) {
-        if !matches!(trigger, Event::Sweep) {
-            let ms = world.rng.between(500, 20_000);
-            world.after(ms, trigger);
-        }
     }
 
     fn check_goals(&self) {
@@ -392,44 +254,5 @@ impl Run {
             violation,
             story,
         }))
-    }
-}
-
-/// After a whole sweep in which ECS answered everything, a task of an older generation has outlived one more.
-fn count_orphans(world: &mut World, sweep: &Invocation, swept: Swept) {
-    if swept.failed > 0 || swept.cut_short || world.blind_listings != sweep.blind_before {
-        return;
-    }
-    for n in 0..world.sessions.len() {
-        let mut oldest = None;
-        for task in &mut world.sessions[n].tasks {
-            let before = task.replaced_at.is_some_and(|at| at < sweep.began) && task.listed_at < sweep.began;
-            if before && task.lives() && task.stopping.is_none() {
-                task.outlived += 1;
-                oldest = oldest.max(Some((task.outlived, task.generation)));
-            }
-        }
-        if let Some((outlived, generation)) = oldest.filter(|(outlived, _)| *outlived >= 2) {
-            let seen = format!("generation {generation} has outlived {outlived} whole sweeps");
-            world.hold(n, Err(Violation::of(Invariant::NoOrphanOutlivesTwoSweeps, seen)));
-        }
-    }
-}
-
-fn event_json(trigger: Event, now: Timestamp) -> Value {
-    match trigger {
-        Event::Record(n) => json!({"Records": [{"eventName": "MODIFY", "dynamodb": {
-            "Keys": {"sessionId": {"S": name(n).as_str()}}, "SequenceNumber": now.0.to_string()}}]}),
-        Event::TaskEvent(n) => json!({"source": "aws.ecs", "detail-type": "ECS Task State Change",
-            "detail": {"startedBy": format!("{}/1", name(n))}}),
-        Event::Sweep
-        | Event::Resume(_)
-        | Event::Begin(_)
-        | Event::Edit(..)
-        | Event::Task(..)
-        | Event::Wish(..)
-        | Event::Deploy
-        | Event::Room
-        | Event::Quiet => json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
     }
 }

@@ -1,25 +1,17 @@
-//! Sessions, rows, tasks and workers.
+//! What there is: sessions, rows, tasks and workers. What they do is told by the modules beside this one.
 
 use super::broken::Broken;
 use super::faults::Weather;
 use super::rng::Rng;
-use super::schedule::{Edit, Event, Exit, Happening, Schedule};
-use crate::invariants::{self, Basis, Invariant, Seen, Violation};
-use crate::model::operator::{self, Wished};
-use controller_core::action::RowWrite;
+use super::schedule::{Event, Exit, Schedule};
+use crate::invariants::Violation;
 use controller_core::model::Strike;
-use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
-use schemas::reason::{Cause, Why};
-use schemas::session::{SessionRecord, read_session};
-use schemas::worker::{Desired, Phase, WorkerRow};
-use serde_json::json;
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use schemas::session::SessionRecord;
+use schemas::worker::WorkerRow;
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 
-/// A worker heartbeats so often, ms.
-pub const BEAT_MS: i64 = 2_000;
-/// A worker speaks for so long after its last heartbeat, ms.
-pub const LEASE_MS: i64 = 30_000;
 /// Lines kept of each session's story.
 const STORY: usize = 60;
 
@@ -186,12 +178,6 @@ impl Task {
     pub fn lives(&self) -> bool {
         !matches!(self.process, Process::Exited(_))
     }
-    fn awake(&self) -> bool {
-        matches!(self.process, Process::Serving | Process::CutOff | Process::Flushing)
-    }
-    fn writes(&self) -> bool {
-        matches!(self.process, Process::Serving | Process::Flushing)
-    }
 }
 
 /// The name of the nth session.
@@ -264,23 +250,6 @@ impl World {
         }
     }
 
-    /// The invariants of one session's state.
-    pub fn check(&mut self, n: usize) {
-        self.beat_until_now(n);
-        let now = self.now;
-        let session = &self.sessions[n];
-        let current = session.row.as_ref().filter(|row| !row.phase.is_final()).map(|row| row.generation);
-        let workers = session.tasks.iter().filter(|task| task.lives() && task.booted_at.is_some()).map(|task| Seen {
-            generation: task.generation,
-            can_write: current == Some(task.generation) || self.broken_rule == Broken::WorkerWithoutFence,
-            may_speak: task.awake()
-                && (task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS)
-                    || self.broken_rule == Broken::WorkerWithoutLease),
-        });
-        let holds = invariants::at_most_one_writer(workers);
-        self.hold(n, holds);
-    }
-
     /// A trigger for a session sets out: it may be lost, late, or come twice.
     pub fn trigger(&mut self, event: Event) {
         if !self.rng.chance(self.weather.trigger_lost) {
@@ -291,248 +260,5 @@ impl World {
             let ms = self.rng.between(1_000, 600_000);
             self.after(ms, event);
         }
-    }
-
-    /// A session row changes.
-    pub fn edit(&mut self, n: usize, edit: Edit) {
-        self.tell(n, "the session row changes", edit as u64);
-        let now = self.now;
-        let session = &mut self.sessions[n];
-        session.version += 1;
-        let status = match edit {
-            Edit::End => "ended",
-            Edit::Pause => "paused",
-            Edit::Deactivate | Edit::Resume | Edit::Replace | Edit::Delete => "active",
-        };
-        if edit == Edit::Replace {
-            session.run += 1;
-            session.expires_at = now.plus_ms(24 * 3_600_000);
-        }
-        session.wanted = match edit {
-            Edit::Pause | Edit::Resume | Edit::Replace => true,
-            Edit::End | Edit::Deactivate | Edit::Delete => false,
-        };
-        session.over = if session.wanted { None } else { session.over.or(Some(now)) };
-        let channel =
-            format!("arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-{}/{}", name(n), session.run);
-        let row = json!({
-            "sessionId": name(n).as_str(), "status": status, "sourceLanguage": "en", "kvsChannelArn": channel,
-            "isActive": edit != Edit::Deactivate, "createdAt": session.began.0, "expiresAt": session.expires_at.0 / 1_000,
-        });
-        session.record = row.as_object().filter(|_| edit != Edit::Delete).map(read_session);
-        self.trigger(Event::Record(n));
-    }
-
-    /// A channel is deleted: of a run whose row is final and whose task has ended, and that its session row does not want.
-    pub fn channel_goes(&mut self, arn: &ChannelArn) {
-        let run = |arn: &str| arn.rsplit('/').next().and_then(|run| run.parse::<u32>().ok());
-        let of = arn.as_str().rsplit('/').nth(1).and_then(|channel| channel.strip_prefix("session-"));
-        let Some(n) = of.and_then(|id| SessionId::try_new(id).ok()).map(|id| number(&id)) else { return };
-        let Some(session) = self.sessions.get(n) else { return };
-        let wanted = run(arn.as_str()) == Some(session.run) && session.wanted && session.expires_at > self.now;
-        let is_final = session.row.as_ref().is_some_and(|row| row.phase.is_final());
-        self.deleted_channels += 1;
-        self.tell(n, "its channel is deleted, run", u64::from(run(arn.as_str()).unwrap_or(0)));
-        if wanted || !is_final {
-            let seen = format!("the channel {arn} was deleted while its run was wanted, or not ended");
-            self.hold(n, Err(Violation::of(Invariant::IntentBeforeEffect, seen)));
-        }
-    }
-
-    /// An operator's wish is written into the row, if there is one.
-    pub fn wish(&mut self, n: usize, wished: Wished, hold_ms: i64) {
-        let now = self.now;
-        let Some(row) = &mut self.sessions[n].row else { return };
-        operator::set(row, wished, now, hold_ms);
-        self.wishes += 1;
-        self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
-        self.trigger(Event::Record(n));
-    }
-
-    /// The heartbeats since the last look at this session.
-    pub fn beat_until_now(&mut self, n: usize) {
-        let now = self.now;
-        let session = &mut self.sessions[n];
-        let Some(row) = session.row.as_mut().filter(|row| !row.phase.is_final()) else { return };
-        let holder = session.tasks.iter_mut().find(|task| task.generation == row.generation && task.writes());
-        let (Some(task), Some(worker)) = (holder, &mut row.worker) else { return };
-        if let (Some(booted), Some(confirmed)) = (task.booted_at, task.confirmed) {
-            let at = booted.plus_ms(now.since(booted) / BEAT_MS * BEAT_MS).max(confirmed);
-            task.confirmed = Some(at);
-            worker.heartbeat_at = worker.heartbeat_at.max(at);
-        }
-    }
-
-    /// The conditional write of the real table.
-    pub fn write(
-        &mut self,
-        n: usize,
-        read: Option<&WorkerRow>,
-        write: &RowWrite,
-        version: u64,
-        now: Timestamp,
-    ) -> Option<WorkerRow> {
-        self.beat_until_now(n);
-        let hold_locks = !matches!(self.broken_rule, Broken::HoldsAreNotRead | Broken::HoldIsNoLock);
-        let lock = |row: &WorkerRow| {
-            let heartbeat = row.worker.as_ref().map(|worker| worker.heartbeat_at).filter(|_| write.gives_up(row));
-            let hold = row.operator.hold.as_ref().map(|hold| hold.until).filter(|_| hold_locks);
-            (row.revision, row.phase, heartbeat, hold)
-        };
-        let session = &mut self.sessions[n];
-        if session.row.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
-            return None;
-        }
-        let after = write.applied(session.row.as_ref(), &name(n), now);
-        let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
-        let mut held = Ok(());
-        let basis = Basis { read: version, ended_by: session.ended_by };
-        let holds =
-            session.row.as_ref().map_or(Ok(()), |before| invariants::reason_never_worsens(before, &after, basis));
-        if ends(&after) && session.row.as_ref().is_none_or(|row| !ends(row) || row.generation != after.generation) {
-            session.ended_by = version;
-        }
-        if let Some(before) = &session.row {
-            let lives = |task: &Task| task.generation == before.generation && task.lives();
-            // A row that was told that there is no room knows of no task, even if another call has started one.
-            let waits = before.phase == Phase::Queued && before.task.is_none();
-            let lives = !waits && session.tasks.iter().any(lives);
-            held = invariants::held_row_untouched(before, &after, lives, now);
-        }
-        let rolls = after.phase == Phase::Draining && after.why.text.contains(" takes the place of ");
-        self.rolled += u64::from(rolls && !session.between_workers);
-        let was = session.between_workers;
-        session.between_workers = invariants::is_between_workers(was, session.row.as_ref(), &after) && (was || rolls);
-        if after.phase == Phase::Draining && after.why.cause == Cause::Handover {
-            session.handed_over = Some(after.generation);
-        }
-        session.announced = session.announced.max(after.generation);
-        session.given_up = session.given_up.max(invariants::given_up(&after));
-        for task in session.tasks.iter_mut().filter(|task| task.generation < after.generation) {
-            task.replaced_at.get_or_insert(now);
-        }
-        session.row = Some(after.clone());
-        self.hold(n, holds);
-        self.hold(n, held);
-        let rolled = self.sessions.iter().filter(|session| session.between_workers).count();
-        self.hold(n, invariants::one_handover_at_a_time(rolled));
-        self.tell(n, row_story(after.phase), after.generation.0);
-        self.wake_workers(n);
-        self.check(n);
-        Some(after)
-    }
-
-    /// Every worker learns of the row with its next heartbeat.
-    fn wake_workers(&mut self, n: usize) {
-        for t in 0..self.sessions[n].tasks.len() {
-            let task = &self.sessions[n].tasks[t];
-            if let (true, Some(booted)) = (task.writes(), task.booted_at) {
-                let ms = BEAT_MS - self.now.since(booted).rem_euclid(BEAT_MS);
-                self.after(ms, Event::Task(n, t, Happening::Beats));
-            }
-        }
-    }
-
-    /// A heartbeat of the nth task by which the row and the worker learn of each other.
-    pub fn beat(&mut self, n: usize, t: usize) {
-        let now = self.now;
-        let session = &mut self.sessions[n];
-        let generation = session.tasks[t].generation;
-        if !session.tasks[t].writes() {
-            return;
-        }
-        let unfenced = self.broken_rule == Broken::WorkerWithoutFence;
-        let holder = session.row.as_mut();
-        let holder = holder.filter(|row| unfenced || (row.generation == generation && !row.phase.is_final()));
-        let Some(row) = holder else { return self.exit(n, t, Exit::LeaseLost) };
-        let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(session.tasks[t].booted_at);
-        let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
-        status.heartbeat_at = now;
-        status.start_up.process_at = begun;
-        row.worker = Some(status);
-        session.tasks[t].confirmed = Some(now);
-        let desired = row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired);
-        let (phase, cause) = match desired {
-            Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
-            Desired::Pause => (Phase::Paused, Cause::SessionPaused),
-        };
-        if row.phase != phase && row.phase != Phase::Draining {
-            row.phase = phase;
-            row.phase_since = now;
-            row.why = Why::new(cause, "the worker says so", now);
-            session.between_workers = false;
-            self.tell(n, row_story(phase), generation.0);
-        }
-        if desired == Desired::Stop && self.sessions[n].tasks[t].process == Process::Serving {
-            self.sessions[n].tasks[t].process = Process::Flushing;
-            let ms = self.rng.between(500, 8_000);
-            self.after(ms, Event::Task(n, t, Happening::Finishes));
-        }
-        self.check(n);
-    }
-
-    /// The worker ends the run: with the reason that it was given, or with its own.
-    pub fn finish(&mut self, n: usize, t: usize, own: Option<Cause>) {
-        let now = self.now;
-        let session = &mut self.sessions[n];
-        if !session.tasks[t].writes() {
-            return;
-        }
-        let generation = session.tasks[t].generation;
-        if let Some(row) = session.row.as_mut().filter(|row| row.generation == generation && !row.phase.is_final()) {
-            let is_handover = row.why.cause == Cause::Handover;
-            if row.phase != Phase::Draining {
-                row.why = Why::new(own.unwrap_or(Cause::SpeakerGone), "the worker says so", now);
-                session.ended_by = session.version;
-            }
-            if !is_handover {
-                row.phase = Phase::Stopped;
-                row.phase_since = now;
-                row.next_look_at = None;
-                session.between_workers = false;
-                session.given_up = session.given_up.max(generation);
-                self.tell(n, row_story(Phase::Stopped), generation.0);
-            }
-        }
-        self.exit(n, t, Exit::Clean);
-    }
-
-    /// What a session comes to when it is left alone.
-    ///
-    /// # Errors
-    /// [`Violation`] when it does not.
-    pub fn goal(&self, n: usize) -> Result<(), Violation> {
-        let session = &self.sessions[n];
-        let live: Vec<&Task> = session.tasks.iter().filter(|task| task.lives()).collect();
-        let row = session.row.as_ref();
-        let at_rest = live.is_empty() && row.is_none_or(|row| row.phase.is_final());
-        let seen = || format!("{:?}, tasks {live:?}", row.map(|row| (row.phase, row.generation, &row.why)));
-        if !session.wanted || session.expires_at <= self.now {
-            let holds = Violation::of(Invariant::EndedSessionEventuallyEmpty, seen());
-            return if at_rest { Ok(()) } else { Err(holds) };
-        }
-        let served = row.is_some_and(|row| {
-            let serves = |task: &&&Task| task.generation == row.generation && task.process == Process::Serving;
-            matches!(row.phase, Phase::Live | Phase::Paused) && live.len() == 1 && live.iter().any(|task| serves(&task))
-        });
-        let ended = row.is_some_and(|row| {
-            let by_itself = !invariants::the_session_row_ended_it(row.why.cause) || session.ended_by == session.version;
-            at_rest && by_itself
-        });
-        if served || ended { Ok(()) } else { Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())) }
-    }
-}
-
-fn row_story(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Queued => "the row is Queued, generation",
-        Phase::Launching => "the row is Launching, generation",
-        Phase::Joining => "the row is Joining, generation",
-        Phase::WaitingForSpeaker => "the row is WaitingForSpeaker, generation",
-        Phase::Live => "the row is Live, generation",
-        Phase::Paused => "the row is Paused, generation",
-        Phase::Draining => "the row is Draining, generation",
-        Phase::Stopped => "the row is Stopped, generation",
-        Phase::Failed => "the row is Failed, generation",
     }
 }

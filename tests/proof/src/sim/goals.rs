@@ -1,0 +1,51 @@
+//! What must hold of a session: at every moment, and when it is left alone.
+
+use super::broken::Broken;
+use super::workers::LEASE_MS;
+use super::world::{Process, Task, World};
+use crate::invariants::{self, Invariant, Seen, Violation};
+use schemas::worker::Phase;
+
+impl World {
+    /// The invariants of one session's state.
+    pub fn check(&mut self, n: usize) {
+        self.beat_until_now(n);
+        let now = self.now;
+        let session = &self.sessions[n];
+        let current = session.row.as_ref().filter(|row| !row.phase.is_final()).map(|row| row.generation);
+        let workers = session.tasks.iter().filter(|task| task.lives() && task.booted_at.is_some()).map(|task| Seen {
+            generation: task.generation,
+            can_write: current == Some(task.generation) || self.broken_rule == Broken::WorkerWithoutFence,
+            may_speak: task.awake()
+                && (task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS)
+                    || self.broken_rule == Broken::WorkerWithoutLease),
+        });
+        let holds = invariants::at_most_one_writer(workers);
+        self.hold(n, holds);
+    }
+
+    /// What a session comes to when it is left alone.
+    ///
+    /// # Errors
+    /// [`Violation`] when it does not.
+    pub fn goal(&self, n: usize) -> Result<(), Violation> {
+        let session = &self.sessions[n];
+        let live: Vec<&Task> = session.tasks.iter().filter(|task| task.lives()).collect();
+        let row = session.row.as_ref();
+        let at_rest = live.is_empty() && row.is_none_or(|row| row.phase.is_final());
+        let seen = || format!("{:?}, tasks {live:?}", row.map(|row| (row.phase, row.generation, &row.why)));
+        if !session.wanted || session.expires_at <= self.now {
+            let holds = Violation::of(Invariant::EndedSessionEventuallyEmpty, seen());
+            return if at_rest { Ok(()) } else { Err(holds) };
+        }
+        let served = row.is_some_and(|row| {
+            let serves = |task: &&&Task| task.generation == row.generation && task.process == Process::Serving;
+            matches!(row.phase, Phase::Live | Phase::Paused) && live.len() == 1 && live.iter().any(|task| serves(&task))
+        });
+        let ended = row.is_some_and(|row| {
+            let by_itself = !invariants::the_session_row_ended_it(row.why.cause) || session.ended_by == session.version;
+            at_rest && by_itself
+        });
+        if served || ended { Ok(()) } else { Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())) }
+    }
+}

@@ -1,0 +1,146 @@
+//! What happens to the rows: their side and operators write as they please, the controller only under its condition.
+
+use super::broken::Broken;
+use super::schedule::{Edit, Event};
+use super::world::{Task, World, name, number};
+use crate::invariants::{self, Basis, Invariant, Violation};
+use crate::model::operator::{self, Wished};
+use controller_core::action::RowWrite;
+use schemas::ids::{ChannelArn, SessionId, Timestamp};
+use schemas::reason::Cause;
+use schemas::session::read_session;
+use schemas::worker::{Phase, WorkerRow};
+use serde_json::json;
+
+impl World {
+    /// A session row changes.
+    pub fn edit(&mut self, n: usize, edit: Edit) {
+        self.tell(n, "the session row changes", edit as u64);
+        let now = self.now;
+        let session = &mut self.sessions[n];
+        session.version += 1;
+        let status = match edit {
+            Edit::End => "ended",
+            Edit::Pause => "paused",
+            Edit::Deactivate | Edit::Resume | Edit::Replace | Edit::Delete => "active",
+        };
+        if edit == Edit::Replace {
+            session.run += 1;
+            session.expires_at = now.plus_ms(24 * 3_600_000);
+        }
+        session.wanted = match edit {
+            Edit::Pause | Edit::Resume | Edit::Replace => true,
+            Edit::End | Edit::Deactivate | Edit::Delete => false,
+        };
+        session.over = if session.wanted { None } else { session.over.or(Some(now)) };
+        let channel =
+            format!("arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-{}/{}", name(n), session.run);
+        let row = json!({
+            "sessionId": name(n).as_str(), "status": status, "sourceLanguage": "en", "kvsChannelArn": channel,
+            "isActive": edit != Edit::Deactivate, "createdAt": session.began.0, "expiresAt": session.expires_at.0 / 1_000,
+        });
+        session.record = row.as_object().filter(|_| edit != Edit::Delete).map(read_session);
+        self.trigger(Event::Record(n));
+    }
+
+    /// A channel is deleted: of a run whose row is final and whose task has ended, and that its session row does not want.
+    pub fn channel_goes(&mut self, arn: &ChannelArn) {
+        let run = |arn: &str| arn.rsplit('/').next().and_then(|run| run.parse::<u32>().ok());
+        let of = arn.as_str().rsplit('/').nth(1).and_then(|channel| channel.strip_prefix("session-"));
+        let Some(n) = of.and_then(|id| SessionId::try_new(id).ok()).map(|id| number(&id)) else { return };
+        let Some(session) = self.sessions.get(n) else { return };
+        let wanted = run(arn.as_str()) == Some(session.run) && session.wanted && session.expires_at > self.now;
+        let is_final = session.row.as_ref().is_some_and(|row| row.phase.is_final());
+        self.deleted_channels += 1;
+        self.tell(n, "its channel is deleted, run", u64::from(run(arn.as_str()).unwrap_or(0)));
+        if wanted || !is_final {
+            let seen = format!("the channel {arn} was deleted while its run was wanted, or not ended");
+            self.hold(n, Err(Violation::of(Invariant::IntentBeforeEffect, seen)));
+        }
+    }
+
+    /// An operator's wish is written into the row, if there is one.
+    pub fn wish(&mut self, n: usize, wished: Wished, hold_ms: i64) {
+        let now = self.now;
+        let Some(row) = &mut self.sessions[n].row else { return };
+        operator::set(row, wished, now, hold_ms);
+        self.wishes += 1;
+        self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
+        self.trigger(Event::Record(n));
+    }
+
+    /// The conditional write of the real table.
+    pub fn write(
+        &mut self,
+        n: usize,
+        read: Option<&WorkerRow>,
+        write: &RowWrite,
+        version: u64,
+        now: Timestamp,
+    ) -> Option<WorkerRow> {
+        self.beat_until_now(n);
+        let hold_locks = !matches!(self.broken_rule, Broken::HoldsAreNotRead | Broken::HoldIsNoLock);
+        let lock = |row: &WorkerRow| {
+            let heartbeat = row.worker.as_ref().map(|worker| worker.heartbeat_at).filter(|_| write.gives_up(row));
+            let hold = row.operator.hold.as_ref().map(|hold| hold.until).filter(|_| hold_locks);
+            (row.revision, row.phase, heartbeat, hold)
+        };
+        let session = &mut self.sessions[n];
+        if session.row.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
+            return None;
+        }
+        let after = write.applied(session.row.as_ref(), &name(n), now);
+        let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
+        let mut held = Ok(());
+        let basis = Basis { read: version, ended_by: session.ended_by };
+        let holds =
+            session.row.as_ref().map_or(Ok(()), |before| invariants::reason_never_worsens(before, &after, basis));
+        if ends(&after) && session.row.as_ref().is_none_or(|row| !ends(row) || row.generation != after.generation) {
+            session.ended_by = version;
+        }
+        if let Some(before) = &session.row {
+            let lives = |task: &Task| task.generation == before.generation && task.lives();
+            // A row that was told that there is no room knows of no task, even if another call has started one.
+            let waits = before.phase == Phase::Queued && before.task.is_none();
+            let lives = !waits && session.tasks.iter().any(lives);
+            held = invariants::held_row_untouched(before, &after, lives, now);
+        }
+        let rolls = after.phase == Phase::Draining && after.why.text.contains(" takes the place of ");
+        self.rolled += u64::from(rolls && !session.between_workers);
+        let was = session.between_workers;
+        session.between_workers = invariants::is_between_workers(was, session.row.as_ref(), &after) && (was || rolls);
+        if after.phase == Phase::Draining && after.why.cause == Cause::Handover {
+            session.handed_over = Some(after.generation);
+        }
+        session.announced = session.announced.max(after.generation);
+        session.given_up = session.given_up.max(invariants::given_up(&after));
+        for task in session.tasks.iter_mut().filter(|task| task.generation < after.generation) {
+            task.replaced_at.get_or_insert(now);
+        }
+        session.row = Some(after.clone());
+        self.hold(n, holds);
+        self.hold(n, held);
+        let rolled = self.sessions.iter().filter(|session| session.between_workers).count();
+        self.hold(n, invariants::one_handover_at_a_time(rolled));
+        self.tell(n, row_story(after.phase), after.generation.0);
+        self.wake_workers(n);
+        self.check(n);
+        Some(after)
+    }
+}
+
+/// How a row's phase is told in a session's story.
+#[must_use]
+pub const fn row_story(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Queued => "the row is Queued, generation",
+        Phase::Launching => "the row is Launching, generation",
+        Phase::Joining => "the row is Joining, generation",
+        Phase::WaitingForSpeaker => "the row is WaitingForSpeaker, generation",
+        Phase::Live => "the row is Live, generation",
+        Phase::Paused => "the row is Paused, generation",
+        Phase::Draining => "the row is Draining, generation",
+        Phase::Stopped => "the row is Stopped, generation",
+        Phase::Failed => "the row is Failed, generation",
+    }
+}

@@ -1,0 +1,118 @@
+//! What a worker does beside its captions: it heartbeats, learns its orders, and ends.
+
+use super::broken::Broken;
+use super::rows::row_story;
+use super::schedule::{Event, Exit, Happening};
+use super::world::{Process, Task, World};
+use schemas::reason::{Cause, Why};
+use schemas::worker::{Desired, Phase};
+
+/// A worker heartbeats so often, ms.
+pub const BEAT_MS: i64 = 2_000;
+/// A worker speaks for so long after its last heartbeat, ms.
+pub const LEASE_MS: i64 = 30_000;
+
+impl Task {
+    /// Whether its process may still act.
+    #[must_use]
+    pub fn awake(&self) -> bool {
+        matches!(self.process, Process::Serving | Process::CutOff | Process::Flushing)
+    }
+
+    /// Whether its process can write its row.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        matches!(self.process, Process::Serving | Process::Flushing)
+    }
+}
+
+impl World {
+    /// The heartbeats since the last look at this session.
+    pub fn beat_until_now(&mut self, n: usize) {
+        let now = self.now;
+        let session = &mut self.sessions[n];
+        let Some(row) = session.row.as_mut().filter(|row| !row.phase.is_final()) else { return };
+        let holder = session.tasks.iter_mut().find(|task| task.generation == row.generation && task.writes());
+        let (Some(task), Some(worker)) = (holder, &mut row.worker) else { return };
+        if let (Some(booted), Some(confirmed)) = (task.booted_at, task.confirmed) {
+            let at = booted.plus_ms(now.since(booted) / BEAT_MS * BEAT_MS).max(confirmed);
+            task.confirmed = Some(at);
+            worker.heartbeat_at = worker.heartbeat_at.max(at);
+        }
+    }
+
+    /// Every worker learns of the row with its next heartbeat.
+    pub fn wake_workers(&mut self, n: usize) {
+        for t in 0..self.sessions[n].tasks.len() {
+            let task = &self.sessions[n].tasks[t];
+            if let (true, Some(booted)) = (task.writes(), task.booted_at) {
+                let ms = BEAT_MS - self.now.since(booted).rem_euclid(BEAT_MS);
+                self.after(ms, Event::Task(n, t, Happening::Beats));
+            }
+        }
+    }
+
+    /// A heartbeat of the nth task by which the row and the worker learn of each other.
+    pub fn beat(&mut self, n: usize, t: usize) {
+        let now = self.now;
+        let session = &mut self.sessions[n];
+        let generation = session.tasks[t].generation;
+        if !session.tasks[t].writes() {
+            return;
+        }
+        let unfenced = self.broken_rule == Broken::WorkerWithoutFence;
+        let holder = session.row.as_mut();
+        let holder = holder.filter(|row| unfenced || (row.generation == generation && !row.phase.is_final()));
+        let Some(row) = holder else { return self.exit(n, t, Exit::LeaseLost) };
+        let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(session.tasks[t].booted_at);
+        let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
+        status.heartbeat_at = now;
+        status.start_up.process_at = begun;
+        row.worker = Some(status);
+        session.tasks[t].confirmed = Some(now);
+        let desired = row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired);
+        let (phase, cause) = match desired {
+            Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
+            Desired::Pause => (Phase::Paused, Cause::SessionPaused),
+        };
+        if row.phase != phase && row.phase != Phase::Draining {
+            row.phase = phase;
+            row.phase_since = now;
+            row.why = Why::new(cause, "the worker says so", now);
+            session.between_workers = false;
+            self.tell(n, row_story(phase), generation.0);
+        }
+        if desired == Desired::Stop && self.sessions[n].tasks[t].process == Process::Serving {
+            self.sessions[n].tasks[t].process = Process::Flushing;
+            let ms = self.rng.between(500, 8_000);
+            self.after(ms, Event::Task(n, t, Happening::Finishes));
+        }
+        self.check(n);
+    }
+
+    /// The worker ends the run: with the reason that it was given, or with its own.
+    pub fn finish(&mut self, n: usize, t: usize, own: Option<Cause>) {
+        let now = self.now;
+        let session = &mut self.sessions[n];
+        if !session.tasks[t].writes() {
+            return;
+        }
+        let generation = session.tasks[t].generation;
+        if let Some(row) = session.row.as_mut().filter(|row| row.generation == generation && !row.phase.is_final()) {
+            let is_handover = row.why.cause == Cause::Handover;
+            if row.phase != Phase::Draining {
+                row.why = Why::new(own.unwrap_or(Cause::SpeakerGone), "the worker says so", now);
+                session.ended_by = session.version;
+            }
+            if !is_handover {
+                row.phase = Phase::Stopped;
+                row.phase_since = now;
+                row.next_look_at = None;
+                session.between_workers = false;
+                session.given_up = session.given_up.max(generation);
+                self.tell(n, row_story(Phase::Stopped), generation.0);
+            }
+        }
+        self.exit(n, t, Exit::Clean);
+    }
+}
