@@ -72,6 +72,9 @@ pub enum Desired {
 pub struct Intent {
     /// What the worker shall do.
     pub desired: Desired,
+    /// With a wish to stop: the worker leaves at the speaker's next silence, and by this moment at the latest. Absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave_by: Option<Timestamp>,
     /// The signaling channel of this run; together with the session id it identifies the run.
     pub channel_arn: Option<ChannelArn>,
     /// The stream of this run, for sessions that are consumed by GetMedia.

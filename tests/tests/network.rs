@@ -66,7 +66,7 @@ impl Scene {
         let blocked = |row: &Value| row["worker"]["trouble"]["cause"] == "noMediaPath";
         let row = self.stack.until_row(session, false, "says that there is no way", blocked).await.unwrap();
         let why = self.stack.tool("sessionctl").unwrap().args(["why", session]).output().unwrap();
-        let said = String::from_utf8_lossy(&why.stdout);
+        let said = String::from_utf8_lossy(&why.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(said.contains("Not fine: NoMediaPath") && why.status.code() == Some(1), "{said}");
         let text = row["worker"]["trouble"]["text"].as_str().unwrap().to_owned();
         assert!(!text.contains('\n'), "{text}");

@@ -312,7 +312,8 @@ impl Worker {
 fn ends_the_session(input: &Input) -> bool {
     match input {
         Input::Terminate => true,
-        Input::Control(control) => control.desired == Desired::Stop,
+        // One that leaves at a silence still has words to come.
+        Input::Control(control) => control.desired == Desired::Stop && control.leave_by.is_none(),
         Input::Tick
         | Input::ControlFailed(_)
         | Input::LeaseLost
@@ -367,6 +368,7 @@ mod tests {
             next_look_at: Some(Timestamp(1)),
             intent: Some(Intent {
                 desired: Desired::Run,
+                leave_by: None,
                 channel_arn: Some(ChannelArn::try_new(arn).unwrap()),
                 stream_arn: None,
                 source_language: Language::try_new("en").unwrap(),

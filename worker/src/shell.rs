@@ -392,6 +392,7 @@ pub fn control(row: &WorkerRow) -> Option<Control> {
     row.intent.as_ref().map(|intent| Control {
         generation: row.generation,
         desired: intent.desired,
+        leave_by: intent.leave_by,
         why: row.why.clone(),
         source_language: intent.source_language.clone(),
         expires_at: intent.expires_at,

@@ -1,7 +1,8 @@
 //! A handover: the worker ends its part at a silence, and the next generation takes the session over.
 //!
 //! **Flow.** `Draining` with `intent.desired = stop` and the cause [`Cause::Handover`], by which the worker knows that the
-//! session goes on: it flushes its last words, tells its listeners that captions move (not that the session has ended), and
+//! session goes on. With `intent.leaveBy` it waits for a silence until then, because it alone hears one in time; a restart and
+//! a stuck stage leave it no such time. It flushes its last words, tells its listeners that captions move (not that the session has ended), and
 //! exits without a final phase. When its task has ended, the next generation is begun. An old worker leaves before the new one
 //! joins, because a channel carries one viewer of ours: two would break each other's audio.
 //!
@@ -31,40 +32,29 @@ pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> 
         Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => return None,
     }
     if let Some(why) = progress::stuck(row, policy, now) {
-        return Some(begin(row, why, policy, now));
+        return Some(begin(row, why, None, policy, now));
     }
     let handover = |text| Why::new(Cause::Handover, text, now);
+    let at_silence = Some(now.plus_ms(policy.silence_wait_ms));
     if let Some(order) = order::pending(row, Verb::Restart) {
         let leave = view.fleet.launches_left > 0;
         return Some(if leave {
-            begin(row, handover(order::signed("the restart", order)), policy, now)
+            begin(row, handover(order::signed("the restart", order)), None, policy, now)
         } else {
             Plan::rest(Some(now.plus_ms(policy.admission_wait_ms)))
         });
     }
     if let Some(order) = order::pending(row, Verb::Drain) {
-        let deadline = order.signed.at.plus_ms(policy.drain_deadline_ms);
-        return Some(if is_silent(row, policy) || deadline <= now {
-            begin(row, handover(order::signed("a drain", order)), policy, now)
-        } else {
-            Plan::rest(Some(deadline.min(now.plus_ms(policy.silence_ms))))
-        });
+        return Some(begin(row, handover(order::signed("a drain", order)), at_silence, policy, now));
     }
-    rollout::due(view, row, policy)
-        .filter(|_| is_silent(row, policy))
-        .map(|text| begin(row, handover(text), policy, now))
+    rollout::due(view, row, policy).map(|text| begin(row, handover(text), at_silence, policy, now))
 }
 
-/// Whether nobody was speaking when the worker last wrote.
-fn is_silent(row: &WorkerRow, policy: &Policy) -> bool {
-    let Some(worker) = &row.worker else { return true };
-    worker.progress.speech_at.is_none_or(|at| worker.heartbeat_at.since(at) >= policy.silence_ms)
-}
-
-fn begin(row: &WorkerRow, why: Why, policy: &Policy, now: Timestamp) -> Plan {
+fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Plan {
     let mut write = RowWrite { next_look_at: Some(now.plus_ms(policy.drain_deadline_ms)), ..RowWrite::keep(row) };
     if let Some(intent) = &mut write.intent {
         intent.desired = Desired::Stop;
+        intent.leave_by = leave_by;
     }
     Plan::write(write.to(Phase::Draining, why))
 }
@@ -72,7 +62,11 @@ fn begin(row: &WorkerRow, why: Why, policy: &Policy, now: Timestamp) -> Plan {
 /// A stop that comes while the worker hands over: the session ends with it.
 #[must_use]
 pub fn becomes_an_end(row: &WorkerRow, why: &Why) -> Plan {
-    Plan::write(RowWrite::keep(row).to(Phase::Draining, why.clone()))
+    let mut write = RowWrite::keep(row);
+    if let Some(intent) = &mut write.intent {
+        intent.leave_by = None;
+    }
+    Plan::write(write.to(Phase::Draining, why.clone()))
 }
 
 #[cfg(test)]
@@ -95,24 +89,21 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_waits_for_a_silence() {
-        let mut world = drain(speaking());
-        assert_eq!(world.row().phase, Phase::Live);
-        assert_eq!(world.row().next_look_at, Some(world.now.plus_ms(2 * SECOND)));
-        world = world.later(3 * SECOND);
-        world.worker_is_fresh();
+    fn a_drain_gives_the_worker_time_for_a_silence_and_a_restart_none() {
+        let world = drain(speaking());
+        let row = world.row();
+        assert!(is_under_way(&row), "a controller that waits for a silence sees none between two looks");
+        assert_eq!(row.intent.unwrap().leave_by, Some(world.now.plus_ms(Policy::default().silence_wait_ms)));
+        let mut world = speaking().ordered(Verb::Restart);
         world.settle();
-        assert_eq!((world.row().phase, world.row().why.cause), (Phase::Draining, Cause::Handover));
+        assert_eq!(world.row().intent.unwrap().leave_by, None);
     }
 
     #[test]
-    fn a_drain_of_somebody_who_never_stops_talking_happens_at_its_deadline() {
-        let mut world = drain(speaking()).later(Policy::default().drain_deadline_ms + 1);
-        world.worker_is_fresh();
-        let now = world.now;
-        world.row.as_mut().unwrap().worker.as_mut().unwrap().progress.speech_at = Some(now);
-        world.settle();
-        assert!(is_under_way(&world.row()));
+    fn a_worker_that_waits_for_a_silence_has_left_before_its_task_is_stopped() {
+        let policy = Policy::default();
+        let flush_farewell_and_last_write_ms = 14 * SECOND;
+        assert!(policy.silence_wait_ms + flush_farewell_and_last_write_ms < policy.drain_deadline_ms);
     }
 
     #[test]
@@ -136,6 +127,7 @@ mod tests {
         let mut world = drain(World::active().live().later(20 * SECOND)).with("status", "ended");
         world.settle();
         assert_eq!((world.row().phase, world.row().why.cause), (Phase::Draining, Cause::SessionEnded));
+        assert_eq!(world.row().intent.unwrap().leave_by, None, "the end waits for no silence");
         world = world.exits(143);
         world.settle();
         assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));

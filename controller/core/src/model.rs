@@ -192,8 +192,9 @@ pub struct Policy {
     pub task_definition: Option<String>,
     /// Whether workers of another task definition are replaced.
     pub rollout: Switch,
-    /// A handover waits for so much silence, ms, until the drain deadline.
-    pub silence_ms: i64,
+    /// How long a worker that hands over may wait for a silence of the speaker, ms; with the worker's own end it stays below
+    /// the drain deadline.
+    pub silence_wait_ms: i64,
     /// A stage may lag behind the one before it for so long, ms, before the worker is replaced; far longer than the worker's
     /// own remedies take.
     pub stuck_ms: i64,
@@ -234,7 +235,7 @@ impl Default for Policy {
             admission_wait_ms: 5_000,
             task_definition: None,
             rollout: Switch::Off,
-            silence_ms: 2_000,
+            silence_wait_ms: 30_000,
             stuck_ms: 180_000,
             strike_ms: 50_000,
             channel_cleanup: Switch::Off,

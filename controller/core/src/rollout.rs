@@ -109,9 +109,5 @@ mod tests {
         stays(|world| world.handing_over = None);
         stays(|world| world.policy.task_definition = None);
         stays(|world| world.row.as_mut().unwrap().intent.as_mut().unwrap().task_definition = None);
-        stays(|world| {
-            let now = world.now;
-            world.row.as_mut().unwrap().worker.as_mut().unwrap().progress.speech_at = Some(now);
-        });
     }
 }

@@ -57,6 +57,7 @@ impl Run {
     pub fn intent(&self, decided_at: Timestamp) -> Intent {
         Intent {
             desired: self.desired,
+            leave_by: None,
             channel_arn: self.channel_arn.clone(),
             stream_arn: self.stream_arn.clone(),
             source_language: self.source_language.clone(),

@@ -29,6 +29,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// A read of the listeners that is not answered for so long is not waited for, ms.
 const AUDIENCE_ANSWER_MS: u64 = 10_000;
 
+/// So long a silence, ms, is one to hand the session over in: longer than the pauses within a sentence.
+const LEAVE_SILENCE_MS: u64 = 800;
 /// So much speech, ms, within [`ONSET_WINDOW_MS`] opens a stream that was closed in a silence.
 const ONSET_MS: u64 = 60;
 /// See [`ONSET_MS`]; less than the pre-roll, so that the first syllable is in it.
@@ -174,7 +176,10 @@ impl Engine {
             self.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
         }
         match control.desired {
-            Desired::Stop => self.drain(control.why.clone(), Farewell::SessionEnded),
+            Desired::Stop => match control.leave_by {
+                Some(by) if before.0 != Desired::Pause => self.life.leave_at_silence(control.why.clone(), by),
+                Some(_) | None => self.drain(control.why.clone(), Farewell::SessionEnded),
+            },
             Desired::Run | Desired::Pause if self.life.is_serving() => match self.config.source {
                 Source::Channel => self.join.start(self.now, &mut self.out),
                 Source::Stream => self.reader.start(self.now, &mut self.out),
@@ -266,6 +271,9 @@ impl Engine {
         }
         if let Some(why) = self.life.reason_to_end(now, self.wall(), self.audio.heard_at, &self.config.timing) {
             self.drain(self.precise(why), Farewell::SessionEnded);
+        }
+        if let Some(why) = self.life.reason_to_leave(self.wall(), self.audio.is_silent_for(LEAVE_SILENCE_MS, now)) {
+            self.drain(why, Farewell::SessionEnded);
         }
         if self.life.is_serving() {
             self.path.advance(now, self.config.timing.connect_ms);

@@ -54,6 +54,8 @@ pub struct Control {
     pub generation: Generation,
     /// What is wanted.
     pub desired: Desired,
+    /// With a stop: leave at the speaker's next silence, and by then at the latest; `None`: at once.
+    pub leave_by: Option<Timestamp>,
     /// Why, when the controller wants a stop.
     pub why: schemas::reason::Why,
     /// The speaker's language now.

@@ -58,6 +58,8 @@ pub(crate) struct Lifecycle {
     pub(crate) language: Option<Language>,
     pub(crate) start_up: StartUp,
     expires_at: Option<Timestamp>,
+    /// A handover that waits for a silence, and until when.
+    leaving: Option<(Why, Timestamp)>,
     lease_confirmed: MediaInstant,
     joined_at: Option<MediaInstant>,
     heard_first: bool,
@@ -72,6 +74,7 @@ impl Lifecycle {
             language: None,
             start_up: StartUp { process_at: Some(process_at), ..StartUp::default() },
             expires_at: None,
+            leaving: None,
             lease_confirmed: MediaInstant(0),
             joined_at: None,
             heard_first: false,
@@ -126,6 +129,7 @@ impl Lifecycle {
             self.resumed_at = now;
         }
         self.desired = control.desired;
+        self.leaving = self.leaving.take().filter(|_| control.desired == Desired::Stop);
         self.language = Some(control.source_language.clone());
         self.expires_at = Some(control.expires_at);
     }
@@ -153,6 +157,17 @@ impl Lifecycle {
             return true;
         }
         false
+    }
+
+    /// The session is handed over at the next silence, and by then at the latest.
+    pub(crate) fn leave_at_silence(&mut self, why: Why, by: Timestamp) {
+        self.leaving = Some((why, by));
+    }
+
+    /// Why the session is handed over now, if it is to be.
+    pub(crate) fn reason_to_leave(&self, wall: Timestamp, silent: bool) -> Option<Why> {
+        let (why, by) = self.leaving.as_ref().filter(|_| self.is_serving())?;
+        (silent || wall >= *by).then(|| why.clone())
     }
 
     /// Whether the lease was confirmed recently enough to go on.
@@ -207,9 +222,9 @@ impl Lifecycle {
         let lease = Some(self.lease_confirmed.plus_ms(timing.lease_ms));
         match &self.stage {
             Stage::Serving => {
-                let expires =
-                    self.expires_at.map(|at| MediaInstant(u64::try_from(at.since(wall_at_zero)).unwrap_or(0)));
-                earliest([lease, expires, self.speaker_deadline(heard_at, timing)])
+                let at = |wall: Timestamp| MediaInstant(u64::try_from(wall.since(wall_at_zero)).unwrap_or(0));
+                let leaves = self.leaving.as_ref().map(|(_, by)| at(*by));
+                earliest([lease, self.expires_at.map(at), leaves, self.speaker_deadline(heard_at, timing)])
             }
             Stage::Flushing { until, .. } | Stage::Leaving { until, .. } => earliest([lease, Some(*until)]),
             Stage::Writing { until, .. } => Some(*until),

@@ -77,6 +77,10 @@ impl Audio {
         if (begin..end).contains(&sample) { end } else { sample }
     }
 
+    /// Whether nobody has spoken for so long, or no audio has come.
+    pub(crate) fn is_silent_for(&self, ms: u64, now: MediaInstant) -> bool {
+        self.levels.silent_for_ms() >= ms || self.quiet_for(now).is_none_or(|quiet| quiet >= ms)
+    }
     /// Milliseconds without a packet; `None` before the first.
     pub(crate) fn quiet_for(&self, now: MediaInstant) -> Option<u64> {
         self.heard_at.map(|at| now.since(at))

@@ -1,6 +1,7 @@
 //! Endings, announced and not.
 
 use crate::world::{BEGIN, Talk, World};
+use schemas::ids::Timestamp;
 use schemas::message::Message;
 use schemas::reason::Cause;
 use schemas::worker::{Desired, Phase};
@@ -178,6 +179,39 @@ fn a_worker_that_hands_over_flushes_and_tells_nobody_that_the_session_ended() {
     assert!(at < 18_000 && !world.seat("ann").ended());
     assert!(matches!(world.seat("ann").received.last(), Some((_, Message::CaptionStatus(_)))));
     assert_ne!(last_phase(&world), Phase::Stopped, "the row is the next generation's");
+}
+
+fn hands_over_by(world: &mut World, wished: u64, by: u64) -> u64 {
+    world.listener("ann", "en");
+    world.at(wished, move |w| {
+        w.desired = (Desired::Stop, Some(Cause::Handover));
+        w.leave_by = Some(Timestamp(BEGIN + i64::try_from(by).unwrap()));
+    });
+    world.run_until(90_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (143, Cause::Handover));
+    assert!(at > wished && !world.seat("ann").ended());
+    at
+}
+
+#[test]
+fn a_handover_waits_for_a_silence_and_cuts_no_sentence() {
+    // Whenever it is wished within a sentence of 3.2 s and its pause of 1 s.
+    for wished in (12_000..16_200).step_by(300) {
+        let mut world = World::new(Talk::long(12));
+        let at = hands_over_by(&mut world, wished, 80_000);
+        assert!(at < wished + 12_000, "wished at {wished}, left at {at}");
+        let words = world.seat("ann").text().split_whitespace().count();
+        assert!(words > 0 && words % 8 == 0, "wished at {wished}: {words} words of sentences of 8");
+    }
+}
+
+#[test]
+fn a_handover_from_somebody_who_never_pauses_happens_in_time_all_the_same() {
+    let endless: Vec<String> = (0..150).map(|n| format!("w{n}")).collect();
+    let mut world = World::new(Talk::of(&[&endless.join(" ")]));
+    let at = hands_over_by(&mut world, 12_000, 30_000);
+    assert!((30_000..45_000).contains(&at), "left at {at}");
 }
 
 #[test]

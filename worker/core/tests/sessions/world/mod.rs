@@ -88,6 +88,7 @@ pub struct World {
     first_packet: Option<u64>,
     media_end: u64,
     pub desired: (Desired, Option<Cause>),
+    pub leave_by: Option<Timestamp>,
     pub source: Language,
     pub generation: u64,
     /// The row can not be written between these, process time.
@@ -140,6 +141,7 @@ impl World {
             first_packet: None,
             media_end: 0,
             desired: (Desired::Run, None),
+            leave_by: None,
             source: language("en"),
             generation: 1,
             table_down: Vec::new(),
@@ -395,6 +397,7 @@ impl World {
         let control = Control {
             generation: Generation(self.generation),
             desired: self.desired.0,
+            leave_by: self.leave_by,
             why,
             source_language: self.source.clone(),
             expires_at: Timestamp(self.expires_at),
