@@ -202,7 +202,7 @@ fn a_handover_waits_for_a_silence_and_cuts_no_sentence() {
         let at = hands_over_by(&mut world, wished, 80_000);
         assert!(at < wished + 12_000, "wished at {wished}, left at {at}");
         let words = world.seat("ann").text().split_whitespace().count();
-        assert!(words > 0 && words % 8 == 0, "wished at {wished}: {words} words of sentences of 8");
+        assert!(words > 0 && words.is_multiple_of(8), "wished at {wished}: {words} words of sentences of 8");
     }
 }
 
