@@ -76,6 +76,7 @@ export type Cause =
   | 'handover'
   | 'stageStuck'
   | 'transcribeLimit'
+  | 'noMediaPath'
   | 'unknown';
 /**
  * Kinds of the session service's messages. Its `sessionEnded` is the same as ours, and may lack all fields but `type`.
