@@ -163,7 +163,6 @@ fn adts(file: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-#[ignore = "was not seen to pass yet"]
 fn aac_sounds_like_what_was_said() {
     let mono = include_bytes!("../../tests/audio/short-16k-mono.aac").as_slice();
     let stereo = include_bytes!("../../tests/audio/short-48k-stereo.aac").as_slice();
