@@ -416,6 +416,7 @@ impl World {
         self.in_flight.insert(id, connection.to_owned());
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
         let now = self.now;
+        assert!(data.len() < schemas::limits::WEBSOCKET_FRAME_BYTES, "a message fits one frame: {}", data.len());
         if let Some((latency, outcome)) = self.speakers_line.take(connection, data, now) {
             self.push(latency, Input::Posted(id, outcome));
             return;
