@@ -36,6 +36,7 @@ pub fn session_row(data: &[u8]) {
     if let Ok(row) = serde_json::from_slice(data) {
         let _read = schemas::session::read_session(&row);
         let _listener = schemas::session::read_listener(&row);
+        let _speaker = schemas::session::read_speaker(&row);
     }
 }
 

@@ -166,7 +166,7 @@ impl Session {
                 self.posts += 1;
                 Input::Posted(id, PostOutcome::Delivered)
             }
-            Output::ReadAudience => Input::Audience(audience()),
+            Output::ReadAudience => Input::Audience(audience().into()),
             Output::WriteStatus(_) => run(),
             Output::MeasureResources => Input::Resources { cpu_ms: 0, peak_memory_bytes: 0 },
             Output::CloseSignaling
@@ -229,6 +229,7 @@ fn run() -> Input {
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(BEGIN)),
         source_language: language("en"),
         expires_at: Timestamp(BEGIN + 86_400_000),
+        speaker: None,
     })
 }
 

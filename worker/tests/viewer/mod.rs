@@ -25,7 +25,7 @@ use worker::io::peer::Path;
 use worker::io::table::Table;
 use worker::media::AudioReceiver;
 use worker::shell::{self, Admitted, Flow, Shell};
-use worker_core::input::{AudioKind, Control, Input};
+use worker_core::input::{AudienceRows, AudioKind, Control, Input};
 use worker_core::output::{Fact, Output};
 use worker_core::time::MediaInstant;
 use worker_core::{Engine, EngineConfig};
@@ -265,7 +265,7 @@ impl Viewer {
         loop {
             match self.engine.poll() {
                 Output::WriteStatus(_) => self.engine.handle(Input::Control(control()), now),
-                Output::ReadAudience => self.engine.handle(Input::Audience(Vec::new()), now),
+                Output::ReadAudience => self.engine.handle(Input::Audience(AudienceRows::default()), now),
                 Output::MeasureResources => {}
                 Output::Log(Fact { event, .. }) => self.seen.facts.push(event),
                 output => {
@@ -317,6 +317,7 @@ fn control() -> Control {
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(0)),
         source_language: Language::try_new("en").unwrap(),
         expires_at: Timestamp(i64::MAX),
+        speaker: None,
     }
 }
 
@@ -342,6 +343,7 @@ fn row(session: &SessionId, channel: &ChannelArn) -> WorkerRow {
             wanted_since: None,
             task_definition: None,
             options: Default::default(),
+            speaker_connection: None,
         }),
         task: None,
         restarts: Restarts::default(),
