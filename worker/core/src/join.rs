@@ -278,7 +278,7 @@ impl Join {
                 }
             }
             PeerEvent::Disconnected => out.fact("peer_disconnected", "it may come back by itself"),
-            PeerEvent::Failed(detail) => {
+            PeerEvent::Failed(detail) | PeerEvent::Unable(detail) => {
                 out.fact("peer_failed", detail);
                 self.peer = Peer::Failed { retry_at: now.plus_ms(self.failed_wait()) };
             }
