@@ -116,6 +116,8 @@ pub enum PeerEvent {
     Disconnected,
     /// The connection is lost for good.
     Failed(String),
+    /// It cannot be made here, or not with what the speaker answered: why, and what helps. No network is to blame for it.
+    Unable(String),
 }
 
 /// From the connection that reads the KVS stream.

@@ -6,6 +6,8 @@
     reason = "it plays the parts of the outside that a test is about; the others are passed on whole"
 )]
 
+pub mod sound;
+
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use kvs_signaling::Role;
 use local_stack::kvs::{KvsConfig, Limits, Running, serve};
@@ -77,6 +79,19 @@ impl Service {
             .http_client(http_client())
             .load()
             .await
+    }
+
+    /// The control plane, for a master that is none of ours; the account is the key's id, too.
+    pub fn master_arguments(&self) -> Vec<String> {
+        let url = self.running.url();
+        let named = [
+            ("--endpoint", url.as_str()),
+            ("--channel", self.arn.as_str()),
+            ("--region", "us-east-1"),
+            ("--key", ACCOUNT),
+            ("--secret", "secret"),
+        ];
+        named.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect()
     }
 
     async fn master(&self) -> kvs_signaling::Connection {

@@ -15,7 +15,7 @@ use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use crate::transcribe::{Heard, Word};
 use schemas::ids::Language;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
@@ -31,6 +31,8 @@ pub(super) const TEXT_BYTES: usize = 3_000;
 
 /// The last word of a replay may be heard as ending so much earlier than before, ms.
 const REPLAY_SLACK_MS: u64 = 200;
+/// A recogniser speaks of a few results at a time; an older one that came again would find its words covered. A stream lives for hours.
+const MOST_DONE: usize = 64;
 
 #[derive(Debug)]
 struct Open {
@@ -94,8 +96,8 @@ impl Open {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     open: Vec<Open>,
-    /// Results whose final has come, of the newest stream.
-    done: BTreeSet<(StreamId, String)>,
+    /// Results whose final has come lately, of the newest stream.
+    done: VecDeque<(StreamId, String)>,
     last_number: u64,
     last_start_ms: u64,
     /// Finals cover the media up to here, ms.
@@ -118,8 +120,7 @@ impl Segments {
         (segment.words, segment.stable) = (merged, stable);
         segment.moved_at = now;
         if heard.is_final {
-            self.done.retain(|(stream, _)| *stream == key.0);
-            self.done.insert(key);
+            self.remember(key);
             self.open[index].stable = self.open[index].words.len();
             let rest = self.split_full(index, now, &mut shown);
             self.finish(rest, &mut shown);
@@ -129,6 +130,15 @@ impl Segments {
             self.show_due(now, timing, &mut shown);
         }
         shown
+    }
+
+    /// The final of this result has come.
+    fn remember(&mut self, key: (StreamId, String)) {
+        self.done.retain(|(stream, _)| *stream == key.0);
+        self.done.push_back(key);
+        if self.done.len() > MOST_DONE {
+            self.done.pop_front();
+        }
     }
 
     /// Shows partials that waited, and ends segments that hang.

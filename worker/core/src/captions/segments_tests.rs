@@ -1,6 +1,7 @@
 use super::super::tests::words;
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// Segments, and what they showed.
 struct Page {
@@ -56,6 +57,18 @@ fn a_final_replaces_its_segment_exactly_once() {
     page.hear(1, "a", false, words("let us", 0, 0)).hear(1, "a", true, words("let us pray.", 0, 0));
     page.hear(1, "a", true, words("let us pray.", 0, 0));
     assert_eq!(page.finals(), [(1, "let us pray.".to_owned())]);
+}
+
+#[test]
+fn hours_of_one_stream_are_not_remembered_and_yet_nothing_is_shown_twice() {
+    let mut page = Page::new();
+    for n in 0..3_600 {
+        page.hear(1, &format!("result {n}"), true, words("amen and amen", n * 4_000, 0));
+    }
+    assert_eq!(page.segments.done.len(), MOST_DONE);
+    page.hear(1, "result 3599", true, words("amen and amen", 3_599 * 4_000, 0));
+    page.hear(1, "result 7", true, words("amen and amen", 7 * 4_000, 0));
+    assert_eq!(page.finals().len(), 3_600);
 }
 
 #[test]
