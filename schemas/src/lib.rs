@@ -9,6 +9,7 @@
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`message`] | what is posted to listeners and the speaker |
+//! | [`voice`] | how the speaker sounds, and how good the microphone is |
 //! | [`websocket`] | what else goes over a listener's WebSocket: the session service's own messages |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
@@ -23,5 +24,6 @@ pub mod reason;
 pub mod session;
 pub mod signaling;
 pub mod table;
+pub mod voice;
 pub mod websocket;
 pub mod worker;
