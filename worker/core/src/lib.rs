@@ -16,7 +16,8 @@
 //! | `translate/` | requests in flight, retries, policies for partials |
 //! | `deliver/` | a track with cursors per language, a queue per listener |
 //! | `flow` | what each part hands to the next |
-//! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
+//! | `voice` `emotion` | the voice: its analysis, and what is told of it |
+//! | `quality` `degrade` | lag and erasure; how much of the service is given |
 //! | `heartbeat` `status` `waiting` | when and what is written to our row |
 
 pub mod config;
@@ -45,6 +46,7 @@ mod reader;
 mod status;
 mod transcribe;
 mod translate;
+mod voice;
 mod waiting;
 
 pub use config::EngineConfig;

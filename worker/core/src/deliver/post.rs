@@ -57,6 +57,21 @@ impl Body {
             Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
         }
     }
+    /// Whether it may be lost: there will be a newer one, and nobody misses it.
+    pub(crate) fn is_fleeting(&self) -> bool {
+        match self {
+            Self::Caption(rendered) => !rendered.shown.is_final,
+            Self::Emotion(_) => true,
+            Self::Status(..) | Self::Ended(_) => false,
+        }
+    }
+    /// Whether it says how a segment, or (false) a second, was said; `None` for everything else.
+    pub(crate) fn emotion_of_segment(&self) -> Option<bool> {
+        match self {
+            Self::Emotion(emotion) => Some(emotion.segment_id.is_some()),
+            Self::Caption(_) | Self::Status(..) | Self::Ended(_) => None,
+        }
+    }
     /// The segment of a partial.
     pub(crate) fn partial_of(&self) -> Option<u64> {
         match self {
@@ -181,7 +196,7 @@ impl Delivery {
             }
             PostOutcome::Failed(detail) => {
                 item.attempts += 1;
-                if item.body.partial_of().is_none() && item.attempts <= RETRIES {
+                if !item.body.is_fleeting() && item.attempts <= RETRIES {
                     listener.not_before = now.plus_ms(RETRY_MS << (item.attempts - 1));
                     listener.put_back(item);
                 } else {
