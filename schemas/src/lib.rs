@@ -10,6 +10,7 @@
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
+//! | [`voice`] | how the speaker sounds, and how good the microphone is |
 //! | [`websocket`] | what else goes over a listener's WebSocket: the session service's own messages |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
@@ -25,5 +26,6 @@ pub mod session;
 pub mod signaling;
 pub mod speaker;
 pub mod table;
+pub mod voice;
 pub mod websocket;
 pub mod worker;
