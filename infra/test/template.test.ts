@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { INFRA, WORKSPACE } from '../lib/app.ts';
-import { ENVIRONMENTS } from '../lib/config.ts';
+import { ENVIRONMENTS, parseConfig } from '../lib/config.ts';
 import { CONTAINER, LISTENERS_INDEX } from '../lib/names.ts';
 import { passes } from './event-pattern.ts';
 import { app, controllerEnvironment, only, template, workerEnvironment } from './support.ts';
@@ -128,6 +128,19 @@ test('only_our_tasks_wake_the_controller_and_only_when_they_start_or_stop', () =
 
 test('the_controller_looks_every_minute_without_any_event', () => {
   template('dev').hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
+});
+
+test('limits_are_those_of_the_crates', () => {
+  const source = readFileSync(join(WORKSPACE, 'schemas/src/limits.rs'), 'utf8');
+  const limit = (name: string): number => {
+    const value = new RegExp(`pub const ${name}: \\w+ = (?:Duration::from_secs\\()?([\\d_]+)`).exec(source)?.[1];
+    assert.ok(value, `limits.rs has no ${name}`);
+    return Number(value.replaceAll('_', ''));
+  };
+  const { ContainerDefinitions: [worker] } = only<{ ContainerDefinitions: { StopTimeout: number }[] }>(template('dev'), 'AWS::ECS::TaskDefinition');
+  assert.equal(worker?.StopTimeout, limit('FARGATE_STOP_TIMEOUT'));
+  const { quotas } = parseConfig('dev', { account: '111122223333', region: 'us-east-1', sessionsStreamArn: 'ssm:/x', webSocketApiId: 'abc' }, 'test');
+  assert.deepEqual(quotas, { transcribeStreams: limit('TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT'), postsPerSecond: limit('API_GATEWAY_REQUESTS_PER_SECOND') });
 });
 
 test('a_worker_has_no_rights_in_its_container_and_time_to_say_goodbye', () => {
