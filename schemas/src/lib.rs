@@ -15,11 +15,13 @@
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
 //! | [`limits`] | AWS limits, each with its source |
+//! | [`metrics`] | the metrics that the binaries write |
 
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod operator;
 pub mod reason;
 pub mod session;

@@ -5,13 +5,12 @@
 //! was used since the line before, so that their sum over all workers is the bill.
 
 use schemas::ids::{SessionId, Timestamp};
+use schemas::metrics::NAMESPACE;
 use schemas::voice::{AudioIssue, AudioQuality};
-use schemas::worker::{LanguageStatus, Phase, Usage, WorkerStatus};
+use schemas::worker::{LanguageStatus, Phase, Rung, Usage, Waiting, WorkerStatus};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The namespace of our metrics, the controller's and the worker's.
-const NAMESPACE: &str = "SessionWorkers";
 /// Between two lines, ms.
 const EVERY_MS: i64 = 60_000;
 
@@ -86,6 +85,8 @@ impl Metrics {
             ("Posts", "Count", since(|usage| usage.posts)),
             ("PostsFailed", "Count", since(|usage| usage.posts_failed)),
             ("Listeners", "Count", Value::from(listeners)),
+            ("Degraded", "Count", Value::from(u8::from(is_degraded(status)))),
+            ("LongestWait", "Milliseconds", Value::from(longest_wait(status))),
         ];
         self.line(None, &values, now)
     }
@@ -116,6 +117,18 @@ impl Metrics {
         line.extend(values.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
         Value::Object(line).to_string()
     }
+}
+
+/// Whether listeners get less than the whole service, or something keeps the worker from giving it.
+fn is_degraded(status: &WorkerStatus) -> bool {
+    status.rung != Rung::Full || status.trouble.is_some()
+}
+
+/// How long the oldest word has waited for its next stage (text, translation, delivery), ms; 0 while nothing waits.
+fn longest_wait(status: &WorkerStatus) -> i64 {
+    let Waiting { speech_since, transcript_since, caption_since } = &status.progress.waiting;
+    let oldest = [speech_since, transcript_since, caption_since].into_iter().filter_map(|at| *at).min();
+    oldest.map_or(0, |at| status.heartbeat_at.since(at).max(0))
 }
 
 #[cfg(test)]
@@ -159,6 +172,55 @@ mod tests {
         let second = read(&metrics.lines(Phase::Live, &status(0, 120))).pop().unwrap();
         assert_eq!((&second["WarningsSnrLow"], &second["WarningsEcho"]), (&json!(0), &json!(0)));
         assert!(second["arousal"].is_null() && second["pitch"].is_null(), "{second}");
+    }
+
+    #[test]
+    fn the_published_list_is_what_is_written() {
+        let mut metrics = metrics();
+        metrics.lines(Phase::Live, &status(0, 0));
+        let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
+        let mut written: Vec<Value> = Vec::new();
+        for metric in lines.iter().flat_map(|l| l["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap()) {
+            if !written.contains(metric) {
+                written.push(metric.clone());
+            }
+        }
+        let published: Vec<Value> =
+            schemas::metrics::WORKER.iter().map(|m| json!({"Name": m.name, "Unit": m.unit})).collect();
+        assert_eq!(written, published);
+        for metric in schemas::metrics::WORKER {
+            let line = lines.iter().find(|line| line[metric.name].is_number()).unwrap();
+            assert_eq!(line["Language"].is_string(), metric.by_language, "{}", metric.name);
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert!(directive["Dimensions"].as_array().unwrap().contains(&json!([schemas::metrics::DIMENSION])));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_gives_less_or_is_kept_from_more_says_so() {
+        let mut status = status(0, 0);
+        (status.rung, status.trouble) = (Rung::Full, None);
+        assert!(!is_degraded(&status));
+        status.rung = Rung::FinalsOnly;
+        assert!(is_degraded(&status));
+        status.rung = Rung::Full;
+        status.trouble = Some(schemas::reason::Why::new(
+            schemas::reason::Cause::TranscribeLimit,
+            "no stream".to_owned(),
+            status.heartbeat_at,
+        ));
+        assert!(is_degraded(&status));
+    }
+
+    #[test]
+    fn the_longest_wait_is_the_oldest_words_and_none_while_nobody_speaks() {
+        let mut status = status(0, 0);
+        let ago = |s: i64| Some(status.heartbeat_at.plus_ms(-s * 1_000));
+        let waiting = Waiting { speech_since: ago(3), transcript_since: ago(45), caption_since: None };
+        status.progress.waiting = Waiting::default();
+        assert_eq!(longest_wait(&status), 0);
+        status.progress.waiting = waiting;
+        assert_eq!(longest_wait(&status), 45_000);
     }
 
     #[test]
