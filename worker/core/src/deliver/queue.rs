@@ -60,6 +60,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::degrade::Service;
     use schemas::ids::{SessionId, Timestamp};
     use schemas::message::Emotion;
     use schemas::reason::Cause;
@@ -80,7 +81,7 @@ mod tests {
         })))
     }
     fn status() -> Item {
-        item(Body::Status(Rung::Full, ""))
+        item(Body::Status(Service { rung: Rung::Full, cause: None, sentence: "" }))
     }
     fn order(mut queue: Queue) -> Vec<String> {
         let name = |item: Item| match item.body {
