@@ -14,8 +14,10 @@ use crate::input::{AudioFrame, AudioKind};
 use crate::message::segment_id;
 use schemas::ids::Timestamp;
 use schemas::message::Emotion;
+use schemas::speaker::{AudioQualityWarning, ToSpeaker};
 use schemas::voice::Voice;
 use schemas::worker::{Media, Rung};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use worker_emotion::{Analyzer, Config, Event, Origin};
 
@@ -148,6 +150,14 @@ impl Engine {
                 seen.warned_at = Some(wall);
             }
             self.out.warn("audio_quality", format!("{:?} {}: {}", warning.issue, warning.value, warning.advice));
+            self.tell_speaker(ToSpeaker::AudioQualityWarning(AudioQualityWarning {
+                session_id: self.config.session.clone(),
+                issue: warning.issue,
+                value: warning.value,
+                message: warning.advice.to_owned(),
+                details: BTreeMap::from([("threshold".to_owned(), warning.limit)]),
+                timestamp: wall,
+            }));
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Warning {
     pub(crate) issue: AudioIssue,
     /// How much: dB, hundredths, seconds or milliseconds, as the issue's own rule.
     pub(crate) value: f64,
+    /// How much would have been borne, in the same unit.
+    pub(crate) limit: f64,
     /// What to do, in one sentence.
     pub(crate) advice: &'static str,
 }
@@ -158,7 +160,12 @@ impl Watch {
         for (issue, found) in found {
             let Some((value, finding)) = found else { continue };
             if self.holds(*issue, *finding) && self.may_warn(*issue, now) {
-                warnings.push(Warning { issue: *issue, value: tenths(*value), advice: advice(*issue) });
+                warnings.push(Warning {
+                    issue: *issue,
+                    value: tenths(*value),
+                    limit: limit(*issue),
+                    advice: advice(*issue),
+                });
             }
         }
         warnings
@@ -207,6 +214,19 @@ fn patience(issue: AudioIssue) -> u32 {
         AudioIssue::SnrLow | AudioIssue::Echo => 3,
         AudioIssue::Jitter => 5,
         AudioIssue::Clipping | AudioIssue::Silence | AudioIssue::PacketLoss => 1,
+    }
+}
+
+/// In the unit of the issue's own rule.
+fn limit(issue: AudioIssue) -> f64 {
+    match issue {
+        AudioIssue::SnrLow => SNR_LEAST_DB,
+        AudioIssue::Clipping => CLIPPING_MOST_PERCENT,
+        AudioIssue::Echo => ECHO_MOST_DB,
+        #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+        AudioIssue::Silence => SILENCE_MS as f64 / 1_000.0,
+        AudioIssue::PacketLoss => LOSS_MOST_PERCENT,
+        AudioIssue::Jitter => JITTER_MOST_MS,
     }
 }
 
