@@ -14,7 +14,7 @@ use schemas::reason::{Cause, Why};
 use schemas::session::ListenerRow;
 use schemas::worker::Desired;
 use std::collections::{BTreeMap, BTreeSet};
-use worker_core::config::{EngineConfig, Wishes};
+use worker_core::config::{EmotionMode, EngineConfig, Wishes};
 use worker_core::engine::Engine;
 use worker_core::input::*;
 use worker_core::output::{Fact, Output, StatusWrite};
@@ -111,7 +111,13 @@ pub struct World {
     pub most_in_flight: usize,
 }
 
+/// The defaults, without the voice: hours of audio that spells words are nothing to measure (see `voice`).
 pub fn config() -> EngineConfig {
+    EngineConfig { emotion: EmotionMode::Off, audio_quality: false, ..with_voice() }
+}
+
+/// The defaults.
+pub fn with_voice() -> EngineConfig {
     EngineConfig::new(SessionId::try_new("blessed-shepherd-123").unwrap(), Generation(1), "test")
 }
 
