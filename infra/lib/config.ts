@@ -44,7 +44,7 @@ export interface Config {
   readonly controllerCode?: { readonly bucket: string; readonly key: string };
   readonly worker: { readonly cpu: number; readonly memoryMiB: number };
   readonly partials: 'finals' | 'clauses' | 'live';
-  readonly emotion: 'off' | 'acoustic';
+  readonly emotion: 'off' | 'acoustic' | 'emotion';
   /** Wishes to Transcribe and Translate, and limits, as worker/src/config.rs reads them: the variable's name and its text. */
   readonly captions: Readonly<Record<CaptionKey, string>>;
   /** Replace the workers of an old task definition while their sessions run. */
@@ -74,6 +74,8 @@ export type QuotaKey = keyof typeof QUOTAS;
 
 /** Keys under `captions`, each with its variable, its default and what it may hold; `none` stands for nothing. */
 const CAPTIONS = {
+  agc: ['AGC', 'off', /^(off|on)$/],
+  audioQuality: ['AUDIO_QUALITY', 'on', /^(off|on)$/],
   listen: ['LISTEN', 'when-heard', /^(when-heard|always)$/],
   chunkMs: ['CHUNK_MS', '100', /^(5\d|[6-9]\d|1\d\d|200)$/],
   silenceCloseS: ['SILENCE_CLOSE_S', '30', /^(\d{2,4}|off)$/],
@@ -217,7 +219,7 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     ...(raw['controllerCode'] === undefined ? {} : { controllerCode: s3Object(text('controllerCode', /^s3:\/\/[^/]+\/.+$/, 's3://bucket/key.zip')) }),
     worker: workerSize(raw['worker'] ?? { cpu: 256, memoryMiB: 512 }, fail),
     partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
-    emotion: choice('emotion', ['off', 'acoustic'] as const, 'acoustic'),
+    emotion: choice('emotion', ['off', 'acoustic', 'emotion'] as const, 'acoustic'),
     captions: captionsOf(raw['captions'] ?? {}, fail),
     rollout: boolean('rollout', raw['rollout'] ?? false, fail),
     channelCleanup: boolean('channelCleanup', raw['channelCleanup'] ?? false, fail),

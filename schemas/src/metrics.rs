@@ -28,6 +28,9 @@ const fn count(name: &'static str) -> Metric {
 const fn ms(name: &'static str) -> Metric {
     Metric { name, unit: "Milliseconds", by_language: false }
 }
+const fn percent(name: &'static str) -> Metric {
+    Metric { name, unit: "Percent", by_language: false }
+}
 const fn of_a_language(name: &'static str, unit: &'static str) -> Metric {
     Metric { name, unit, by_language: true }
 }
@@ -48,7 +51,7 @@ pub const CONTROLLER: [Metric; 11] = [
 ];
 
 /// What a worker writes once a minute and at its end.
-pub const WORKER: [Metric; 12] = [
+pub const WORKER: [Metric; 21] = [
     Metric { name: "TranscribedSeconds", unit: "Seconds", by_language: false },
     count("TranscribeStreams"),
     count("TranslatedCharacters"),
@@ -61,4 +64,13 @@ pub const WORKER: [Metric; 12] = [
     of_a_language("LagP50", "Milliseconds"),
     of_a_language("LagP95", "Milliseconds"),
     of_a_language("Erasure", "None"),
+    Metric { name: "SignalToNoise", unit: "None", by_language: false },
+    percent("PacketLoss"),
+    percent("Clipping"),
+    count("WarningsSnrLow"),
+    count("WarningsClipping"),
+    count("WarningsEcho"),
+    count("WarningsSilence"),
+    count("WarningsPacketLoss"),
+    count("WarningsJitter"),
 ];

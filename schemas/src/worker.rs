@@ -5,11 +5,12 @@
 //! Paused, Stopped; `sessionctl` alone writes `operator`; `published` is the controller's own note, which locks nothing. Each
 //! write is conditional, so that none can undo another's later word.
 
-use crate::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
+use crate::ids::{ChannelArn, ConnectionId, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
 use crate::lifecycle::Published;
 use crate::operator::Operator;
 use crate::reason::Why;
 use crate::session::CaptionOptions;
+use crate::voice::{AudioQuality, Voice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,6 +93,9 @@ pub struct Intent {
     /// What this session wishes of captions, where it differs from its environment; a worker reads it when it begins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: CaptionOptions,
+    /// The speaker's own connection, where the session's row names it: for notices, best effort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker_connection: Option<ConnectionId>,
 }
 
 /// Exit code of a worker that found that it no longer holds the session.
@@ -284,6 +288,24 @@ pub enum Rung {
     Paused,
 }
 
+/// Why listeners get less than everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RungCause {
+    /// No transcription stream is open although one is wanted.
+    TranscriptionInterrupted,
+    /// Translation into a language fails again and again.
+    TranslationFails,
+    /// Translate asks to slow down.
+    TranslationThrottled,
+    /// The session's budget of characters is spent, or nearly.
+    BudgetSpent,
+    /// Most listeners cannot take the posts: the rate of the account is spent, or their networks are slow.
+    PostsThrottled,
+    /// The session moves to another worker.
+    Handover,
+}
+
 /// The worker's own section of the row, written whole with every heartbeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -312,6 +334,12 @@ pub struct WorkerStatus {
     /// language that cannot be translated. The session runs without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How the speaker sounded last; absent before there was speech, or when the mode is `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<Voice>,
+    /// The quality of the speaker's audio; absent before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_quality: Option<AudioQuality>,
     /// Processor time of the process so far, ms.
     pub cpu_ms: u64,
     /// Highest resident memory of the process, bytes.

@@ -6,8 +6,10 @@
 
 use schemas::ids::{SessionId, Timestamp};
 use schemas::metrics::NAMESPACE;
+use schemas::voice::{AudioIssue, AudioQuality};
 use schemas::worker::{LanguageStatus, Phase, Rung, Usage, Waiting, WorkerStatus};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Between two lines, ms.
 const EVERY_MS: i64 = 60_000;
@@ -18,6 +20,7 @@ pub struct Metrics {
     environment: String,
     session: SessionId,
     told: Usage,
+    warned: BTreeMap<AudioIssue, u64>,
     next_at: Option<Timestamp>,
 }
 
@@ -25,7 +28,7 @@ impl Metrics {
     /// Nothing was told yet.
     #[must_use]
     pub fn new(environment: String, session: SessionId) -> Self {
-        Self { environment, session, told: Usage::default(), next_at: None }
+        Self { environment, session, told: Usage::default(), warned: BTreeMap::new(), next_at: None }
     }
 
     /// The lines that are due with this status, none most of the time.
@@ -39,7 +42,32 @@ impl Metrics {
         let usage = self.used(status, now);
         let heard = status.languages.iter().filter(|(_, language)| language.listeners > 0);
         let languages = heard.filter_map(|(code, language)| self.heard(code.as_str(), language, now));
-        std::iter::once(usage).chain(languages).collect()
+        let languages: Vec<String> = languages.collect();
+        let quality = status.audio_quality.as_ref().map(|quality| self.quality(quality, now));
+        [usage].into_iter().chain(languages).chain(quality).collect()
+    }
+
+    /// How good the speaker's audio is, and what was found wrong since the line before. Nothing of the voice itself.
+    fn quality(&mut self, quality: &AudioQuality, now: Timestamp) -> String {
+        let old = std::mem::replace(&mut self.warned, quality.warnings.clone());
+        let since = |issue| {
+            let count = |of: &BTreeMap<AudioIssue, u64>| of.get(&issue).copied().unwrap_or(0);
+            Value::from(count(&quality.warnings).saturating_sub(count(&old)))
+        };
+        let level = |name, value: Option<f64>| Some((name, "None", Value::from(value?)));
+        let values = [
+            level("SignalToNoise", quality.snr_db),
+            Some(("PacketLoss", "Percent", Value::from(quality.packet_loss_percent))),
+            Some(("Clipping", "Percent", Value::from(quality.clipping_percent))),
+            Some(("WarningsSnrLow", "Count", since(AudioIssue::SnrLow))),
+            Some(("WarningsClipping", "Count", since(AudioIssue::Clipping))),
+            Some(("WarningsEcho", "Count", since(AudioIssue::Echo))),
+            Some(("WarningsSilence", "Count", since(AudioIssue::Silence))),
+            Some(("WarningsPacketLoss", "Count", since(AudioIssue::PacketLoss))),
+            Some(("WarningsJitter", "Count", since(AudioIssue::Jitter))),
+        ];
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        self.line(None, &values, now)
     }
 
     fn used(&mut self, status: &WorkerStatus, now: Timestamp) -> String {
@@ -136,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn warnings_are_counted_once_and_nothing_of_the_voice_is_told() {
+        let mut metrics = metrics();
+        metrics.lines(Phase::Live, &status(0, 0));
+        let first = read(&metrics.lines(Phase::Live, &status(0, 60))).pop().unwrap();
+        assert_eq!((&first["WarningsSnrLow"], &first["SignalToNoise"]), (&json!(2), &json!(17.5)));
+        let second = read(&metrics.lines(Phase::Live, &status(0, 120))).pop().unwrap();
+        assert_eq!((&second["WarningsSnrLow"], &second["WarningsEcho"]), (&json!(0), &json!(0)));
+        assert!(second["arousal"].is_null() && second["pitch"].is_null(), "{second}");
+    }
+
+    #[test]
     fn the_published_list_is_what_is_written() {
         let mut metrics = metrics();
         metrics.lines(Phase::Live, &status(0, 0));
@@ -197,7 +236,7 @@ mod tests {
         let mut metrics = metrics();
         metrics.lines(Phase::Live, &status(0, 0));
         let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
-        assert_eq!(lines.len(), 3, "usage, en, es");
+        assert_eq!(lines.len(), 4, "usage, en, es, the audio");
         for line in &lines {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];
             for dimension in directive["Dimensions"].as_array().unwrap().iter().flat_map(|d| d.as_array().unwrap()) {

@@ -354,6 +354,7 @@ pub(crate) mod samples {
                 wanted_since: None,
                 task_definition: None,
                 options: schemas::session::CaptionOptions::new(),
+                speaker_connection: None,
             }),
             task: Some(TaskFacts {
                 arn: task.clone(),
@@ -400,6 +401,8 @@ pub(crate) mod samples {
                 rung: Rung::Full,
                 trouble: None,
                 notes: Vec::new(),
+                voice: None,
+                audio_quality: None,
                 cpu_ms: 400,
                 peak_memory_bytes: 20 << 20,
             }),

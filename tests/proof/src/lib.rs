@@ -5,11 +5,14 @@
 //! | [`invariants`] | what always holds, by name |
 //! | [`checker`] | explores every state of a small world |
 //! | [`model`] | the small world |
+//! | [`exit`], `obey` | what a worker's process does in both worlds |
 //! | `sim` | thousands of sessions in virtual time (feature `shell`) |
 #![allow(clippy::expect_used, reason = "a proof that cannot set up its world has failed")]
 
 pub mod checker;
+pub mod exit;
 pub mod invariants;
 pub mod model;
+mod obey;
 #[cfg(feature = "shell")]
 pub mod sim;

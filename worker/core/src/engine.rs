@@ -9,11 +9,12 @@ use crate::audio::Audio;
 use crate::captions::{Segments, Shown};
 use crate::config::{EngineConfig, ListenPolicy, Source};
 use crate::degrade::{Ladder, Strain};
-use crate::deliver::{Delivery, Track};
+use crate::deliver::{Body, Delivery, Track};
 use crate::heartbeat::Heartbeat;
-use crate::input::{AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
+use crate::input::{AudienceRows, AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
 use crate::join::Join;
 use crate::lifecycle::{Farewell, Lifecycle};
+use crate::notices::Hearing;
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::path::MediaPath;
@@ -21,9 +22,10 @@ use crate::reader::Reader;
 use crate::time::MediaInstant;
 use crate::transcribe::{Demand, Idle, Moment, Transcriber};
 use crate::translate::Translator;
+use crate::voice::Ear;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Media};
+use schemas::worker::{Desired, Media, RungCause};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A read of the listeners that is not answered for so long is not waited for, ms.
@@ -48,6 +50,7 @@ pub struct Engine {
     pub(crate) path: MediaPath,
     pub(crate) reader: Reader,
     pub(crate) audio: Audio,
+    pub(crate) ear: Ear,
     pub(crate) transcriber: Transcriber,
     pub(crate) segments: Segments,
     pub(crate) finals: VecDeque<Shown>,
@@ -55,6 +58,7 @@ pub struct Engine {
     pub(crate) translator: Translator,
     pub(crate) delivery: Delivery,
     pub(crate) ladder: Ladder,
+    pub(crate) hearing: Hearing,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) media: Media,
     pub(crate) transcript_at: Option<MediaInstant>,
@@ -69,6 +73,7 @@ impl Engine {
     pub fn new(config: EngineConfig, wall_at_zero: Timestamp) -> Self {
         let mut engine = Self {
             audio: Audio::new(config.timing.ring_ms),
+            ear: Ear::new(&config),
             life: Lifecycle::new(wall_at_zero),
             wall_at_zero,
             now: MediaInstant(0),
@@ -83,6 +88,7 @@ impl Engine {
             translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
             delivery: Delivery::default(),
             ladder: Ladder::default(),
+            hearing: Hearing::default(),
             heartbeat: Heartbeat::new(),
             media: Media::default(),
             transcript_at: None,
@@ -130,11 +136,12 @@ impl Engine {
                 self.out.warn("row_not_written", detail);
             }
             Input::LeaseLost => self.on_lease_lost("the row belongs to another generation"),
-            Input::Audience(rows) => {
+            Input::Audience(AudienceRows { listeners, speakers }) => {
                 self.audience_asked = None;
                 if self.life.may_welcome() {
-                    let joined = self.delivery.update(rows, now);
+                    let joined = self.delivery.update(listeners, now);
                     joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                    self.know_speakers(speakers);
                 }
             }
             Input::AudienceFailed(detail) => {
@@ -146,7 +153,10 @@ impl Engine {
             Input::Peer(event) => self.on_peer(event),
             Input::MediaStream(event) => self.on_media_stream(event),
             Input::Audio(frame) => self.on_audio(&frame),
-            Input::Media(media) => self.media = self.join.describe(media),
+            Input::Media(media) => {
+                self.media = self.join.describe(media);
+                self.watch_network(&self.media.clone());
+            }
             Input::Transcribe(id, event) => {
                 let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
                 let heard = self.transcriber.on_event(id, event, &at, &mut self.out);
@@ -172,6 +182,7 @@ impl Engine {
         let issued_at = self.heartbeat.answered(self.now);
         let before = (self.life.desired, self.life.language.clone());
         self.life.on_control(control, issued_at, self.now);
+        self.know_speakers(control.speaker.iter().cloned().collect());
         if before != (self.life.desired, self.life.language.clone()) {
             self.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
         }
@@ -232,6 +243,7 @@ impl Engine {
         } else {
             self.audio.take(frame, self.now);
             self.transcriber.notice(frame);
+            self.hear_voice(frame);
         }
     }
 
@@ -288,8 +300,10 @@ impl Engine {
         let heard = self.transcriber.advance(&at, &demand, &mut self.out);
         heard.into_iter().for_each(|heard| self.on_heard(heard));
         self.advance_text();
+        self.rest_voice();
         self.advance_ending();
         self.advance_ladder();
+        self.advance_hearing();
         self.advance_audience();
         self.advance_heartbeat();
         self.post();
@@ -309,16 +323,19 @@ impl Engine {
             // The last thing that listeners hear is the end.
             return;
         }
-        let fails = self.translator.fails_into(&self.delivery.languages());
+        let fails = self.translator.fails_into(|language| self.delivery.hears(language));
+        let fails = fails.then_some(RungCause::TranslationFails);
         let seen = Strain {
             outage_since: self.transcriber.outage_since,
-            untranslated: fails || self.translator.is_spent(self.now),
-            saving: self.translator.is_saving(self.now),
+            untranslated: if self.translator.is_spent(self.now) { Some(RungCause::BudgetSpent) } else { fails },
+            saving: self.translator.saving(self.now),
             slow: self.delivery.is_slow(),
         };
-        if let Some((rung, sentence)) = self.ladder.judge(&seen, self.now) {
-            self.out.warn("rung", format!("{rung:?}: {sentence}"));
-            self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
+        if let Some(service) = self.ladder.judge(&seen, self.now) {
+            let cause = service.cause.map(|cause| format!(" ({cause:?})")).unwrap_or_default();
+            self.out.warn("rung", format!("{:?}{cause}: {}", service.rung, service.sentence));
+            self.delivery.tell_all(&Body::Status(service));
+            self.tell_speaker_of_rung(service.rung, service.sentence);
         }
     }
 

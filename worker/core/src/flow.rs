@@ -1,9 +1,8 @@
 //! From results to posts: what each part hands to the next.
 
 use crate::captions::Shown;
-use crate::config::{EmotionMode, PartialPolicy};
+use crate::config::PartialPolicy;
 use crate::deliver::{Body, Track};
-use crate::emotion;
 use crate::engine::Engine;
 use crate::message::Envelope;
 use crate::outbox::earliest;
@@ -13,7 +12,6 @@ use crate::transcribe::Heard;
 use crate::translate::{Done, mask, partial_parts};
 use schemas::ids::{ConnectionId, Language};
 use schemas::worker::Rung;
-use std::sync::Arc;
 
 impl Engine {
     /// A result of the recogniser.
@@ -48,21 +46,13 @@ impl Engine {
         for language in self.delivery.languages().into_keys() {
             self.expect(&language, shown, false);
         }
-        match self.config.emotion {
-            EmotionMode::Off => {}
-            EmotionMode::Acoustic => {
-                let (session, generation) = (&self.config.session, self.config.generation);
-                if let Some(emotion) = emotion::of_segment(session, generation, shown, &self.audio.levels) {
-                    self.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
-                }
-            }
-        }
+        self.voice_of(shown);
     }
 
     /// A final is due in this language: translated if need be, in its turn.
     fn expect(&mut self, language: &Language, shown: &Shown, catch_up: bool) {
         if self.track(language).expect(shown, catch_up) {
-            let done = self.translator.request(shown.clone(), language, vec![shown.text()], self.now, &mut self.out);
+            let done = self.translator.request(shown.clone(), language, shown.sentences(), self.now, &mut self.out);
             done.into_iter().for_each(|done| self.on_translated(done));
         }
         self.release(language);
@@ -113,8 +103,8 @@ impl Engine {
 
     /// A listener is new in this language: the last whole sentences at once.
     pub(crate) fn welcome(&mut self, connection: &ConnectionId, language: Language) {
-        if self.ladder.rung != Rung::Full {
-            self.delivery.tell(connection, Body::Status(self.ladder.rung, self.ladder.sentence));
+        if self.ladder.service.rung != Rung::Full {
+            self.delivery.tell(connection, Body::Status(self.ladder.service));
         }
         let finals = self.finals.clone();
         let released = self.track(&language).released_of(&finals);
@@ -171,6 +161,9 @@ impl Engine {
                 }
             }
             self.out.push(Output::Post { id: ready.id, connection: ready.connection, data });
+        }
+        if let Some((id, connection, data)) = self.delivery.notice(self.now, &self.config) {
+            self.out.push(Output::Post { id, connection, data });
         }
     }
 

@@ -16,7 +16,9 @@
 //! | `translate/` | requests in flight, retries, policies for partials |
 //! | `deliver/` | a track with cursors per language, a queue per listener |
 //! | `flow` | what each part hands to the next |
-//! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
+//! | `notices` | what the speaker is told |
+//! | `voice` `emotion` | the voice: its analysis, and what is told of it |
+//! | `quality` `degrade` | lag and erasure; how much of the service is given |
 //! | `heartbeat` `status` `waiting` | when and what is written to our row |
 
 pub mod config;
@@ -37,6 +39,7 @@ mod join;
 mod lifecycle;
 mod link;
 mod message;
+mod notices;
 mod outbox;
 mod pace;
 mod path;
@@ -45,6 +48,7 @@ mod reader;
 mod status;
 mod transcribe;
 mod translate;
+mod voice;
 mod waiting;
 
 pub use config::EngineConfig;

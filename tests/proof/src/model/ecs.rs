@@ -3,7 +3,7 @@
 use super::World;
 use super::control::{Eyes, Outcome};
 use super::mutation::Mutation;
-use super::state::{Exit, Process, Session, State, Task, Told, arn};
+use super::state::{Process, Session, State, Task, Told, arn};
 use crate::invariants::{self, Violation};
 use controller_core::launch::Answer;
 use controller_core::model::{self, Strike};
@@ -132,22 +132,8 @@ fn status(told: Told) -> &'static str {
 fn describe(task: &Task, session: usize) -> model::Task {
     let (stop_code, exit_code) = match task.worker {
         Process::Exited(exit) if task.told == Told::Stopped => {
-            let code = match exit {
-                Exit::Clean => Some(0),
-                Exit::LeaseLost => Some(3),
-                Exit::Interrupted => Some(143),
-                Exit::Crashed => Some(101),
-                Exit::Killed => Some(137),
-                Exit::NotStarted => None,
-            };
-            let stop_code = match (exit, task.stopping) {
-                (_, true) => "UserInitiated",
-                (Exit::NotStarted, false) => "TaskFailedToStart",
-                (Exit::Clean | Exit::LeaseLost | Exit::Interrupted | Exit::Crashed | Exit::Killed, false) => {
-                    "EssentialContainerExited"
-                }
-            };
-            (Some(stop_code.to_owned()), code)
+            let stop_code = if task.stopping { "UserInitiated" } else { exit.stop_code() };
+            (Some(stop_code.to_owned()), exit.code())
         }
         Process::Booting
         | Process::Stuck

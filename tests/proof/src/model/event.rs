@@ -3,8 +3,9 @@
 use super::control::{Eyes, Look, Outcome};
 use super::mutation::Mutation;
 use super::operator::{self, Wished};
-use super::state::{Exit, LEASE, Process, State, Task, Told, Wish};
+use super::state::{LEASE, Process, State, Task, Told, Wish};
 use super::{TICK, World, worker};
+use crate::exit::Exit;
 use crate::invariants::Violation;
 use controller_core::model::Switch;
 use schemas::reason::Cause;

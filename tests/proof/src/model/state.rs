@@ -4,6 +4,7 @@ use super::control::Look;
 use super::mutation::Mutation;
 use super::operator;
 use super::{TICK, World};
+use crate::exit::Exit;
 use crate::invariants::{self, Seen, Violation};
 use controller_core::model::Switch;
 use controller_core::rollout;
@@ -125,23 +126,6 @@ pub enum Process {
     Flushing,
     /// It has ended.
     Exited(Exit),
-}
-
-/// How a worker ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Exit {
-    /// 0.
-    Clean,
-    /// 3.
-    LeaseLost,
-    /// 143.
-    Interrupted,
-    /// 101.
-    Crashed,
-    /// 137.
-    Killed,
-    /// Never began.
-    NotStarted,
 }
 
 impl Session {

@@ -2,8 +2,10 @@
 //! and nothing but `Stopped` over `Draining`.
 
 use super::mutation::Mutation;
-use super::state::{Exit, Process, Session};
+use super::state::{Process, Session};
+use crate::exit::Exit;
 use crate::invariants::{self, Basis, Violation};
+use crate::obey;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, WorkerStatus};
@@ -19,15 +21,8 @@ pub fn heartbeat(mutation: Mutation, session: &mut Session, task: usize, now: Ti
     let row = Arc::make_mut(row);
     let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at);
     row.worker = Some(status(now, begun.or(Some(now))));
-    let desired = row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired);
-    let (phase, cause) = match desired {
-        Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
-        Desired::Pause => (Phase::Paused, Cause::SessionPaused),
-    };
-    if row.phase != phase && row.phase != Phase::Draining {
-        row.phase = phase;
-        row.phase_since = now;
-        row.why = Why::new(cause, "the worker says so", now);
+    let desired = obey::desired(row);
+    if obey::obey(row, now) {
         session.between_workers = false;
     }
     let task = &mut session.tasks[task];

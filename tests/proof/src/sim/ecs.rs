@@ -1,9 +1,10 @@
 //! What ECS does with its tasks: slowly, out of order, and with room that ends.
 
 use super::broken::Broken;
-use super::schedule::{Event, Exit, Happening};
+use super::schedule::{Event, Happening};
 use super::workers::{BEAT_MS, LEASE_MS};
 use super::world::{Process, Task, World, name};
+use crate::exit::Exit;
 use crate::invariants::{self, Violation};
 use controller_core::launch::Answer;
 use controller_core::model;
@@ -312,14 +313,7 @@ fn describe(task: &Task, now: Timestamp) -> model::Task {
         | Process::Flushing
         | Process::Exited(_) => None,
     };
-    let stop_code = match (ended, task.stopping) {
-        (_, Some(code)) => Some(code),
-        (Some(Exit::NotStarted), None) => Some("TaskFailedToStart"),
-        (Some(Exit::Clean | Exit::LeaseLost | Exit::Interrupted | Exit::Crashed | Exit::Killed), None) => {
-            Some("EssentialContainerExited")
-        }
-        (None, None) => None,
-    };
+    let stop_code = task.stopping.or_else(|| ended.map(Exit::stop_code));
     let desired_status = if task.stopping.is_some() || ended.is_some() { "STOPPED" } else { "RUNNING" };
     model::Task {
         arn: task.arn.clone(),
@@ -330,13 +324,6 @@ fn describe(task: &Task, now: Timestamp) -> model::Task {
         stopped_at: task.told_at,
         stop_code: stop_code.map(str::to_owned),
         stopped_reason: None,
-        exit_code: ended.and_then(|exit| match exit {
-            Exit::Clean => Some(0),
-            Exit::LeaseLost => Some(3),
-            Exit::Interrupted => Some(143),
-            Exit::Crashed => Some(101),
-            Exit::Killed => Some(137),
-            Exit::NotStarted => None,
-        }),
+        exit_code: ended.and_then(Exit::code),
     }
 }

@@ -2,12 +2,15 @@
 //! invocation: the future is then never polled again, which is a Lambda that dies between two effects.
 
 use super::broken::Broken;
+use super::invocation::Real;
 use super::world::{Pause, World, hold_of, name, number};
+use controller::handler::Controller;
+use controller::memory::Memory;
 use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
 use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
 use controller_core::launch::Answer;
-use controller_core::model::{Strike, Task, Tasks};
+use controller_core::model::{Policy, Strike, Task, Tasks};
 use schemas::ids::{ChannelArn, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::LifecycleEvent;
 use schemas::session::SessionRecord;
@@ -60,6 +63,22 @@ pub fn set_clock(now: Timestamp) {
 pub struct Ports(pub Arc<Mutex<World>>);
 
 impl Ports {
+    /// The real controller on them.
+    #[must_use]
+    pub fn controller(&self, policy: Policy, pause: fn(Duration) -> controller::handler::Pause) -> Real {
+        Controller {
+            sessions: self.clone(),
+            workers: self.clone(),
+            orchestrator: self.clone(),
+            bus: self.clone(),
+            channels: self.clone(),
+            memory: Memory::default(),
+            policy,
+            clock,
+            pause,
+        }
+    }
+
     /// The world behind them.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.0.lock().expect("one thread")

@@ -3,16 +3,16 @@
 use super::broken::Broken;
 use super::faults::Weather;
 use super::invocation::{Invocations, Real};
-use super::ports::{Ports, clock, let_wait, pause, set_clock};
+use super::ports::{Ports, let_wait, pause, set_clock};
 use super::schedule::{Event, Happening};
 use super::world::{Process, Session, World, name};
 use crate::invariants::Violation;
-use controller::handler::Controller;
-use controller::memory::Memory;
+use controller::handler::Pause;
 use controller_core::model::{Policy, Switch};
 use schemas::ids::Timestamp;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// When every run begins.
 const EPOCH: Timestamp = Timestamp(1_800_000_000_000);
@@ -136,18 +136,9 @@ fn controller(ports: &Ports, revision: u32, waits: bool) -> Arc<Real> {
         channel_cleanup: Switch::On,
         ..Policy::default()
     };
-    Arc::new(Controller {
-        sessions: ports.clone(),
-        workers: ports.clone(),
-        orchestrator: ports.clone(),
-        bus: ports.clone(),
-        channels: ports.clone(),
-        memory: Memory::default(),
-        policy,
-        clock,
-        // Where nobody waits inside an invocation, the next tick goes on.
-        pause: if waits { pause } else { |_| Box::pin(std::future::ready(())) },
-    })
+    // Where nobody waits inside an invocation, the next tick goes on.
+    let pause: fn(Duration) -> Pause = if waits { pause } else { |_| Box::pin(std::future::ready(())) };
+    Arc::new(ports.controller(policy, pause))
 }
 
 impl Run {

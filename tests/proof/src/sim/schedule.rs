@@ -1,5 +1,6 @@
 //! What happens next, in virtual time.
 
+use crate::exit::Exit;
 use crate::model::operator::Wished;
 use schemas::ids::Timestamp;
 use std::cmp::Reverse;
@@ -68,23 +69,6 @@ pub enum Happening {
     Recovers,
     /// The speaker is gone for good.
     SpeakerLeaves,
-}
-
-/// How a process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
-    /// 0.
-    Clean,
-    /// 3.
-    LeaseLost,
-    /// 143.
-    Interrupted,
-    /// 101.
-    Crashed,
-    /// 137.
-    Killed,
-    /// Never began.
-    NotStarted,
 }
 
 /// The queue.

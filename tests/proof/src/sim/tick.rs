@@ -2,10 +2,10 @@
 
 use super::faults::Weather;
 use super::ports::{Ports, clock, let_wait, pause, set_clock};
-use super::schedule::{Edit, Exit, Happening};
+use super::schedule::{Edit, Happening};
 use super::world::{Pause, Process, World, name};
+use crate::exit::Exit;
 use controller::handler::{Controller, Response};
-use controller::memory::Memory;
 use controller::ports::{Workers, Written};
 use controller::sweep::Swept;
 use controller_core::action::RowWrite;
@@ -56,17 +56,7 @@ impl Fleet {
         let ports = Ports(Arc::new(Mutex::new(World::of(sessions, 1, Weather::calm(), EPOCH))));
         let_wait(&ports);
         let policy = Policy { launch_burst: u32::MAX, ..Policy::default() };
-        let controller = Controller {
-            sessions: ports.clone(),
-            workers: ports.clone(),
-            orchestrator: ports.clone(),
-            bus: ports.clone(),
-            channels: ports.clone(),
-            memory: Memory::default(),
-            policy,
-            clock,
-            pause,
-        };
+        let controller = ports.controller(policy, pause);
         let mut fleet = Self { ports, controller };
         fleet.ports.world().sessions.iter_mut().for_each(|session| session.began = EPOCH.plus_ms(-3_600_000));
         fleet.ports.world().edit(0, Edit::Replace);

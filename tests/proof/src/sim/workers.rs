@@ -2,8 +2,10 @@
 
 use super::broken::Broken;
 use super::rows::row_story;
-use super::schedule::{Event, Exit, Happening};
+use super::schedule::{Event, Happening};
 use super::world::{Process, Task, World};
+use crate::exit::Exit;
+use crate::obey;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase};
 
@@ -70,15 +72,9 @@ impl World {
         status.start_up.process_at = begun;
         row.worker = Some(status);
         session.tasks[t].confirmed = Some(now);
-        let desired = row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired);
-        let (phase, cause) = match desired {
-            Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
-            Desired::Pause => (Phase::Paused, Cause::SessionPaused),
-        };
-        if row.phase != phase && row.phase != Phase::Draining {
-            row.phase = phase;
-            row.phase_since = now;
-            row.why = Why::new(cause, "the worker says so", now);
+        let desired = obey::desired(row);
+        if obey::obey(row, now) {
+            let phase = row.phase;
             session.between_workers = false;
             self.tell(n, row_story(phase), generation.0);
         }

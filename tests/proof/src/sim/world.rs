@@ -3,7 +3,8 @@
 use super::broken::Broken;
 use super::faults::Weather;
 use super::rng::Rng;
-use super::schedule::{Event, Exit, Schedule};
+use super::schedule::{Event, Schedule};
+use crate::exit::Exit;
 use crate::invariants::Violation;
 use controller_core::model::Strike;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};

@@ -105,7 +105,7 @@ fn translations_that_overtake_each_other_do_not_overtake_the_finals() {
 }
 
 #[test]
-fn every_final_comes_with_its_volume_and_rate_once() {
+fn every_final_comes_with_its_rate_in_words_once() {
     let mut world = World::new(Talk::long(4));
     world.listener("ann", "en");
     world.run_until(30_000);
@@ -114,10 +114,11 @@ fn every_final_comes_with_its_volume_and_rate_once() {
         Message::Transcription(_) | Message::CaptionStatus(_) | Message::SessionEnded(_) => None,
     };
     let emotions: Vec<_> = world.seat("ann").received.iter().filter_map(|(_, m)| emotion(m)).collect();
-    let segments: Vec<&str> = emotions.iter().map(|e| e.segment_id.as_str()).collect();
+    let of_segments: Vec<_> = emotions.iter().filter(|e| e.segment_id.is_some()).collect();
+    let segments: Vec<&str> = of_segments.iter().filter_map(|e| e.segment_id.as_deref()).collect();
     assert_eq!(segments, ["1-1", "1-2", "1-3", "1-4"]);
-    assert!((emotions[0].volume.unwrap().dbfs + 30.0).abs() < 2.0);
-    assert!((emotions[0].rate.unwrap().wpm - 155.0).abs() < 6.0, "{:?}", emotions[0].rate);
+    let rate = of_segments[0].voice.rate.unwrap();
+    assert!((rate.wpm.unwrap() - 155.0).abs() < 6.0, "{rate:?}");
 }
 
 #[test]
@@ -148,6 +149,31 @@ fn a_clause_is_translated_once_when_its_words_are_stable() {
     assert_eq!(shown[1].text, "es:when es:we es:come es:to es:the es:river, es:we es:will es:pray,");
     let erasure = world.writes.last().unwrap().1.status.languages[&language("es")].erasure;
     assert_eq!(erasure, Some(0.0));
+}
+
+#[test]
+fn a_sentence_that_a_partial_has_brought_is_the_finals_too_and_paid_for_once() {
+    let talk = Talk::of(&["we come, all of us. we pray. then we sing together again."]);
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Clauses, ..config() }, talk);
+    world.listener("eva", "es");
+    world.run_until(15_000);
+    world.check_contract();
+    let asked: Vec<&str> = world.asked.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(asked, ["we come,", "we come, all of us.", "we pray.", "then we sing together again."]);
+    let status = &world.writes.last().unwrap().1.status.languages[&language("es")];
+    assert_eq!(status.erasure, Some(0.0));
+    let texts = world.seat("eva").text();
+    assert_eq!(texts.split(' ').count(), 12);
+}
+
+#[test]
+fn sentences_that_no_partial_has_brought_are_translated_in_one_call() {
+    let talk = Talk::of(&["we come, all of us. we pray. then we sing together again."]);
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Finals, ..config() }, talk);
+    world.listener("eva", "es");
+    world.run_until(15_000);
+    assert_eq!(world.asked.len(), 1);
+    assert_eq!(world.asked[0].2, "we come, all of us. we pray. then we sing together again.");
 }
 
 #[test]

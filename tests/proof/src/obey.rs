@@ -1,0 +1,26 @@
+//! What a worker does with the row that it reads at a heartbeat.
+
+use schemas::ids::Timestamp;
+use schemas::reason::{Cause, Why};
+use schemas::worker::Phase;
+use schemas::worker::{Desired, WorkerRow};
+
+/// What the row wants; a row without an intent wants nobody.
+pub fn desired(row: &WorkerRow) -> Desired {
+    row.intent.as_ref().map_or(Desired::Stop, |intent| intent.desired)
+}
+
+/// Lets the row say that the worker does what it wants, unless it says so already or is `Draining`; whether it was written.
+pub fn obey(row: &mut WorkerRow, now: Timestamp) -> bool {
+    let (phase, cause) = match desired(row) {
+        Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
+        Desired::Pause => (Phase::Paused, Cause::SessionPaused),
+    };
+    let news = row.phase != phase && row.phase != Phase::Draining;
+    if news {
+        row.phase = phase;
+        row.phase_since = now;
+        row.why = Why::new(cause, "the worker says so", now);
+    }
+    news
+}
