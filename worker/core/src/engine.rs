@@ -146,7 +146,7 @@ impl Engine {
             Input::Peer(event) => self.on_peer(event),
             Input::MediaStream(event) => self.on_media_stream(event),
             Input::Audio(frame) => self.on_audio(&frame),
-            Input::Media(media) => self.media = self.join.describe(media),
+            Input::Media(media) => self.media = media,
             Input::Transcribe(id, event) => {
                 let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
                 let heard = self.transcriber.on_event(id, event, &at, &mut self.out);
