@@ -40,7 +40,7 @@ export const api = {
 /** `sessionctl list --json` and `show --json`, as far as it is shown here. */
 export interface Board {
   at: number;
-  sessions: { row?: Row; cost?: { dollars?: number } | null; concerns?: { text?: string }[] }[];
+  sessions: { row?: Row; cost?: { total: number } | null; concerns?: { text?: string }[] }[];
 }
 
 export interface Row {

@@ -56,7 +56,7 @@ export class OperatorPanel {
         this.chosen(row.sessionId);
         void this.refresh();
       } }, row.sessionId);
-      const cells = [choose, phase(row), ...numbers(row, board.at), cost?.dollars === undefined ? '' : `$${cost.dollars.toFixed(4)}`];
+      const cells = [choose, phase(row), ...numbers(row, board.at), cost ? `$${cost.total.toFixed(4)}` : ''];
       return [h('tr', { 'data-session': row.sessionId, 'data-phase': row.phase }, ...cells.map((cell, index) => h('td', { 'data-name': COLUMNS[index] ?? '' }, cell)))];
     });
     by('board').hidden = rows.length === 0;
@@ -100,6 +100,8 @@ export function age(ms: number): string {
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
+const over = (row: Row): boolean => row.phase === 'Stopped' || row.phase === 'Failed';
+
 interface Span {
   phase: string;
   from: number;
@@ -118,8 +120,7 @@ export function spans(row: Row, now: number): Span[] {
   const begins = known.flatMap(([name, at]) => (at === null || at === undefined ? [] : [{ phase: name, from: at }]));
   const last = begins.at(-1);
   if (last === undefined || (last.phase !== row.phase && row.phaseSince >= last.from)) begins.push({ phase: row.phase, from: row.phaseSince });
-  const over = row.phase === 'Stopped' || row.phase === 'Failed';
-  const end = over ? row.phaseSince + 1_000 : now;
+  const end = over(row) ? row.phaseSince + 1_000 : now;
   return begins.map((span, index) => ({ ...span, to: begins[index + 1]?.from ?? Math.max(end, span.from) }));
 }
 
@@ -131,11 +132,16 @@ function timeline({ sessions, at }: Board): void {
   });
   const [first, last] = [Math.min(...all.map(({ spans: [span] }) => span?.from ?? at)), Math.max(...all.flatMap((one) => one.spans.map((span) => span.to)))];
   const width = Math.max(last - first, 1_000);
+  const part = (span: Span) => {
+    const place = `left:${(((span.from - first) / width) * 100).toFixed(2)}%;width:${(((span.to - span.from) / width) * 100).toFixed(2)}%`;
+    return h('span', { class: `span ${span.phase}`, style: place });
+  };
+  const named = (span: Span, row: Row) => {
+    const lasted = over(row) && span.phase === row.phase ? '' : ` ${((span.to - span.from) / 1_000).toFixed(1)} s`;
+    return h('span', {}, h('i', { class: `dot ${span.phase}` }), `${span.phase}${lasted}`);
+  };
   const lanes = all.map(({ row, spans: parts }) =>
-    h('li', {}, h('span', { class: 'generation' }, `launch ${row.generation}`), h('div', { class: 'lane' }, ...parts.map((span) => {
-      const text = `${span.phase}, ${((span.to - span.from) / 1_000).toFixed(1)} s`;
-      const place = `left:${(((span.from - first) / width) * 100).toFixed(2)}%;width:${(((span.to - span.from) / width) * 100).toFixed(2)}%`;
-      return h('span', { class: `span ${span.phase}`, style: place, title: text }, h('span', {}, text));
-    }))));
+    h('li', {}, h('span', { class: 'generation' }, `launch ${row.generation}`), h('div', { class: 'lane', 'aria-hidden': 'true' }, ...parts.map(part)),
+      h('p', {}, ...parts.map((span) => named(span, row)))));
   by('timeline').replaceChildren(...lanes);
 }

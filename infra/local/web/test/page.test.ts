@@ -66,7 +66,7 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
 
   await lags(t, en, 'en');
   await lags(t, es, 'es');
-  await screenshots(speaker);
+  await screenshots(speaker, en);
   await speaker.click('#end');
   await Promise.all([en, es].map((tab) => tab.getByText('The session has ended.').waitFor()));
   await Promise.all([speaker, en, es].map((tab) => tab.close()));
@@ -149,13 +149,17 @@ async function lags(t: TestContext, tab: Page, language: string): Promise<void> 
 }
 
 /** For the README, when asked for. */
-async function screenshots(page: Page): Promise<void> {
+async function screenshots(page: Page, reader: Page): Promise<void> {
   if (SCREENSHOTS === undefined) return;
   mkdirSync(SCREENSHOTS, { recursive: true });
+  const taken = (name: string) => join(SCREENSHOTS, `${name}.png`);
+  await reader.waitForFunction(() => document.querySelectorAll('li.final').length >= 6);
   await page.evaluate(() => scrollTo(0, 0));
   await page.emulateMedia({ colorScheme: 'light' });
-  await page.screenshot({ path: join(SCREENSHOTS, 'page.png'), fullPage: true });
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.setViewportSize({ width: 390, height: 844 });
-  await page.screenshot({ path: join(SCREENSHOTS, 'page-telephone-dark.png'), fullPage: true });
+  const operator = await page.locator('#operator-panel').boundingBox();
+  await page.screenshot({ path: taken('page'), fullPage: true, clip: { x: 0, y: 0, width: 1280, height: operator?.y ?? 900 } });
+  await page.locator('#operator-panel').screenshot({ path: taken('operator') });
+  await reader.emulateMedia({ colorScheme: 'dark' });
+  await reader.setViewportSize({ width: 390, height: 620 });
+  await reader.screenshot({ path: taken('listener-dark') });
 }
