@@ -108,6 +108,24 @@ export type JoinSessionMessage = JoinSession & {
 export type HeartbeatMessage = Heartbeat & {
   action: 'heartbeat';
 };
+/**
+ * What the speaker's application gets.
+ */
+export type IncomingSpeaker = AudioQualityWarningMessage | SpeakerNoticeMessage;
+export type AudioQualityWarningMessage = AudioQualityWarning & {
+  type: 'audioQualityWarning';
+};
+/**
+ * A trouble of the sound.
+ */
+export type AudioIssue = 'snr_low' | 'clipping' | 'echo' | 'silence';
+export type SpeakerNoticeMessage = SpeakerNotice & {
+  type: 'speakerNotice';
+};
+/**
+ * What becomes of the speaker's words.
+ */
+export type Notice = 'captionsPaused' | 'captionsReduced' | 'captionsComplete' | 'notHeard' | 'heardAgain';
 
 /**
  * Both directions.
@@ -115,6 +133,7 @@ export type HeartbeatMessage = Heartbeat & {
 export interface Contract {
   in: Incoming;
   out: Outgoing;
+  speaker: IncomingSpeaker;
 }
 /**
  * A caption in the listener's language.
@@ -329,3 +348,55 @@ export interface JoinSession {
  * Keeps the connection.
  */
 export interface Heartbeat {}
+/**
+ * Something is wrong with the sound itself. The fields that the speaker app reads today.
+ */
+export interface AudioQualityWarning {
+  /**
+   * Further numbers by name, such as the threshold.
+   */
+  details: {
+    [k: string]: number;
+  };
+  /**
+   * What is wrong.
+   */
+  issue: AudioIssue;
+  /**
+   * One sentence for people: what is wrong and what helps.
+   */
+  message: string;
+  /**
+   * The session.
+   */
+  sessionId: SessionId;
+  /**
+   * When it was noticed, epoch ms.
+   */
+  timestamp: Timestamp;
+  /**
+   * What was measured: dB of `snr_low`, `echo` and `silence`, the share of clipped samples (0 to 1) of `clipping`.
+   */
+  value: number;
+}
+/**
+ * Tells the speaker what becomes of their words; sent when it changes.
+ */
+export interface SpeakerNotice {
+  /**
+   * One sentence for people.
+   */
+  message: string;
+  /**
+   * What is so now.
+   */
+  notice: Notice;
+  /**
+   * The session.
+   */
+  sessionId: SessionId;
+  /**
+   * When it was noticed, epoch ms.
+   */
+  timestamp: Timestamp;
+}

@@ -8,7 +8,8 @@
 //! | [`reason`] | why a session is as it is, and who is to blame |
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
-//! | [`message`] | what is posted to listeners and the speaker |
+//! | [`message`] | what is posted to listeners |
+//! | [`speaker`] | what is posted to the speaker |
 //! | [`websocket`] | what else goes over a listener's WebSocket: the session service's own messages |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
@@ -22,6 +23,7 @@ pub mod operator;
 pub mod reason;
 pub mod session;
 pub mod signaling;
+pub mod speaker;
 pub mod table;
 pub mod websocket;
 pub mod worker;

@@ -1,4 +1,4 @@
-//! What is posted to a listener's or the speaker's WebSocket. The listener app ignores types that it does not know,
+//! What is posted to a listener's WebSocket (to the speaker's: [`crate::speaker`]). The listener app ignores types that it does not know,
 //! so new types are safe; fields of `transcription` may be added, never removed or renamed.
 //!
 //! # The contract of captions

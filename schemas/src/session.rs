@@ -218,6 +218,14 @@ pub fn read_listener(row: &Map<String, Value>) -> Option<ListenerRow> {
     })
 }
 
+/// The connection of a row of the speaker; `None` for every other row. Such a row stands in the index of the listeners only
+/// where it has a `targetLanguage`.
+#[must_use]
+pub fn read_speaker(row: &Map<String, Value>) -> Option<ConnectionId> {
+    let text = |key: &str| row.get(key).and_then(Value::as_str);
+    (text("role") == Some("speaker")).then(|| ConnectionId::try_new(text("connectionId")?).ok())?
+}
+
 fn read_number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(n) => n.as_f64(),
@@ -407,6 +415,17 @@ mod tests {
     }
 
     #[test]
+    fn the_speakers_row_is_known_by_its_role_alone() {
+        let read = |row: Value| read_speaker(row.as_object().unwrap());
+        let speaker = json!({"connectionId": "s=", "role": "speaker", "targetLanguage": "en"});
+        assert_eq!(read(speaker).unwrap().as_str(), "s=");
+        assert!(read(json!({"connectionId": "s=", "role": "speaker"})).is_some());
+        assert_eq!(read(json!({"connectionId": "a=", "role": "listener", "targetLanguage": "en"})), None);
+        assert_eq!(read(json!({"connectionId": "", "role": "speaker"})), None);
+        assert_eq!(read(json!({"role": "speaker"})), None);
+    }
+
+    #[test]
     fn a_listener_may_choose_a_language_that_no_speaker_can() {
         let row = json!({"connectionId": "a=", "role": "listener", "targetLanguage": "ca"});
         assert_eq!(read_listener(row.as_object().unwrap()).unwrap().language.as_str(), "ca");
@@ -456,10 +475,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_object_is_read_without_a_panic(fields in any_row()) {
-            let _ = (read_session(&fields), read_listener(&fields));
+            let _ = (read_session(&fields), read_listener(&fields), read_speaker(&fields));
             let mut near = row(json!({}));
             near.extend(fields);
-            let _ = (read_session(&near), read_listener(&near));
+            let _ = (read_session(&near), read_listener(&near), read_speaker(&near));
         }
     }
 }

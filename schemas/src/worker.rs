@@ -5,7 +5,7 @@
 //! Paused, Stopped; `sessionctl` alone writes `operator`; `published` is the controller's own note, which locks nothing. Each
 //! write is conditional, so that none can undo another's later word.
 
-use crate::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
+use crate::ids::{ChannelArn, ConnectionId, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
 use crate::lifecycle::Published;
 use crate::operator::Operator;
 use crate::reason::Why;
@@ -92,6 +92,9 @@ pub struct Intent {
     /// What this session wishes of captions, where it differs from its environment; a worker reads it when it begins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: CaptionOptions,
+    /// The speaker's own connection, where the session's row names it: for notices, best effort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker_connection: Option<ConnectionId>,
 }
 
 /// Exit code of a worker that found that it no longer holds the session.

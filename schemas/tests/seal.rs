@@ -13,6 +13,7 @@ use schemars::generate::SchemaSettings;
 use schemas::lifecycle::{Happening, LifecycleEvent};
 use schemas::message::Message;
 use schemas::signaling::{FromService, ToService};
+use schemas::speaker::ToSpeaker;
 use schemas::websocket;
 use schemas::worker::WorkerRow;
 use serde::Serialize;
@@ -41,6 +42,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("message", written().into_root_schema_for::<Message>().to_value()),
         ("listener", written().into_root_schema_for::<websocket::FromListener>().to_value()),
         ("service", read().into_root_schema_for::<websocket::FromService>().to_value()),
+        ("speaker", written().into_root_schema_for::<ToSpeaker>().to_value()),
         ("signaling.from-service", read().into_root_schema_for::<FromService>().to_value()),
         ("signaling.to-service", written().into_root_schema_for::<ToService>().to_value()),
         ("worker-row", written().into_root_schema_for::<WorkerRow>().to_value()),
@@ -76,6 +78,7 @@ fn schema_of(golden: &str) -> &'static str {
         name if name.starts_with("lifecycle.") => "lifecycle-event",
         name if name.starts_with("listener.") => "listener",
         name if name.starts_with("service.") => "service",
+        name if name.starts_with("speaker.") => "speaker",
         "signaling.to-service.json" => "signaling.to-service",
         "signaling.from-service.json" => "signaling.from-service",
         _ => "message",
@@ -144,6 +147,7 @@ fn every_golden_sample_reads_and_writes_back_the_same() {
             "signaling.from-service" => round_trip::<FromService>(&golden),
             "listener" => round_trip::<websocket::FromListener>(&golden),
             "service" => round_trip::<websocket::FromService>(&golden),
+            "speaker" => round_trip::<ToSpeaker>(&golden),
             _ => round_trip::<Message>(&golden),
         };
         assert_eq!(again, golden, "{name}");
@@ -214,7 +218,7 @@ fn every_kind_of_message_has_a_golden_sample() {
         variants.iter().map(|v| v["properties"]["type"]["const"].as_str().unwrap().to_owned()).collect()
     }
     let goldens = goldens();
-    for kind in kinds::<Message>() {
+    for kind in kinds::<Message>().into_iter().chain(kinds::<ToSpeaker>()) {
         assert!(goldens.values().any(|golden| golden["type"] == kind.as_str()), "golden/ has no sample of {kind}");
     }
 }
@@ -224,7 +228,7 @@ fn the_document_of_the_websocket_names_every_message_of_both_ways_with_a_sample(
     let document = asyncapi::document(&goldens());
     let kinds = asyncapi::kinds(&document);
     for kind in
-        ["TranscriptionMessage", "SessionEndedMessage", "ServiceMessage", "JoinSessionMessage", "HeartbeatMessage"]
+        ["TranscriptionMessage", "SessionEndedMessage", "ServiceMessage", "JoinSessionMessage", "SpeakerNoticeMessage"]
     {
         assert!(kinds.iter().any(|known| known == kind), "{kind} is not in {kinds:?}");
     }

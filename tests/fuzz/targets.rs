@@ -36,6 +36,7 @@ pub fn session_row(data: &[u8]) {
     if let Ok(row) = serde_json::from_slice(data) {
         let _read = schemas::session::read_session(&row);
         let _listener = schemas::session::read_listener(&row);
+        let _speaker = schemas::session::read_speaker(&row);
     }
 }
 
@@ -67,9 +68,9 @@ pub fn signaling(data: &[u8]) {
 pub fn sdp(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (answer, candidates) = text.split_once("\n#\n").unwrap_or((text, ""));
-    let kept = audio_only(answer);
+    let kept = audio_only(answer).sdp;
     assert!(kept.lines().filter(|line| line.starts_with("m=")).count() <= 1, "one section at most");
-    assert_eq!(audio_only(&kept), kept, "what is kept is kept");
+    assert_eq!(audio_only(&kept).sdp, kept, "what is kept is kept");
     let Ok(description) = RTCSessionDescription::answer(kept) else { return };
     let Some(mut peer) = offering() else { panic!("our own offer is refused") };
     if peer.set_remote_description(Instant::now(), description).is_err() {

@@ -15,15 +15,15 @@ fn main() {
     let minutes: u64 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(60);
     let mut minute: Box<dyn FnMut()> = match path.as_str() {
         "rtp" => {
-            let mut rtp = Rtp::new();
-            Box::new(move || (0..3_000).for_each(|_| rtp.step(|_, _| ())))
+            let mut rtp = Rtp::new(speech());
+            Box::new(move || rtp.minute(|_, _| ()))
         }
         "stream" => {
-            let mut stream = Stream::new();
+            let mut stream = Stream::new(&speech());
             Box::new(move || (0..30).for_each(|_| stream.step(|_, _| ())))
         }
         "session" => {
-            let mut whole = Whole::new();
+            let mut whole = Whole::new(speech());
             Box::new(move || whole.minute())
         }
         "none" => {

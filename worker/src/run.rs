@@ -377,6 +377,7 @@ mod tests {
                 wanted_since: None,
                 task_definition: None,
                 options: schemas::session::CaptionOptions::new(),
+                speaker_connection: None,
             }),
             task: None,
             restarts: Restarts::default(),

@@ -336,7 +336,7 @@ impl Shell {
         let (table, events) = (self.table.clone(), self.events.clone());
         tokio::spawn(async move {
             let input = match table.audience().await {
-                Ok(listeners) => Input::Audience(listeners),
+                Ok(audience) => Input::Audience(audience),
                 Err(error) => Input::AudienceFailed(error.to_string()),
             };
             drop(events.send(Event::Input(input)));
@@ -396,6 +396,7 @@ pub fn control(row: &WorkerRow) -> Option<Control> {
         why: row.why.clone(),
         source_language: intent.source_language.clone(),
         expires_at: intent.expires_at,
+        speaker: intent.speaker_connection.clone(),
     })
 }
 

@@ -2,7 +2,10 @@
 //! sounds like it, and what was made up is reported. `cargo test -p worker --release --test loss -- --ignored --nocapture` prints the table of docs/benchmarks.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod dice;
+
 use bytes::Bytes;
+use dice::{Dice, Network};
 use schemas::worker::Media;
 use worker::media::{AudioReceiver, RtpAudio};
 use worker_core::input::AudioKind;
@@ -10,30 +13,6 @@ use worker_core::time::MediaInstant;
 
 /// Samples of a packet at 16 kHz.
 const FRAME: usize = 320;
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// What the network does.
-#[derive(Clone, Copy, Default)]
-struct Network {
-    loss: f64,
-    /// Packets that are lost together.
-    burst: u32,
-    jitter_ms: f64,
-    doubled: f64,
-    /// Whether the speaker sends RED.
-    red: bool,
-}
 
 /// Speech at 16 kHz, from the sample in the repository.
 fn speech() -> Vec<i16> {
@@ -81,19 +60,12 @@ fn send(packets: &[Bytes], red_on: bool) -> Vec<RtpAudio> {
 fn carry(sent: &[RtpAudio], network: Network, seed: u64) -> (Vec<(u64, RtpAudio)>, u64) {
     let (mut dice, mut arrivals, mut dropped, mut burst) = (Dice(seed), Vec::new(), 0, 0_u32);
     for (n, packet) in sent.iter().enumerate() {
-        let length = network.burst.max(1);
-        if burst == 0 && dice.roll() < network.loss / f64::from(length) {
-            burst = length;
-        }
         // The first and the last packet come, so that the length of the stream is known.
-        if burst > 0 {
-            burst -= 1;
-            if n > 0 && n + 5 < sent.len() {
-                dropped += 1;
-                continue;
-            }
+        if network.loses(&mut dice, &mut burst) && n > 0 && n + 5 < sent.len() {
+            dropped += 1;
+            continue;
         }
-        let delay = |dice: &mut Dice| (dice.roll() * network.jitter_ms) as u64;
+        let delay = |dice: &mut Dice| network.late_ms(dice) as u64;
         let begin = n as u64 * 20 + 30;
         let late = if n == 0 { 0 } else { delay(&mut dice) };
         arrivals.push((begin + late, packet.clone()));

@@ -3,39 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a relay needs two of the rehearsal's events")]
 
+mod dice;
 mod viewer;
 
+use dice::{Dice, Network};
 use local_stack::kvs::Limits;
 use sessionctl::rehearse::record::{Event, SpeakerEvent};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::UdpSocket;
+use viewer::sound::{correlation, speech};
 use viewer::{Service, Viewer};
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// What the network does to RTP.
-#[derive(Debug, Clone, Copy, Default)]
-struct Network {
-    loss: f64,
-    /// Packets that are lost together.
-    burst: u32,
-    /// Each packet is late by up to so much, which reorders those that are closer together.
-    jitter_ms: f64,
-    doubled: f64,
-}
 
 /// What the relay saw.
 #[derive(Debug, Default)]
@@ -122,19 +101,14 @@ impl Relay {
             return vec![Duration::ZERO];
         }
         let network = tap.network;
-        let length = network.burst.max(1);
-        if *burst == 0 && dice.roll() < network.loss / f64::from(length) {
-            *burst = length;
-        }
-        if *burst > 0 {
-            *burst -= 1;
+        if network.loses(dice, burst) {
             tap.dropped += 1;
             return Vec::new();
         }
         let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
         tap.first.get_or_insert(timestamp);
         tap.newest = Some(timestamp);
-        let mut late = || Duration::from_secs_f64(dice.roll() * network.jitter_ms / 1_000.0);
+        let mut late = || Duration::from_secs_f64(network.late_ms(dice) / 1_000.0);
         let mut copies = vec![late()];
         if network.doubled > 0.0 {
             let again = late();
@@ -159,11 +133,7 @@ struct Row {
 
 /// Speech of so many seconds through such a network.
 async fn run(seconds: usize, network: Network, seed: u64) -> Row {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/short.wav");
-    let mut speech = sessionctl::rehearse::wav::load(std::path::Path::new(path)).unwrap();
-    speech.truncate(seconds * 48_000);
-    let said: Vec<i16> =
-        speech.chunks_exact(3).map(|s| ((i32::from(s[0]) + i32::from(s[1]) + i32::from(s[2])) / 3) as i16).collect();
+    let (speech, said) = speech(seconds);
 
     let service = Service::start(Limits::default()).await;
     let relay = Relay::start(seed).await;
@@ -205,19 +175,6 @@ async fn run(seconds: usize, network: Network, seed: u64) -> Row {
     Row { dropped: tap.dropped, media, said_ms, heard_ms, correlation }
 }
 
-/// Pearson correlation with what was said, which begins within half a second of `near`.
-fn correlation(said: &[i16], heard: &[i16], near: usize) -> f64 {
-    let at = |lag: usize, step: usize| {
-        let pairs =
-            said.iter().zip(&heard[lag.min(heard.len())..]).step_by(step).map(|(a, b)| (f64::from(*a), f64::from(*b)));
-        let (xy, xx, yy) = pairs.fold((0.0, 0.0, 1.0), |(xy, xx, yy), (a, b)| (xy + a * b, xx + a * a, yy + b * b));
-        xy / f64::sqrt(xx * yy)
-    };
-    let best = |lags: std::ops::Range<usize>, step| lags.max_by(|a, b| at(*a, step).total_cmp(&at(*b, step))).unwrap();
-    let coarse = best(near.saturating_sub(8_000)..near + 8_000, 16);
-    at(best(coarse.saturating_sub(8)..coarse + 8, 1), 1)
-}
-
 #[tokio::test]
 async fn a_fifth_of_the_packets_is_lost_and_the_length_stays_exact() {
     let row = run(5, Network { loss: 0.2, ..Network::default() }, 42).await;
@@ -230,7 +187,7 @@ async fn a_fifth_of_the_packets_is_lost_and_the_length_stays_exact() {
 
 #[tokio::test]
 async fn packets_that_are_late_doubled_and_out_of_order_leave_the_length_exact() {
-    let row = run(5, Network { loss: 0.05, burst: 3, jitter_ms: 200.0, doubled: 0.1 }, 43).await;
+    let row = run(5, Network { loss: 0.05, burst: 3, jitter_ms: 200.0, doubled: 0.1, ..Network::default() }, 43).await;
     assert!(row.media.duplicates + row.media.late > 0 && row.media.jitter_ms > 10.0, "{:?}", row.media);
     assert!(row.correlation > 0.5, "{}", row.correlation);
 }
@@ -254,7 +211,7 @@ async fn table() {
         ("jitter 200 ms, 10 % doubled", Network { jitter_ms: 200.0, doubled: 0.1, ..Network::default() }),
         (
             "10 % in bursts of 3, jitter 200 ms, 10 % doubled",
-            Network { loss: 0.1, burst: 3, jitter_ms: 200.0, doubled: 0.1 },
+            Network { loss: 0.1, burst: 3, jitter_ms: 200.0, doubled: 0.1, ..Network::default() },
         ),
     ];
     for (name, network) in cases {

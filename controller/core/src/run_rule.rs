@@ -1,7 +1,7 @@
 //! The run rule: what the session row wishes, and which run it speaks of.
 
 use crate::model::{Policy, View};
-use schemas::ids::{ChannelArn, Language, StreamArn, Timestamp};
+use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::session::{CaptionOptions, SessionRecord, SessionRow, Status};
 use schemas::worker::{Desired, Intent};
@@ -37,6 +37,8 @@ pub struct Run {
     pub ends_at: Timestamp,
     /// What the session wishes of captions.
     pub options: CaptionOptions,
+    /// The speaker's own connection, where the session's row names it.
+    pub speaker_connection: Option<ConnectionId>,
 }
 
 impl Run {
@@ -66,6 +68,7 @@ impl Run {
             wanted_since: None,
             task_definition: None,
             options: self.options.clone(),
+            speaker_connection: self.speaker_connection.clone(),
         }
     }
 }
@@ -129,6 +132,7 @@ fn session_wish(row: &SessionRow, policy: &Policy, now: Timestamp) -> Wish {
         source_language: row.source_language.clone(),
         ends_at: longest.map_or(row.expires_at, |at| at.min(row.expires_at)),
         options: row.options.clone(),
+        speaker_connection: row.speaker_connection_id.clone(),
     })
 }
 

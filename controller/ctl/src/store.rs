@@ -354,6 +354,7 @@ pub(crate) mod samples {
                 wanted_since: None,
                 task_definition: None,
                 options: schemas::session::CaptionOptions::new(),
+                speaker_connection: None,
             }),
             task: Some(TaskFacts {
                 arn: task.clone(),

@@ -17,7 +17,7 @@ export async function types(): Promise<string> {
   const text = readFileSync(DOCUMENT, 'utf8').replaceAll('#/components/schemas/', '#/definitions/');
   const { components, operations } = JSON.parse(text) as {
     components: { schemas: Record<string, JSONSchema> };
-    operations: { read: Operation; tell: Operation };
+    operations: { read: Operation; tell: Operation; warn: Operation };
   };
   const union = (operation: Operation, description: string): JSONSchema => ({
     description,
@@ -28,12 +28,13 @@ export async function types(): Promise<string> {
     description: 'Both directions.',
     type: 'object',
     additionalProperties: false,
-    required: ['in', 'out'],
-    properties: { in: { $ref: '#/definitions/Incoming' }, out: { $ref: '#/definitions/Outgoing' } },
+    required: ['in', 'out', 'speaker'],
+    properties: { in: { $ref: '#/definitions/Incoming' }, out: { $ref: '#/definitions/Outgoing' }, speaker: { $ref: '#/definitions/IncomingSpeaker' } },
     definitions: {
       ...components.schemas,
       Incoming: union(operations.read, "What a listener's application gets."),
       Outgoing: union(operations.tell, "What a listener's application sends."),
+      IncomingSpeaker: union(operations.warn, "What the speaker's application gets."),
     },
   };
   // Fields may be added to messages at any time: a type that lists them all, and nothing else, is what the code reads.

@@ -1,17 +1,20 @@
-//! The contract of a listener's WebSocket as one AsyncAPI 3 document: both directions, with the golden samples as examples.
+//! The contract of a listener's WebSocket as one AsyncAPI 3 document: both directions, with the golden samples as examples, and
+//! beside it what the speaker's WebSocket gets.
 
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemas::message::Message;
+use schemas::speaker::ToSpeaker;
 use schemas::websocket::{FromListener, FromService};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Where messages go, seen from a listener's application.
+/// Where messages go, seen from an application.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
     In,
     Out,
+    ToSpeaker,
 }
 
 struct Described {
@@ -38,6 +41,7 @@ pub fn document(goldens: &BTreeMap<String, Value>) -> Value {
         examples: samples(goldens, |name, _| name.starts_with("service.")),
     });
     described.extend(variants::<FromListener>(&mut generator, "action", Way::Out, "listener.", goldens));
+    described.extend(variants::<ToSpeaker>(&mut generator, "type", Way::ToSpeaker, "speaker.", goldens));
     let schemas = Map::from_iter(generator.take_definitions(true));
     assemble(&described, schemas)
 }
@@ -102,8 +106,11 @@ fn assemble(described: &[Described], mut schemas: Map<String, Value>) -> Value {
     }
     let names = |way| described.iter().filter(move |message| message.way == way).map(|message| &message.name);
     let in_channel = |name: &String| json!({"$ref": format!("#/channels/listener/messages/{name}")});
-    let of_channel: Map<String, Value> =
-        messages.keys().map(|name| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")}))).collect();
+    let of_channel = |speakers: bool| -> Map<String, Value> {
+        let of = described.iter().filter(|message| (message.way == Way::ToSpeaker) == speakers);
+        of.map(|message| (message.name.clone(), json!({"$ref": format!("#/components/messages/{}", message.name)})))
+            .collect()
+    };
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -128,12 +135,17 @@ fn assemble(described: &[Described], mut schemas: Map<String, Value>) -> Value {
             "address": "/",
             "description": "One connection of one listener.",
             "servers": [{"$ref": "#/servers/sessionService"}],
-            "messages": of_channel,
+            "messages": of_channel(false),
             "bindings": {"ws": {"query": {
                 "type": "object",
                 "description": "As the listener app connects today; joinSession counts.",
                 "properties": {"sessionId": {"type": "string"}, "targetLanguage": {"type": "string"}},
             }}},
+        }, "speaker": {
+            "address": "/",
+            "description": "The speaker's connection, where the session service tells which it is: best effort.",
+            "servers": [{"$ref": "#/servers/sessionService"}],
+            "messages": of_channel(true),
         }},
         "operations": {
             "read": {
@@ -147,6 +159,14 @@ fn assemble(described: &[Described], mut schemas: Map<String, Value>) -> Value {
                 "summary": "What a listener's application says.",
                 "channel": {"$ref": "#/channels/listener"},
                 "messages": names(Way::Out).map(in_channel).collect::<Vec<_>>(),
+            },
+            "warn": {
+                "action": "receive",
+                "summary": "What the speaker's application gets.",
+                "channel": {"$ref": "#/channels/speaker"},
+                "messages": names(Way::ToSpeaker)
+                    .map(|name| json!({"$ref": format!("#/channels/speaker/messages/{name}")}))
+                    .collect::<Vec<_>>(),
             },
         },
         "components": {"messages": messages, "schemas": schemas},

@@ -11,9 +11,10 @@ use crate::config::{EngineConfig, ListenPolicy, Source};
 use crate::degrade::{Ladder, Strain};
 use crate::deliver::{Delivery, Track};
 use crate::heartbeat::Heartbeat;
-use crate::input::{AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
+use crate::input::{AudienceRows, AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
 use crate::join::Join;
 use crate::lifecycle::{Farewell, Lifecycle};
+use crate::notices::Hearing;
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::path::MediaPath;
@@ -55,6 +56,7 @@ pub struct Engine {
     pub(crate) translator: Translator,
     pub(crate) delivery: Delivery,
     pub(crate) ladder: Ladder,
+    pub(crate) hearing: Hearing,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) media: Media,
     pub(crate) transcript_at: Option<MediaInstant>,
@@ -83,6 +85,7 @@ impl Engine {
             translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
             delivery: Delivery::default(),
             ladder: Ladder::default(),
+            hearing: Hearing::default(),
             heartbeat: Heartbeat::new(),
             media: Media::default(),
             transcript_at: None,
@@ -130,11 +133,12 @@ impl Engine {
                 self.out.warn("row_not_written", detail);
             }
             Input::LeaseLost => self.on_lease_lost("the row belongs to another generation"),
-            Input::Audience(rows) => {
+            Input::Audience(AudienceRows { listeners, speakers }) => {
                 self.audience_asked = None;
                 if self.life.may_welcome() {
-                    let joined = self.delivery.update(rows, now);
+                    let joined = self.delivery.update(listeners, now);
                     joined.into_iter().for_each(|(connection, language)| self.welcome(&connection, language));
+                    self.know_speakers(speakers);
                 }
             }
             Input::AudienceFailed(detail) => {
@@ -172,6 +176,7 @@ impl Engine {
         let issued_at = self.heartbeat.answered(self.now);
         let before = (self.life.desired, self.life.language.clone());
         self.life.on_control(control, issued_at, self.now);
+        self.know_speakers(control.speaker.iter().cloned().collect());
         if before != (self.life.desired, self.life.language.clone()) {
             self.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
         }
@@ -290,6 +295,7 @@ impl Engine {
         self.advance_text();
         self.advance_ending();
         self.advance_ladder();
+        self.advance_hearing();
         self.advance_audience();
         self.advance_heartbeat();
         self.post();
@@ -309,7 +315,7 @@ impl Engine {
             // The last thing that listeners hear is the end.
             return;
         }
-        let fails = self.translator.fails_into(&self.delivery.languages());
+        let fails = self.translator.fails_into(|language| self.delivery.hears(language));
         let seen = Strain {
             outage_since: self.transcriber.outage_since,
             untranslated: fails || self.translator.is_spent(self.now),
@@ -319,6 +325,7 @@ impl Engine {
         if let Some((rung, sentence)) = self.ladder.judge(&seen, self.now) {
             self.out.warn("rung", format!("{rung:?}: {sentence}"));
             self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
+            self.tell_speaker_of_rung(rung, sentence);
         }
     }
 

@@ -172,6 +172,9 @@ impl Engine {
             }
             self.out.push(Output::Post { id: ready.id, connection: ready.connection, data });
         }
+        if let Some((id, connection, data)) = self.delivery.notice(self.now, &self.config) {
+            self.out.push(Output::Post { id, connection, data });
+        }
     }
 
     fn track(&mut self, language: &Language) -> &mut Track {

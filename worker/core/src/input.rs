@@ -1,7 +1,7 @@
 //! Everything that can happen to a worker. The shell reports; it never decides.
 
 use crate::time::MediaInstant;
-use schemas::ids::{Generation, Language, Timestamp};
+use schemas::ids::{ConnectionId, Generation, Language, Timestamp};
 use schemas::session::ListenerRow;
 use schemas::worker::{Desired, Media};
 
@@ -18,8 +18,8 @@ pub enum Input {
     ControlFailed(String),
     /// Another generation owns the session (a conditional write was refused).
     LeaseLost,
-    /// The listeners, read anew and completely.
-    Audience(Vec<ListenerRow>),
+    /// The listeners, read anew and completely, and the speaker's connections that were found beside them.
+    Audience(AudienceRows),
     /// The listeners could not be read this time; the last list stands.
     AudienceFailed(String),
     /// From the signaling channel.
@@ -47,6 +47,21 @@ pub enum Input {
     },
 }
 
+/// One read of the index of the session's connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AudienceRows {
+    /// All listeners.
+    pub listeners: Vec<ListenerRow>,
+    /// Connections of the speaker; most stand in no index.
+    pub speakers: Vec<ConnectionId>,
+}
+
+impl From<Vec<ListenerRow>> for AudienceRows {
+    fn from(listeners: Vec<ListenerRow>) -> Self {
+        Self { listeners, speakers: Vec::new() }
+    }
+}
+
 /// The controller's part of our row, and the fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
@@ -62,6 +77,8 @@ pub struct Control {
     pub source_language: Language,
     /// When the session ends at the latest.
     pub expires_at: Timestamp,
+    /// The speaker's own connection, where the session's row names it.
+    pub speaker: Option<ConnectionId>,
 }
 
 /// From the signaling channel.
@@ -99,6 +116,8 @@ pub enum PeerEvent {
     Disconnected,
     /// The connection is lost for good.
     Failed(String),
+    /// It cannot be made here, or not with what the speaker answered: why, and what helps. No network is to blame for it.
+    Unable(String),
 }
 
 /// From the connection that reads the KVS stream.

@@ -2,7 +2,7 @@
 //!
 //! *Flow*: open signaling → a fresh peer gathers → its whole offer is sent, and sent again until it is answered.
 //! *Guarantees*: losing signaling never touches the media; an offer waits 3 s for its answer, unless the connection that the answer would have come by
-//! is gone; when RTP stops, ICE is restarted on the same peer first; a peer is replaced when it failed, when a restart did not help, when another page
+//! is gone, and longer where a master has shown that it needs longer; when RTP stops, ICE is restarted on the same peer first; a peer is replaced when it failed, when a restart did not help, when another page
 //! answers, when two answers differ, when it did not come up, or before its relay credentials expire. Every retry waits, and waits longer; whatever
 //! happens, connects, offers and fresh peers stay below the service's limits, because each takes its turn from a [`Pace`]. Candidates are never sent
 //! one by one: the offer has all of them.
@@ -40,6 +40,12 @@ const FAILED_MOST_MS: u64 = 15_000;
 const EARLY_CANDIDATES: usize = 64;
 /// Repeats of an offer at the first interval, before the interval grows.
 const EAGER_OFFERS: u32 = 20;
+/// So often at the most the time between two offers is doubled for a master that is slow.
+const MOST_UNHURRIED: u32 = 3;
+/// And so long it is at the most because of that, ms.
+const UNHURRIED_MS: u64 = 24_000;
+/// A master that answers the first offer within so long is not slow, ms.
+const QUICK_MS: u64 = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Peer {
@@ -81,6 +87,10 @@ pub(crate) struct Join {
     rtp_on_peer: bool,
     answers: Answers,
     contest: Contest,
+    /// How often the newest peer's offer was sent.
+    sent_on_peer: u32,
+    /// How often the time between two offers is doubled: a master that begins anew with every repeat must be given the time to answer the first.
+    unhurried: u32,
     offers: Pace,
     fresh_peers: Pace,
     peers: u32,
@@ -97,6 +107,8 @@ impl Join {
             rtp_on_peer: false,
             answers: Answers::default(),
             contest: Contest::default(),
+            sent_on_peer: 0,
+            unhurried: 0,
             offers: Pace::new(OFFERS),
             fresh_peers: Pace::new(PEERS),
             peers: 0,
@@ -166,6 +178,7 @@ impl Join {
     }
 
     fn on_answer(&mut self, sdp: String, now: MediaInstant, out: &mut Outbox) {
+        self.learn_haste(&sdp, now, out);
         match self.peer {
             Peer::Offering { sent: 1.., kind, since, .. } => match self.answers.look_at(&sdp) {
                 Answer::New { from_another_page } => self.apply(sdp, kind, since, from_another_page, now, out),
@@ -186,6 +199,30 @@ impl Join {
             | Peer::Answered { .. }
             | Peer::Connected { .. }
             | Peer::Failed { .. } => self.answers.remember(&sdp),
+        }
+    }
+
+    /// How long the master needs: one that answers the repeats of an offer, too, and each in other words, needs longer than we wait.
+    fn learn_haste(&mut self, sdp: &str, now: MediaInstant, out: &mut Outbox) {
+        match self.peer {
+            Peer::Offering { sent: 1, since, .. } if now.since(since) <= QUICK_MS => self.unhurried = 0,
+            Peer::Offering { sent: 1.., .. } => {}
+            Peer::None
+            | Peer::Gathering { .. }
+            | Peer::Offering { .. }
+            | Peer::Answered { .. }
+            | Peer::Connected { .. }
+            | Peer::Failed { .. } => {
+                if self.sent_on_peer > 1 && self.unhurried < MOST_UNHURRIED && self.answers.contradicts(sdp) {
+                    self.unhurried += 1;
+                    out.fact(
+                        "offers_slowed",
+                        "the speaker answers each repeat of an offer anew: repeats wait twice as long",
+                    );
+                }
+                // Once per peer: there may be as many answers as there were repeats.
+                self.sent_on_peer = 0;
+            }
         }
     }
 
@@ -241,7 +278,7 @@ impl Join {
                 }
             }
             PeerEvent::Disconnected => out.fact("peer_disconnected", "it may come back by itself"),
-            PeerEvent::Failed(detail) => {
+            PeerEvent::Failed(detail) | PeerEvent::Unable(detail) => {
                 out.fact("peer_failed", detail);
                 self.peer = Peer::Failed { retry_at: now.plus_ms(self.failed_wait()) };
             }
@@ -290,8 +327,10 @@ impl Join {
             out.push(Output::SendOffer(offer.clone()));
             self.contest.offer(now);
             *sent += 1;
+            self.sent_on_peer = *sent;
             let steps = u64::from(sent.saturating_sub(EAGER_OFFERS));
-            *next_at = now.plus_ms((timing.offer_retry_ms + steps * 500).min(timing.offer_retry_max_ms));
+            let eager = (timing.offer_retry_ms + steps * 500).min(timing.offer_retry_max_ms);
+            *next_at = now.plus_ms((eager << self.unhurried).min(UNHURRIED_MS.max(eager)));
         }
     }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::pace::most_in_a_second;
 use proptest::prelude::*;
+use std::collections::VecDeque;
 
 /// A join, and what it wanted so far.
 struct Talk {
@@ -318,6 +319,77 @@ fn two_answers_that_differ_before_anything_connected_are_both_given_up_for_a_fre
     assert!(talk.signaling(SignalingEvent::Answer(sdp("A", "stale"))).is_empty(), "the same again");
     assert!(talk.signaling(SignalingEvent::Answer(sdp("A", "right"))).is_empty());
     assert_eq!(talk.until(2_000), [Output::NewPeer], "and not only after 15 s without a connection");
+}
+
+/// A master that answers one offer after the other, each with a connection of its own for which it gathers so long: with the next offer the
+/// connection before is closed. Gives when audio flowed, if it did within two minutes, and the offers that went out.
+fn heard_from_a_master_that_begins_anew(talk: &mut Talk, gather_ms: u64) -> (Option<u64>, usize) {
+    let begin = talk.now.0;
+    let (mut waiting, mut gathering) = (VecDeque::new(), None::<(String, u64)>);
+    let (mut peers, mut answers, mut offered, mut connects_at) = (0_u64, 0_u64, 0, None);
+    while talk.now.0 < begin + 120_000 {
+        for output in talk.until(talk.now.0 + 100) {
+            if matches!(output, Output::NewPeer | Output::RestartIce) {
+                (peers, connects_at) = (peers + 1, None);
+                talk.peer(PeerEvent::OfferReady(peers.to_string()));
+            } else if let Output::SendOffer(sdp) = output {
+                offered += 1;
+                waiting.push_back(sdp);
+            }
+        }
+        let now = talk.now.0;
+        if connects_at.is_some_and(|at| now >= at) {
+            talk.peer(PeerEvent::Connected);
+            talk.rtp();
+            return (Some(now - begin), offered);
+        }
+        if let Some((offer, _)) = gathering.take_if(|(_, until)| now >= *until) {
+            answers += 1;
+            let answer = sdp(&answers.to_string(), &answers.to_string());
+            let applied = talk.signaling(SignalingEvent::Answer(answer.clone())) == [Output::ApplyAnswer(answer)];
+            connects_at = (applied && offer == peers.to_string()).then_some(now + 300);
+        }
+        if gathering.is_none() && !waiting.is_empty() {
+            gathering = waiting.pop_front().map(|offer| (offer, now + gather_ms));
+            connects_at = None;
+        }
+    }
+    (None, offered)
+}
+
+#[test]
+fn a_master_that_gathers_longer_than_we_wait_and_begins_anew_with_every_offer_is_given_the_time() {
+    for gather_ms in [100, 2_000, 5_000, 8_000] {
+        let mut talk = Talk::new();
+        talk.join.start(talk.now, &mut Outbox::default());
+        talk.signaling(SignalingEvent::Connected);
+        let (heard, offered) = heard_from_a_master_that_begins_anew(&mut talk, gather_ms);
+        assert!(heard.is_some(), "{gather_ms} ms: never heard after {offered} offers");
+    }
+}
+
+#[test]
+fn a_master_that_is_quick_again_is_offered_as_eagerly_as_ever() {
+    let mut talk = Talk::offered();
+    for answer in 0..3 {
+        talk.until(talk.now.0 + 25_100);
+        talk.signaling(SignalingEvent::Answer(sdp("A", &format!("{answer}"))));
+        talk.signaling(SignalingEvent::Answer(sdp("A", &format!("{answer} again"))));
+        while !talk.until(talk.now.0 + 100).contains(&Output::NewPeer) {}
+        talk.peer(PeerEvent::OfferReady("next".into()));
+        talk.until(talk.now.0 + 10);
+    }
+    let slow = count(&talk.until(talk.now.0 + 30_000), &Output::SendOffer("next".into()));
+    assert!(slow <= 2, "{slow} in 30 s, after three that were answered twice");
+    talk.peer(PeerEvent::Failed("x".into()));
+    while !talk.until(talk.now.0 + 100).contains(&Output::NewPeer) {}
+    talk.peer(PeerEvent::OfferReady("prompt".into()));
+    talk.until(talk.now.0 + 100);
+    talk.signaling(SignalingEvent::Answer(sdp("A", "prompt")));
+    talk.peer(PeerEvent::Failed("x".into()));
+    while !talk.until(talk.now.0 + 100).contains(&Output::NewPeer) {}
+    talk.peer(PeerEvent::OfferReady("last".into()));
+    assert_eq!(count(&talk.until(talk.now.0 + 30_000), &Output::SendOffer("last".into())), 11);
 }
 
 #[test]

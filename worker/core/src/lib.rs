@@ -16,6 +16,7 @@
 //! | `translate/` | requests in flight, retries, policies for partials |
 //! | `deliver/` | a track with cursors per language, a queue per listener |
 //! | `flow` | what each part hands to the next |
+//! | `notices` | what the speaker is told |
 //! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
 //! | `heartbeat` `status` `waiting` | when and what is written to our row |
 
@@ -37,6 +38,7 @@ mod join;
 mod lifecycle;
 mod link;
 mod message;
+mod notices;
 mod outbox;
 mod pace;
 mod path;

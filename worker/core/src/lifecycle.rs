@@ -202,12 +202,17 @@ impl Lifecycle {
         None
     }
 
+    /// Since when the speaker's next audio is waited for: the last of it, a pause's end, or the joining of the channel.
+    pub(crate) fn awaited_since(&self, heard_at: Option<MediaInstant>) -> Option<MediaInstant> {
+        heard_at.or(self.joined_at).map(|at| at.max(self.resumed_at))
+    }
+
     fn speaker_deadline(&self, heard_at: Option<MediaInstant>, timing: &Timing) -> Option<MediaInstant> {
         match (heard_at, self.is_paused()) {
-            (Some(at), false) => Some(at.max(self.resumed_at).plus_ms(timing.speaker_gone_ms)),
+            (Some(_), false) => self.awaited_since(heard_at).map(|at| at.plus_ms(timing.speaker_gone_ms)),
             (Some(at), true) => Some(at.plus_ms(timing.speaker_gone_paused_ms)),
             // Until the channel is joined, the controller's deadline of that phase counts.
-            (None, false) => self.joined_at.map(|at| at.max(self.resumed_at).plus_ms(timing.speaker_never_ms)),
+            (None, false) => self.awaited_since(None).map(|at| at.plus_ms(timing.speaker_never_ms)),
             (None, true) => None,
         }
     }

@@ -20,6 +20,16 @@ pub(crate) struct MediaPath {
     blocked_since: Option<MediaInstant>,
     /// So many answers in a row brought none.
     fruitless: u32,
+    unable: Option<Unable>,
+}
+
+/// Why a peer cannot even try.
+#[derive(Debug)]
+struct Unable {
+    since: MediaInstant,
+    why: String,
+    /// What it was answered is to blame.
+    answered: bool,
 }
 
 /// What our last offer could offer besides the worker's own address.
@@ -60,9 +70,16 @@ impl MediaPath {
             PeerEvent::OfferReady(sdp) => {
                 self.advance(now, patience_ms);
                 (self.answered_at, self.candidates) = (None, 0);
+                // The next peer could be made; whether its answer will be of use is not known before it comes.
+                self.unable.take_if(|unable| !unable.answered);
                 self.offered = Offered { reflexive: sdp.contains(" typ srflx"), relay: sdp.contains(" typ relay") };
             }
             PeerEvent::Connected => self.open(),
+            PeerEvent::Unable(why) => {
+                let answered = self.answered_at.take().is_some();
+                let since = self.unable.take().map_or(now, |unable| unable.since);
+                self.unable = Some(Unable { since, why: why.replace('\n', " "), answered });
+            }
             PeerEvent::Failed(_) => {
                 if let Some(at) = self.answered_at.take() {
                     self.note(at);
@@ -74,7 +91,7 @@ impl MediaPath {
 
     /// A connection, or a packet: there is a way.
     pub(crate) fn open(&mut self) {
-        (self.answered_at, self.blocked_since, self.fruitless) = (None, None, 0);
+        (self.answered_at, self.blocked_since, self.fruitless, self.unable) = (None, None, 0, None);
     }
 
     /// Counts an answer whose time is over.
@@ -91,6 +108,9 @@ impl MediaPath {
 
     /// That nothing gets through, when it looks so.
     pub(crate) fn blocked(&self) -> Option<Blocked> {
+        if let Some(Unable { since, why, .. }) = &self.unable {
+            return Some(Blocked { since: *since, text: format!("The worker cannot take audio: {why}.") });
+        }
         let since = self.blocked_since?;
         let times = if self.fruitless == 1 { "once".to_owned() } else { format!("{} times", self.fruitless) };
         let text = format!("The speaker answered {times}, but no audio can get through: {}.", self.suspect());
@@ -150,6 +170,28 @@ mod tests {
         assert!(text(&path).contains("answered 2 times"));
         path.open();
         path.on_peer(&PeerEvent::Failed("the speaker left".into()), MediaInstant(902_000), PATIENCE);
+        assert_eq!(path.blocked(), None);
+    }
+
+    #[test]
+    fn a_worker_that_cannot_even_try_says_why_and_blames_nobody_else() {
+        let mut path = MediaPath::default();
+        path.on_peer(&PeerEvent::Unable("no device\nadd one".into()), MediaInstant(2_000), PATIENCE);
+        path.advance(MediaInstant(60_000), PATIENCE);
+        assert_eq!(text(&path), "The worker cannot take audio: no device add one.");
+        path.on_peer(&PeerEvent::Unable("no device".into()), MediaInstant(70_000), PATIENCE);
+        assert_eq!(path.blocked().map(|blocked| blocked.since), Some(MediaInstant(2_000)), "the same trouble");
+        path.on_peer(&PeerEvent::OfferReady(String::new()), MediaInstant(80_000), PATIENCE);
+        assert_eq!(path.blocked(), None, "there is a device now");
+    }
+
+    #[test]
+    fn an_answer_that_is_of_no_use_is_told_until_one_is() {
+        let mut path = answered("typ host", 0);
+        path.on_peer(&PeerEvent::Unable("no audio in the answer".into()), MediaInstant(2_000), PATIENCE);
+        path.on_peer(&PeerEvent::OfferReady(String::new()), MediaInstant(3_000), PATIENCE);
+        assert!(text(&path).contains("no audio in the answer"), "the next offer proves nothing");
+        path.on_peer(&PeerEvent::Connected, MediaInstant(4_000), PATIENCE);
         assert_eq!(path.blocked(), None);
     }
 

@@ -10,11 +10,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use schemas::ids::{ConnectionId, Generation, SessionId, Timestamp};
-use schemas::session::{ListenerRow, read_listener};
+use schemas::session::{read_listener, read_speaker};
 use schemas::table::{connections, workers};
 use schemas::worker::{Phase, Step, WorkerRow};
 use std::collections::HashMap;
 use std::time::Duration;
+use worker_core::input::AudienceRows;
 use worker_core::output::StatusWrite;
 
 /// Longest time of one call, retries included; a heartbeat that takes longer is better written anew.
@@ -177,11 +178,11 @@ impl Table {
         Ok(request)
     }
 
-    /// All listeners of the session.
+    /// All listeners of the session, and the speaker's connections that stand among them: one query, whatever it finds.
     ///
     /// # Errors
     /// [`TableError`] when a page cannot be read: half a list is no list.
-    pub async fn audience(&self) -> Result<Vec<ListenerRow>, TableError> {
+    pub async fn audience(&self) -> Result<AudienceRows, TableError> {
         let mut pages = self
             .client
             .query()
@@ -191,16 +192,17 @@ impl Table {
             .expression_attribute_values(":session", AttributeValue::S(self.session.to_string()))
             .into_paginator()
             .send();
-        let mut listeners = Vec::new();
+        let mut audience = AudienceRows::default();
         while let Some(page) = pages.next().await {
             for item in page.map_err(|e| TableError::Call(explain(&e)))?.items.unwrap_or_default() {
                 // A row that is not a listener's, or not readable as one, is theirs to mind.
                 let row: serde_json::Map<_, _> =
                     serde_dynamo::from_item(item).map_err(|e| TableError::Malformed(e.to_string()))?;
-                listeners.extend(read_listener(&row));
+                audience.listeners.extend(read_listener(&row));
+                audience.speakers.extend(read_speaker(&row));
             }
         }
-        Ok(listeners)
+        Ok(audience)
     }
 
     /// Deletes the row of a connection that is gone, unless it was written anew since it was read.

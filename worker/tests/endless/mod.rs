@@ -39,6 +39,11 @@ pub fn speech() -> Vec<Bytes> {
     pcm.chunks_exact(320).map(|pcm| Bytes::from(encoder.encode_vec(pcm, 1_200).unwrap())).collect()
 }
 
+/// A packet of 20 ms without content, as DTX has it (RFC 6716, section 3.1): it takes its time, and nothing to decode.
+pub fn nothing() -> Bytes {
+    Bytes::from_static(&[1 << 3])
+}
+
 /// A speaker over RTP, over and over: 2 % lost, some packets in the wrong order, some twice.
 pub struct Rtp {
     packets: Vec<Bytes>,
@@ -47,8 +52,8 @@ pub struct Rtp {
 }
 
 impl Rtp {
-    pub fn new() -> Self {
-        Self { packets: speech(), receiver: AudioReceiver::new().unwrap(), sent: 0 }
+    pub fn new(packets: Vec<Bytes>) -> Self {
+        Self { packets, receiver: AudioReceiver::new().unwrap(), sent: 0 }
     }
 
     fn packet(&self, n: u64) -> RtpAudio {
@@ -61,7 +66,12 @@ impl Rtp {
         }
     }
 
-    /// The next 20 ms: what is heard then, and when that is.
+    /// The next minute.
+    pub fn minute(&mut self, mut heard: impl FnMut(worker_core::input::AudioFrame, u64)) {
+        (0..PACKETS).for_each(|_| self.step(&mut heard));
+    }
+
+    /// The next packet: what is heard then, and when that is.
     pub fn step(&mut self, mut heard: impl FnMut(worker_core::input::AudioFrame, u64)) {
         let (n, now) = (self.sent, self.sent * 20);
         self.sent += 1;
@@ -89,10 +99,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new() -> Self {
+    pub fn new(packets: &[Bytes]) -> Self {
         let mut receiver = StreamReceiver::default();
         receiver.connected();
-        Self { packets: speech().iter().map(|packet| packet.to_vec()).collect(), receiver, sent: 0 }
+        Self { packets: packets.iter().map(|packet| packet.to_vec()).collect(), receiver, sent: 0 }
     }
 
     /// The next 2 s: what is heard then.
@@ -166,7 +176,7 @@ impl Session {
                 self.posts += 1;
                 Input::Posted(id, PostOutcome::Delivered)
             }
-            Output::ReadAudience => Input::Audience(audience()),
+            Output::ReadAudience => Input::Audience(audience().into()),
             Output::WriteStatus(_) => run(),
             Output::MeasureResources => Input::Resources { cpu_ms: 0, peak_memory_bytes: 0 },
             Output::CloseSignaling
@@ -191,7 +201,8 @@ impl Session {
         if self.samples >= (self.results + 1) * SENTENCE {
             let start = (self.results * 4) as f64;
             let word = |n: u64| TranscriptItem {
-                content: format!("word{}", (self.finals * 10 + n) % 5_000),
+                // No sentence comes twice: the translations that are remembered must be forgotten in time.
+                content: format!("word{:06}", self.finals * 10 + n),
                 punctuation: false,
                 start: start + n as f64 * 0.4,
                 end: start + n as f64 * 0.4 + 0.3,
@@ -212,13 +223,14 @@ impl Session {
     }
 }
 
+/// Ten listeners in each of three languages.
 fn audience() -> Vec<ListenerRow> {
-    let listener = |(name, to): (&str, &str)| ListenerRow {
-        connection_id: ConnectionId::try_new(name).unwrap(),
-        language: language(to),
+    let listener = |n: usize| ListenerRow {
+        connection_id: ConnectionId::try_new(format!("listener{n}=")).unwrap(),
+        language: language(["en", "es", "fr"][n % 3]),
         connected_at: Some(Timestamp(BEGIN)),
     };
-    [("a=", "en"), ("b=", "es"), ("c=", "fr")].map(listener).into()
+    (0..30).map(listener).collect()
 }
 
 fn run() -> Input {
@@ -229,6 +241,7 @@ fn run() -> Input {
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(BEGIN)),
         source_language: language("en"),
         expires_at: Timestamp(BEGIN + 86_400_000),
+        speaker: None,
     })
 }
 
@@ -239,8 +252,8 @@ pub struct Whole {
 }
 
 impl Whole {
-    pub fn new() -> Self {
-        Self { rtp: Rtp::new(), session: Session::new() }
+    pub fn new(packets: Vec<Bytes>) -> Self {
+        Self { rtp: Rtp::new(packets), session: Session::new() }
     }
 
     pub fn minute(&mut self) {
@@ -248,7 +261,7 @@ impl Whole {
             let session = &mut self.session;
             self.rtp.step(|frame, now| session.feed(Input::Audio(frame), now));
             let now = self.rtp.sent * 20;
-            if self.rtp.sent.is_multiple_of(50) {
+            if now.is_multiple_of(1_000) {
                 session.feed(Input::Media(self.rtp.receiver.media()), now);
                 session.feed(Input::Tick, now);
             }

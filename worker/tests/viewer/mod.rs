@@ -6,6 +6,8 @@
     reason = "it plays the parts of the outside that a test is about; the others are passed on whole"
 )]
 
+pub mod sound;
+
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use kvs_signaling::Role;
 use local_stack::kvs::{KvsConfig, Limits, Running, serve};
@@ -25,7 +27,7 @@ use worker::io::peer::Path;
 use worker::io::table::Table;
 use worker::media::AudioReceiver;
 use worker::shell::{self, Admitted, Flow, Shell};
-use worker_core::input::{AudioKind, Control, Input};
+use worker_core::input::{AudienceRows, AudioKind, Control, Input};
 use worker_core::output::{Fact, Output};
 use worker_core::time::MediaInstant;
 use worker_core::{Engine, EngineConfig};
@@ -77,6 +79,19 @@ impl Service {
             .http_client(http_client())
             .load()
             .await
+    }
+
+    /// The control plane, for a master that is none of ours; the account is the key's id, too.
+    pub fn master_arguments(&self) -> Vec<String> {
+        let url = self.running.url();
+        let named = [
+            ("--endpoint", url.as_str()),
+            ("--channel", self.arn.as_str()),
+            ("--region", "us-east-1"),
+            ("--key", ACCOUNT),
+            ("--secret", "secret"),
+        ];
+        named.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect()
     }
 
     async fn master(&self) -> kvs_signaling::Connection {
@@ -265,7 +280,7 @@ impl Viewer {
         loop {
             match self.engine.poll() {
                 Output::WriteStatus(_) => self.engine.handle(Input::Control(control()), now),
-                Output::ReadAudience => self.engine.handle(Input::Audience(Vec::new()), now),
+                Output::ReadAudience => self.engine.handle(Input::Audience(AudienceRows::default()), now),
                 Output::MeasureResources => {}
                 Output::Log(Fact { event, .. }) => self.seen.facts.push(event),
                 output => {
@@ -317,6 +332,7 @@ fn control() -> Control {
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(0)),
         source_language: Language::try_new("en").unwrap(),
         expires_at: Timestamp(i64::MAX),
+        speaker: None,
     }
 }
 
@@ -342,6 +358,7 @@ fn row(session: &SessionId, channel: &ChannelArn) -> WorkerRow {
             wanted_since: None,
             task_definition: None,
             options: Default::default(),
+            speaker_connection: None,
         }),
         task: None,
         restarts: Restarts::default(),

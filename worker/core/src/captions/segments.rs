@@ -3,7 +3,8 @@
 //! *Guarantees*: a stable word never changes; each segment that was shown gets exactly one final; finals are in the order
 //! of media time; a word that a final covers is never heard again, by its time and not by its text ("Amen. Amen." stays
 //! two); a partial is shown at most every 200 ms, the newest one; no segment hangs: each is final 15 s after it was first
-//! shown at the latest, long ones being cut at the end of a sentence, else of a clause, else of a word.
+//! shown at the latest, long ones being cut at the end of a sentence, else of a clause, else of a word. Long is also what would
+//! not fit one message beside its translation.
 //! *Assumption*: results of one segment share their result id within a stream.
 
 use super::merge::merge;
@@ -14,7 +15,7 @@ use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use crate::transcribe::{Heard, Word};
 use schemas::ids::Language;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
@@ -24,8 +25,14 @@ const CLAUSE_AFTER_MS: u64 = 11_000;
 /// Without one, a segment longer than this is ended at its last stable word, ms.
 const WORD_AFTER_MS: u64 = 14_000;
 
+/// A segment with more text is ended as one that lasts too long is, UTF-8 bytes: with its translation it fits one frame of
+/// the WebSocket. Fifteen seconds of speech have 300, of Hindi or Thai 900.
+pub(super) const TEXT_BYTES: usize = 3_000;
+
 /// The last word of a replay may be heard as ending so much earlier than before, ms.
 const REPLAY_SLACK_MS: u64 = 200;
+/// A recogniser speaks of a few results at a time; an older one that came again would find its words covered. A stream lives for hours.
+const MOST_DONE: usize = 64;
 
 #[derive(Debug)]
 struct Open {
@@ -56,9 +63,20 @@ impl Open {
         self.moved_at.min(self.begun_at).plus_ms(timing.segment_stale_ms)
     }
 
+    /// How many of its items have no more text than this, written with spaces.
+    fn within(&self, bytes: usize) -> usize {
+        let longer = |so_far: &mut usize, word: &Word| {
+            *so_far += word.text.len() + 1;
+            Some(*so_far)
+        };
+        self.words.iter().scan(0, longer).take_while(|so_far| *so_far <= bytes).count()
+    }
+
     /// How many items make a segment of their own; `None` while it is short, or nothing in it is stable.
     fn cut(&self, now: MediaInstant) -> Option<usize> {
-        let settled = &self.words[..self.stable];
+        let within = self.within(TEXT_BYTES);
+        let full = within < self.words.len();
+        let settled = &self.words[..self.stable.min(within)];
         let spoken_ms = self.words.last()?.end_ms.saturating_sub(self.words[0].start_ms);
         let length_ms = spoken_ms.max(now.since(self.begun_at));
         let after = |index: usize| index + 1;
@@ -66,8 +84,10 @@ impl Open {
         let clause = || settled.iter().rposition(|w| w.mark).map(after);
         // The last stable word may still get its mark.
         let marked = settled.last().is_some_and(|w| w.mark);
-        let word = || self.stable.checked_sub(usize::from(!marked)).filter(|end| *end > 0);
-        let due = |after_ms: u64, end: Option<usize>| end.filter(|end| length_ms >= after_ms && *end >= self.promised);
+        let word = || settled.len().checked_sub(usize::from(!marked)).filter(|end| *end > 0);
+        let due = |after_ms: u64, end: Option<usize>| {
+            end.filter(|end| (full || length_ms >= after_ms) && *end >= self.promised)
+        };
         due(SENTENCE_AFTER_MS, sentence()).or(due(CLAUSE_AFTER_MS, clause())).or(due(WORD_AFTER_MS, word()))
     }
 }
@@ -76,8 +96,8 @@ impl Open {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     open: Vec<Open>,
-    /// Results whose final has come, of the newest stream.
-    done: BTreeSet<(StreamId, String)>,
+    /// Results whose final has come lately, of the newest stream.
+    done: VecDeque<(StreamId, String)>,
     last_number: u64,
     last_start_ms: u64,
     /// Finals cover the media up to here, ms.
@@ -100,14 +120,25 @@ impl Segments {
         (segment.words, segment.stable) = (merged, stable);
         segment.moved_at = now;
         if heard.is_final {
-            self.done.retain(|(stream, _)| *stream == key.0);
-            self.done.insert(key);
-            self.finish(index, &mut shown);
+            self.remember(key);
+            self.open[index].stable = self.open[index].words.len();
+            let rest = self.split_full(index, now, &mut shown);
+            self.finish(rest, &mut shown);
         } else {
-            self.split(index, now, &mut shown);
+            let rest = self.split_full(index, now, &mut shown);
+            self.split(rest, now, &mut shown);
             self.show_due(now, timing, &mut shown);
         }
         shown
+    }
+
+    /// The final of this result has come.
+    fn remember(&mut self, key: (StreamId, String)) {
+        self.done.retain(|(stream, _)| *stream == key.0);
+        self.done.push_back(key);
+        if self.done.len() > MOST_DONE {
+            self.done.pop_front();
+        }
     }
 
     /// Shows partials that waited, and ends segments that hang.
@@ -237,6 +268,15 @@ impl Segments {
         };
         self.open.push(open);
         true
+    }
+
+    /// Ends what is too much text for one segment, piece by piece; where the rest is.
+    fn split_full(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> usize {
+        let mut rest = index;
+        while self.open[rest].within(TEXT_BYTES) < self.open[rest].words.len() && self.split(rest, now, shown) {
+            rest = self.open.len() - 1;
+        }
+        rest
     }
 
     fn show_due(&mut self, now: MediaInstant, timing: &Timing, shown: &mut Vec<Shown>) {

@@ -1,6 +1,7 @@
 use super::super::tests::words;
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// Segments, and what they showed.
 struct Page {
@@ -56,6 +57,18 @@ fn a_final_replaces_its_segment_exactly_once() {
     page.hear(1, "a", false, words("let us", 0, 0)).hear(1, "a", true, words("let us pray.", 0, 0));
     page.hear(1, "a", true, words("let us pray.", 0, 0));
     assert_eq!(page.finals(), [(1, "let us pray.".to_owned())]);
+}
+
+#[test]
+fn hours_of_one_stream_are_not_remembered_and_yet_nothing_is_shown_twice() {
+    let mut page = Page::new();
+    for n in 0..3_600 {
+        page.hear(1, &format!("result {n}"), true, words("amen and amen", n * 4_000, 0));
+    }
+    assert_eq!(page.segments.done.len(), MOST_DONE);
+    page.hear(1, "result 3599", true, words("amen and amen", 3_599 * 4_000, 0));
+    page.hear(1, "result 7", true, words("amen and amen", 7 * 4_000, 0));
+    assert_eq!(page.finals().len(), 3_600);
 }
 
 #[test]
@@ -229,4 +242,41 @@ fn without_sentences_continuous_speech_is_cut_at_a_clause_and_without_clauses_at
     assert!(clauses.len() >= 3 && clauses[0].1.ends_with(','), "{clauses:?}");
     let words = said("seven ".repeat(90).trim_end());
     assert!(words.len() >= 2, "{words:?}");
+}
+
+#[test]
+fn a_very_long_final_becomes_several_that_fit_a_message_and_no_word_of_it_is_lost() {
+    let texts = [
+        "this is said, and so is that. ".repeat(300),
+        "without any mark at all ".repeat(400),
+        "नमस्ते दोस्तों, सुनिए ".repeat(200),
+        "ein langer satz, der nicht endet ".repeat(300),
+    ];
+    for text in texts {
+        let text = text.trim_end();
+        let mut page = Page::new();
+        page.hear(1, "a", true, words(text, 0, 0));
+        let finals = page.finals();
+        assert!(finals.len() > 1 && finals.iter().all(|(_, t)| t.len() <= TEXT_BYTES), "{}", finals.len());
+        assert_eq!(finals.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>().join(" "), text);
+        let numbers: Vec<u64> = finals.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (1..=finals.len() as u64).collect::<Vec<_>>());
+        let marks = finals.iter().filter(|(_, t)| t.ends_with(['.', ','])).count();
+        assert!(!text.contains(',') || marks + 1 >= finals.len(), "cut where a sentence or a clause ends");
+    }
+}
+
+#[test]
+fn a_segment_that_grows_beyond_a_message_is_cut_before_its_final_and_keeps_its_promises() {
+    let text = "सुनिए दोस्तों यह बात ".repeat(150);
+    let mut page = Page::new();
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    for heard in (20..=tokens.len()).step_by(20) {
+        page.hear(1, "a", false, words(&tokens[..heard].join(" "), 0, heard - 5));
+    }
+    page.hear(1, "a", true, words(text.trim_end(), 0, 0));
+    let finals = page.finals();
+    assert!(finals.len() >= 3, "{}", finals.len());
+    assert!(page.shown.iter().all(|s| s.text().len() <= TEXT_BYTES + 20 * 20), "partials fit as well");
+    assert_eq!(finals.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>().join(" "), text.trim_end());
 }

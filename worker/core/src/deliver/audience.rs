@@ -2,11 +2,12 @@
 //! instant: who is missing is forgotten only after a grace.
 
 use super::queue::{Item, Queue};
+use super::turns::{Pace, Turns};
 use crate::input::PostId;
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::session::ListenerRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections that are remembered after they went, so that a flickering index repeats nothing to them.
 const REMEMBERED: usize = 2_000;
@@ -23,13 +24,14 @@ pub(crate) struct Listener {
     pub(crate) language: Language,
     pub(crate) connected_at: Option<Timestamp>,
     pub(crate) first_seen: MediaInstant,
-    pub(crate) missing_since: Option<MediaInstant>,
+    missing_since: Option<MediaInstant>,
     pub(crate) queue: Queue,
     pub(crate) in_flight: Option<(PostId, Item, MediaInstant)>,
-    pub(crate) not_before: MediaInstant,
+    /// After a failure nothing is posted until then.
+    rests_until: Option<MediaInstant>,
+    /// 429s in a row.
     pub(crate) throttled: u32,
-    /// The last post took long: the places of others are not its to hold.
-    pub(crate) slow: bool,
+    pub(crate) pace: Pace,
     /// Cursor of the last final that was queued, per language.
     pub(crate) seen: BTreeMap<Language, u64>,
 }
@@ -38,7 +40,7 @@ impl Listener {
     /// Takes the post back that has this outcome; `None` when it was given up before.
     pub(crate) fn landed(&mut self, id: PostId, now: MediaInstant) -> Option<Item> {
         let (_, item, at) = self.in_flight.take_if(|(flying, _, _)| *flying == id)?;
-        self.slow = now.since(at) >= SLOW_MS;
+        self.pace = if now.since(at) >= SLOW_MS { Pace::Slow } else { Pace::Quick };
         Some(item)
     }
 
@@ -68,10 +70,18 @@ struct Departed {
     connected_at: Option<Timestamp>,
 }
 
-/// All connections of the session.
+/// All connections of the session. Whatever is asked with each post is kept up to date with each change instead.
 #[derive(Debug, Default)]
 pub(crate) struct Audience {
-    pub(crate) listeners: BTreeMap<ConnectionId, Listener>,
+    listeners: BTreeMap<ConnectionId, Listener>,
+    /// The same, by language.
+    by_language: BTreeMap<Language, BTreeSet<ConnectionId>>,
+    /// Those whom the index does not list, and since when.
+    missing: BTreeSet<(MediaInstant, ConnectionId)>,
+    /// Those whose last post was answered with 429.
+    throttled: usize,
+    /// Whose turn it is.
+    pub(crate) turns: Turns,
     /// Connections that answered 410, with the time of their row.
     gone: BTreeMap<ConnectionId, Option<Timestamp>>,
     remembered: BTreeMap<ConnectionId, BTreeMap<Language, u64>>,
@@ -92,10 +102,11 @@ impl Audience {
         }
         self.gone.retain(|connection, since| newest.get(connection).is_some_and(|row| row.connected_at == *since));
         for (connection, listener) in &mut self.listeners {
-            if newest.contains_key(connection) {
-                listener.missing_since = None;
-            } else {
-                listener.missing_since.get_or_insert(now);
+            if !newest.contains_key(connection) {
+                let since = *listener.missing_since.get_or_insert(now);
+                self.missing.insert((since, connection.clone()));
+            } else if let Some(since) = listener.missing_since.take() {
+                self.missing.remove(&(since, connection.clone()));
             }
         }
         let rows = newest.into_values().filter(|row| !self.gone.contains_key(&row.connection_id));
@@ -104,17 +115,20 @@ impl Audience {
     }
 
     fn welcome(&mut self, row: ListenerRow, now: MediaInstant) -> Option<(ConnectionId, Language)> {
-        if let Some(known) = self.listeners.get_mut(&row.connection_id) {
-            known.connected_at = row.connected_at;
-            if known.language == row.language {
+        let ListenerRow { connection_id: connection, language, connected_at } = row;
+        if let Some(known) = self.listeners.get_mut(&connection) {
+            known.connected_at = connected_at;
+            if known.language == language {
                 return None;
             }
-            known.change(row.language.clone());
-            return Some((row.connection_id, row.language));
+            self.part(&connection);
+            self.by_language.entry(language.clone()).or_default().insert(connection.clone());
+            self.with(&connection, |listener| listener.change(language.clone()));
+            return Some((connection, language));
         }
-        self.departed.remove(&row.connection_id);
-        self.seat(row.connection_id.clone(), row.language.clone(), row.connected_at, now);
-        Some((row.connection_id, row.language))
+        self.departed.remove(&connection);
+        self.seat(connection.clone(), language.clone(), connected_at, now);
+        Some((connection, language))
     }
 
     fn seat(
@@ -124,6 +138,7 @@ impl Audience {
         connected_at: Option<Timestamp>,
         now: MediaInstant,
     ) {
+        self.by_language.entry(language.clone()).or_default().insert(connection.clone());
         let listener = Listener {
             language,
             connected_at,
@@ -131,9 +146,9 @@ impl Audience {
             missing_since: None,
             queue: Queue::default(),
             in_flight: None,
-            not_before: now,
+            rests_until: None,
             throttled: 0,
-            slow: false,
+            pace: Pace::Quick,
             seen: self.remembered.remove(&connection).unwrap_or_default(),
         };
         self.listeners.insert(connection, listener);
@@ -159,11 +174,11 @@ impl Audience {
             return;
         }
         self.departed.retain(|_, gone| now.since(gone.at) < DEPARTED_MS);
-        let over = |l: &Listener| l.missing_since.is_some_and(|at| now.since(at) >= grace_ms) && l.in_flight.is_none();
+        let over = self.missing.iter().take_while(|(since, _)| now.since(*since) >= grace_ms);
         let left: Vec<ConnectionId> =
-            self.listeners.iter().filter(|(_, l)| over(l)).map(|(connection, _)| connection.clone()).collect();
+            over.filter(|(_, connection)| !self.is_posted_to(connection)).map(|(_, c)| c.clone()).collect();
         for connection in left {
-            if let Some(listener) = self.listeners.remove(&connection) {
+            if let Some(listener) = self.take(&connection) {
                 if self.remembered.len() >= REMEMBERED {
                     self.remembered.pop_first();
                 }
@@ -176,27 +191,107 @@ impl Audience {
 
     /// The connection is gone; its row may still be listed for a while.
     pub(crate) fn remove(&mut self, connection: &ConnectionId) {
-        if let Some(listener) = self.listeners.remove(connection) {
+        if let Some(listener) = self.take(connection) {
             self.gone.insert(connection.clone(), listener.connected_at);
         }
     }
 
-    /// When somebody is to be forgotten.
-    pub(crate) fn deadline(&self, grace_ms: u64) -> Option<MediaInstant> {
-        if self.kept {
-            return None;
+    fn take(&mut self, connection: &ConnectionId) -> Option<Listener> {
+        self.part(connection);
+        let listener = self.listeners.remove(connection)?;
+        self.turns.forget(connection, listener.rests_until);
+        self.throttled -= usize::from(listener.throttled > 0);
+        if let Some(since) = listener.missing_since {
+            self.missing.remove(&(since, connection.clone()));
         }
-        let absent = self.listeners.values().filter(|l| l.in_flight.is_none());
-        absent.filter_map(|l| l.missing_since).min().map(|at| at.plus_ms(grace_ms))
+        Some(listener)
+    }
+
+    /// Takes the connection out of its language.
+    fn part(&mut self, connection: &ConnectionId) {
+        let Some(language) = self.listeners.get(connection).map(|listener| &listener.language) else { return };
+        if let Some(listeners) = self.by_language.get_mut(language) {
+            listeners.remove(connection);
+            if listeners.is_empty() {
+                self.by_language.remove(&language.clone());
+            }
+        }
+    }
+
+    /// When somebody is to be forgotten; nobody is while a post to them is in flight.
+    pub(crate) fn deadline(&self, grace_ms: u64) -> Option<MediaInstant> {
+        let absent = self.missing.iter().find(|(_, connection)| !self.is_posted_to(connection));
+        absent.filter(|_| !self.kept).map(|(since, _)| since.plus_ms(grace_ms))
+    }
+
+    fn is_posted_to(&self, connection: &ConnectionId) -> bool {
+        self.listeners.get(connection).is_some_and(|listener| listener.in_flight.is_some())
     }
 
     /// Listeners per language.
     pub(crate) fn languages(&self) -> BTreeMap<Language, u32> {
-        let mut languages = BTreeMap::new();
-        for listener in self.listeners.values() {
-            *languages.entry(listener.language.clone()).or_insert(0) += 1;
+        let count = |listeners: &BTreeSet<ConnectionId>| u32::try_from(listeners.len()).unwrap_or(u32::MAX);
+        self.by_language.iter().map(|(language, listeners)| (language.clone(), count(listeners))).collect()
+    }
+    /// Whether somebody listens in this language.
+    pub(crate) fn hears(&self, language: &Language) -> bool {
+        self.by_language.contains_key(language)
+    }
+    /// How many listen.
+    pub(crate) fn len(&self) -> usize {
+        self.listeners.len()
+    }
+    /// How many were throttled and not served since.
+    pub(crate) fn throttled(&self) -> usize {
+        self.throttled
+    }
+
+    /// A listener.
+    pub(crate) fn get(&self, connection: &ConnectionId) -> Option<&Listener> {
+        self.listeners.get(connection)
+    }
+    /// Who listens in this language, or everybody.
+    pub(crate) fn names(&self, language: Option<&Language>) -> Vec<ConnectionId> {
+        match language {
+            Some(language) => self.by_language.get(language).into_iter().flatten().cloned().collect(),
+            None => self.listeners.keys().cloned().collect(),
         }
-        languages
+    }
+
+    /// Changes what a listener waits for; whether it is their turn follows from that.
+    pub(crate) fn with<T>(&mut self, connection: &ConnectionId, change: impl FnOnce(&mut Listener) -> T) -> Option<T> {
+        let listener = self.listeners.get_mut(connection)?;
+        let before = listener.throttled > 0;
+        let changed = change(listener);
+        let after = listener.throttled > 0;
+        self.throttled = self.throttled + usize::from(after) - usize::from(before);
+        let waits = !listener.queue.is_empty() && listener.in_flight.is_none() && listener.rests_until.is_none();
+        if waits {
+            self.turns.line_up(connection, listener.pace);
+        } else {
+            self.turns.leave(connection);
+        }
+        Some(changed)
+    }
+
+    /// Nothing is posted to this listener until then.
+    pub(crate) fn rest(&mut self, connection: &ConnectionId, until: MediaInstant) {
+        let Some(listener) = self.listeners.get_mut(connection) else { return };
+        self.turns.forget(connection, listener.rests_until.replace(until));
+        self.turns.rest(connection, until);
+    }
+
+    /// Ends the rests that are over.
+    pub(crate) fn wake(&mut self, now: MediaInstant) {
+        while let Some(connection) = self.turns.wake(now) {
+            self.with(&connection, |listener| listener.rests_until = None);
+        }
+    }
+
+    /// Whether nothing waits for anybody who may have a post in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        let waits = |c: &ConnectionId| self.get(c).is_some_and(|listener| !listener.queue.is_empty());
+        self.turns.is_empty() && !self.turns.resting().any(waits)
     }
 }
 
@@ -221,7 +316,7 @@ mod tests {
         assert!(audience.update(vec![row("a", "es", 1)], MediaInstant(3_000)).is_empty(), "the same listener");
         audience.update(vec![], MediaInstant(4_000));
         audience.expire(MediaInstant(9_000), 5_000);
-        assert!(audience.listeners.is_empty());
+        assert_eq!(audience.len(), 0);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 mod audience;
 mod post;
 mod queue;
+mod speaker;
 mod track;
+mod turns;
 
 pub(crate) use post::{Body, Delivery};
 pub(crate) use track::{Rendered, Track};

@@ -2,7 +2,9 @@
 
 use super::audience::{Audience, Listener};
 use super::queue::Item;
+use super::speaker::Speakers;
 use super::track::Rendered;
+use super::turns::Pace;
 use crate::config::EngineConfig;
 use crate::input::{PostId, PostOutcome};
 use crate::outbox::{Outbox, earliest};
@@ -14,7 +16,6 @@ use schemas::reason::Cause;
 use schemas::session::ListenerRow;
 use schemas::worker::Rung;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// A message that failed is tried again so often, partials never. The product asks for two at least; five bridge six seconds
@@ -75,12 +76,26 @@ pub(crate) struct Ready {
     pub(crate) catch_up: bool,
 }
 
-/// The listeners and what is on its way to them.
+/// A post on its way.
+#[derive(Debug)]
+struct Flight {
+    connection: ConnectionId,
+    at: MediaInstant,
+    pace: Pace,
+}
+
+/// The listeners and what is on its way to them. An outcome costs the same however many listen, but for a logarithm.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
     audience: Audience,
-    in_flight: BTreeMap<PostId, ConnectionId>,
-    last_served: Option<ConnectionId>,
+    /// In the order in which they were posted.
+    in_flight: BTreeMap<PostId, Flight>,
+    /// Places that listeners hold who were slow when they were posted to.
+    held_by_slow: usize,
+    /// Listeners for whom too much waited when it was queued.
+    overfull: Vec<ConnectionId>,
+    /// The speaker's own connections, who are no listeners.
+    pub(crate) speakers: Speakers,
     last_id: u64,
     /// Messages posted.
     pub(crate) posts: u64,
@@ -100,37 +115,53 @@ impl Delivery {
     pub(crate) fn languages(&self) -> BTreeMap<Language, u32> {
         self.audience.languages()
     }
+    /// Whether somebody listens in this language.
+    pub(crate) fn hears(&self, language: &Language) -> bool {
+        self.audience.hears(language)
+    }
+
+    /// These connections are the speaker's, save those that listen; gives those that are new.
+    pub(crate) fn know_speakers(&mut self, connections: Vec<ConnectionId>, now: MediaInstant) -> Vec<ConnectionId> {
+        let audience = &self.audience;
+        self.speakers.know(connections.into_iter().filter(|connection| audience.get(connection).is_none()), now)
+    }
 
     /// Whether no listener is there.
     pub(crate) fn nobody(&self) -> bool {
-        self.audience.listeners.is_empty()
+        self.audience.len() == 0
     }
 
     /// Queues a caption for everybody in its language.
     pub(crate) fn caption(&mut self, rendered: &Arc<Rendered>) {
-        for listener in self.audience.listeners.values_mut().filter(|l| l.language == rendered.language) {
-            push_caption(listener, rendered, rendered.catch_up);
+        for connection in self.audience.names(Some(&rendered.language)) {
+            self.queue(&connection, |listener| push_caption(listener, rendered, rendered.catch_up));
         }
     }
 
     /// Queues finals that others have already for one who has just come.
     pub(crate) fn catch_up(&mut self, connection: &ConnectionId, finals: &[Arc<Rendered>]) {
-        if let Some(listener) = self.audience.listeners.get_mut(connection) {
-            finals.iter().for_each(|rendered| push_caption(listener, rendered, true));
-        }
+        self.queue(connection, |listener| finals.iter().for_each(|rendered| push_caption(listener, rendered, true)));
     }
 
     /// Queues a message for one listener.
     pub(crate) fn tell(&mut self, connection: &ConnectionId, body: Body) {
-        if let Some(listener) = self.audience.listeners.get_mut(connection) {
-            listener.queue.push(Item { body, catch_up: false, attempts: 0 });
-        }
+        self.queue(connection, |listener| listener.queue.push(Item { body, catch_up: false, attempts: 0 }));
     }
 
     /// Queues a message for everybody.
     pub(crate) fn tell_all(&mut self, body: &Body) {
-        for listener in self.audience.listeners.values_mut() {
-            listener.queue.push(Item { body: body.clone(), catch_up: false, attempts: 0 });
+        for connection in self.audience.names(None) {
+            self.tell(&connection, body.clone());
+        }
+    }
+
+    fn queue(&mut self, connection: &ConnectionId, push: impl FnOnce(&mut Listener)) {
+        let waiting = self.audience.with(connection, |listener| {
+            push(listener);
+            listener.queue.len()
+        });
+        if waiting.is_some_and(|waiting| waiting > QUEUE_MOST) {
+            self.overfull.push(connection.clone());
         }
     }
 
@@ -155,131 +186,149 @@ impl Delivery {
         config: &EngineConfig,
         out: &mut Outbox,
     ) {
-        let Some(connection) = self.in_flight.remove(&id) else { return };
-        let Some(listener) = self.audience.listeners.get_mut(&connection) else { return };
-        let Some(mut item) = listener.landed(id, now) else { return };
+        let young_ms = config.timing.connection_young_ms;
+        if self.speakers.on_outcome(id, outcome, now, young_ms) {
+            return;
+        }
+        let Some(connection) = self.land(id) else { return };
+        let Some(item) = self.audience.with(&connection, |listener| listener.landed(id, now)).flatten() else { return };
         match outcome {
             PostOutcome::Delivered => {
-                listener.throttled = 0;
+                self.audience.with(&connection, |listener| listener.throttled = 0);
                 self.delivered_at = Some(now);
             }
-            PostOutcome::Gone if is_young(listener, now, wall, config.timing.connection_young_ms) => {
-                listener.not_before = now.plus_ms(YOUNG_RETRY_MS);
-                listener.put_back(item);
+            PostOutcome::Gone if self.audience.get(&connection).is_some_and(|l| is_young(l, now, wall, young_ms)) => {
+                self.retry(&connection, item, now.plus_ms(YOUNG_RETRY_MS));
             }
             PostOutcome::Gone => {
-                let connected_at = listener.connected_at;
+                let connected_at = self.audience.get(&connection).and_then(|listener| listener.connected_at);
                 self.audience.remove(&connection);
                 out.push(Output::ForgetListener { connection, connected_at });
                 out.fact("listener_gone", "410");
             }
             PostOutcome::Throttled => {
-                listener.throttled = (listener.throttled + 1).min(10);
-                listener.not_before = now.plus_ms((RETRY_MS << listener.throttled).min(THROTTLE_MOST_MS));
-                listener.queue.coalesce();
-                listener.put_back(item);
+                let times = self.audience.with(&connection, |listener| {
+                    listener.throttled = (listener.throttled + 1).min(10);
+                    listener.queue.coalesce();
+                    listener.throttled
+                });
+                let wait_ms = (RETRY_MS << times.unwrap_or_default()).min(THROTTLE_MOST_MS);
+                self.retry(&connection, item, now.plus_ms(wait_ms));
+            }
+            PostOutcome::Failed(_) if item.body.partial_of().is_none() && item.attempts < RETRIES => {
+                let until = now.plus_ms(RETRY_MS << item.attempts);
+                self.retry(&connection, Item { attempts: item.attempts + 1, ..item }, until);
             }
             PostOutcome::Failed(detail) => {
-                item.attempts += 1;
-                if item.body.partial_of().is_none() && item.attempts <= RETRIES {
-                    listener.not_before = now.plus_ms(RETRY_MS << (item.attempts - 1));
-                    listener.put_back(item);
-                } else {
-                    self.failed += 1;
-                    out.fact("post_failed", detail.clone());
-                }
+                self.failed += 1;
+                out.fact("post_failed", detail.clone());
             }
         }
     }
 
-    /// The posts that may go out now: fair among the listeners, bounded in number.
+    /// The message goes first when the listener has rested.
+    fn retry(&mut self, connection: &ConnectionId, item: Item, at: MediaInstant) {
+        self.audience.rest(connection, at);
+        self.audience.with(connection, |listener| listener.put_back(item));
+    }
+
+    /// The place of a post is free again.
+    fn land(&mut self, id: PostId) -> Option<ConnectionId> {
+        let Flight { connection, pace, .. } = self.in_flight.remove(&id)?;
+        self.held_by_slow -= usize::from(pace == Pace::Slow);
+        Some(connection)
+    }
+
+    /// The posts that may go out now: fair among the listeners, bounded in number. Those who are slow hold at most half of
+    /// the places, however many they are.
     pub(crate) fn pump(&mut self, now: MediaInstant, config: &EngineConfig, out: &mut Outbox) -> Vec<Ready> {
         self.audience.expire(now, config.timing.listener_grace_ms);
         self.give_up(now, config.timing.post_patience_ms, out);
-        let turn = self.turn(now, config);
-        turn.into_iter().filter_map(|connection| self.post(connection, now)).collect()
-    }
-
-    /// Whose turn it is. Those who are slow hold at most half of the places, however many they are.
-    fn turn(&self, now: MediaInstant, config: &EngineConfig) -> Vec<ConnectionId> {
-        let room = config.posts_in_flight.saturating_sub(self.in_flight.len());
-        if room == 0 {
-            return Vec::new();
+        self.audience.wake(now);
+        let mut ready = Vec::new();
+        while self.has_room(config) {
+            let room_for_slow = self.held_by_slow < config.posts_in_flight / 2;
+            let Some(connection) = self.audience.turns.next(room_for_slow) else { break };
+            ready.extend(self.post(connection, now));
         }
-        let held = self.audience.listeners.values().filter(|l| l.slow && l.in_flight.is_some()).count();
-        let mut for_slow = (config.posts_in_flight / 2).saturating_sub(held);
-        let may = |(_, listener): &(&ConnectionId, &Listener)| {
-            let may = !listener.slow || for_slow > 0;
-            for_slow -= usize::from(listener.slow && may);
-            may
-        };
-        self.waiting(now).filter(may).take(room).map(|(connection, _)| connection.clone()).collect()
+        ready
     }
 
-    /// Listeners with something to get, beginning after the one who was served last.
-    fn waiting(&self, now: MediaInstant) -> impl Iterator<Item = (&ConnectionId, &Listener)> {
-        let all = &self.audience.listeners;
-        let (after, before) = match &self.last_served {
-            Some(last) => (Bound::Excluded(last.clone()), Bound::Included(last.clone())),
-            None => (Bound::Unbounded, Bound::Unbounded),
-        };
-        let rest = self.last_served.is_some().then(|| all.range((Bound::Unbounded, before))).into_iter().flatten();
-        let ready = move |l: &Listener| l.in_flight.is_none() && !l.queue.is_empty() && now >= l.not_before;
-        all.range((after, Bound::Unbounded)).chain(rest).filter(move |(_, l)| ready(l))
+    fn has_room(&self, config: &EngineConfig) -> bool {
+        self.in_flight.len() + self.speakers.in_flight() < config.posts_in_flight
+    }
+
+    /// A notice for the speaker, when listeners have left a place free.
+    pub(crate) fn notice(
+        &mut self,
+        now: MediaInstant,
+        config: &EngineConfig,
+    ) -> Option<(PostId, ConnectionId, String)> {
+        if !self.has_room(config) {
+            return None;
+        }
+        let id = PostId(self.last_id + 1);
+        let (connection, message) = self.speakers.post(id, now)?;
+        self.last_id = id.0;
+        Some((id, connection, message.to_json()))
     }
 
     fn post(&mut self, connection: ConnectionId, now: MediaInstant) -> Option<Ready> {
-        let listener = self.audience.listeners.get_mut(&connection)?;
-        let item = listener.queue.pop()?;
         self.last_id += 1;
-        self.posts += 1;
         let id = PostId(self.last_id);
-        self.in_flight.insert(id, connection.clone());
-        let (body, catch_up) = (item.body.clone(), item.catch_up);
-        listener.in_flight = Some((id, item, now));
-        self.last_served = Some(connection.clone());
+        let (body, catch_up, pace) = self.audience.with(&connection, |listener| {
+            let item = listener.queue.pop()?;
+            let (body, catch_up) = (item.body.clone(), item.catch_up);
+            listener.in_flight = Some((id, item, now));
+            Some((body, catch_up, listener.pace))
+        })??;
+        self.posts += 1;
+        self.held_by_slow += usize::from(pace == Pace::Slow);
+        self.in_flight.insert(id, Flight { connection: connection.clone(), at: now, pace });
         Some(Ready { id, connection, body, catch_up })
     }
 
     /// Posts that were never answered, and listeners who do not read.
     fn give_up(&mut self, now: MediaInstant, patience_ms: u64, out: &mut Outbox) {
-        let mut stuck = Vec::new();
-        for (connection, listener) in &mut self.audience.listeners {
-            if let Some((id, _, _)) = listener.in_flight.take_if(|(_, _, at)| now.since(*at) >= patience_ms) {
-                self.in_flight.remove(&id);
+        self.speakers.give_up(now, patience_ms);
+        while let Some((&id, _)) = self.in_flight.first_key_value().filter(|(_, f)| now.since(f.at) >= patience_ms) {
+            let connection = self.land(id);
+            let given_up = connection.and_then(|c| self.audience.with(&c, |l| l.in_flight.take_if(|(f, ..)| *f == id)));
+            if given_up.flatten().is_some() {
                 self.failed += 1;
                 out.fact("post_failed", "no outcome in time");
             }
-            if listener.queue.len() > QUEUE_MOST {
-                stuck.push(connection.clone());
-            }
         }
-        for connection in stuck {
-            self.audience.remove(&connection);
-            out.fact("listener_gone", format!("more than {QUEUE_MOST} messages waited"));
+        for connection in std::mem::take(&mut self.overfull) {
+            if self.audience.get(&connection).is_some_and(|listener| listener.queue.len() > QUEUE_MOST) {
+                self.audience.remove(&connection);
+                out.fact("listener_gone", format!("more than {QUEUE_MOST} messages waited"));
+            }
         }
     }
 
     /// Whether most listeners cannot take what is posted: the rate of the account is spent, or the venue's network is.
     pub(crate) fn is_slow(&self) -> bool {
-        let throttled = self.audience.listeners.values().filter(|l| l.throttled > 0).count();
+        let throttled = self.audience.throttled();
         // One or two who are stuck are their own matter.
-        throttled > 2 && throttled * 2 > self.audience.listeners.len()
+        throttled > 2 && throttled * 2 > self.audience.len()
     }
 
     /// Whether everything was delivered or given up.
     pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.is_empty() && self.audience.listeners.values().all(|l| l.queue.is_empty())
+        self.in_flight.is_empty() && self.audience.is_idle()
     }
 
     /// When something is due.
     pub(crate) fn deadline(&self, now: MediaInstant, config: &EngineConfig) -> Option<MediaInstant> {
-        let waits = |l: &Listener| match &l.in_flight {
-            Some((_, _, at)) => Some(at.plus_ms(config.timing.post_patience_ms)),
-            None => (!l.queue.is_empty() && l.not_before > now).then_some(l.not_before),
-        };
-        let listeners = self.audience.listeners.values().map(waits);
-        earliest(listeners.chain([self.audience.deadline(config.timing.listener_grace_ms)]))
+        let (patience_ms, grace_ms) = (config.timing.post_patience_ms, config.timing.listener_grace_ms);
+        let oldest = self.in_flight.first_key_value().map(|(_, flight)| flight.at);
+        earliest([
+            oldest.map(|at| at.plus_ms(patience_ms)),
+            self.audience.turns.deadline(),
+            self.audience.deadline(grace_ms),
+            self.speakers.deadline(now, patience_ms),
+        ])
     }
 }
 

@@ -2,17 +2,24 @@
 //! counts in the stream and not in the media, so the map has a new piece wherever the two part.
 
 use crate::audio::SAMPLES_PER_MS;
+use std::collections::VecDeque;
+
+/// A piece begins at most every few seconds, and results speak of the last minute: older pieces are of no use, and a stream lives for hours.
+const MOST: usize = 256;
 
 /// Pieces: from this stream sample on, media runs from that media sample.
 #[derive(Debug, Default)]
-pub(crate) struct Timeline(Vec<(u64, u64)>);
+pub(crate) struct Timeline(VecDeque<(u64, u64)>);
 
 impl Timeline {
     /// Audio of this media sample is sent at this stream sample.
     pub(crate) fn sent(&mut self, stream: u64, media: u64) {
-        let continues = self.0.last().is_some_and(|(s, m)| media.checked_sub(*m) == stream.checked_sub(*s));
+        let continues = self.0.back().is_some_and(|(s, m)| media.checked_sub(*m) == stream.checked_sub(*s));
         if !continues {
-            self.0.push((stream, media));
+            self.0.push_back((stream, media));
+        }
+        if self.0.len() > MOST {
+            self.0.pop_front();
         }
     }
 
@@ -20,7 +27,7 @@ impl Timeline {
     pub(crate) fn media_ms(&self, stream_seconds: f64) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; 4 h fit")]
         let stream = (stream_seconds.max(0.0) * 1_000.0).round() as u64 * SAMPLES_PER_MS;
-        let piece = self.0.iter().rev().find(|(s, _)| *s <= stream).or(self.0.first());
+        let piece = self.0.iter().rev().find(|(s, _)| *s <= stream).or(self.0.front());
         piece.map_or(stream, |(s, m)| m + stream.saturating_sub(*s)) / SAMPLES_PER_MS
     }
 }
@@ -44,5 +51,14 @@ mod tests {
         timeline.sent(5_000 * 16, 2_000 * 16);
         assert_eq!(timeline.media_ms(1.0), 1_000);
         assert_eq!(timeline.media_ms(5.25), 2_250);
+    }
+    #[test]
+    fn a_stream_with_thousands_of_pauses_keeps_the_last_ones_only_and_maps_them_right() {
+        let mut timeline = Timeline::default();
+        // Every five seconds, one of silence that is no media.
+        (0..2_880).for_each(|n| timeline.sent(n * 5_000 * 16, n * 4_000 * 16));
+        assert_eq!(timeline.0.len(), MOST);
+        assert_eq!(timeline.media_ms(2_879.0 * 5.0 + 1.5), 2_879 * 4_000 + 1_500);
+        assert_eq!(timeline.media_ms(2_800.0 * 5.0 + 1.5), 2_800 * 4_000 + 1_500);
     }
 }

@@ -207,9 +207,9 @@ impl Translator {
         }))
     }
 
-    /// Whether translation into one of these languages fails again and again, and has not succeeded since.
-    pub(crate) fn fails_into<T>(&self, languages: &BTreeMap<Language, T>) -> bool {
-        self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && languages.contains_key(language))
+    /// Whether translation into a language that somebody hears fails again and again, and has not succeeded since.
+    pub(crate) fn fails_into(&self, hears: impl Fn(&Language) -> bool) -> bool {
+        self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && hears(language))
     }
 
     /// Whether partials wait: the budget is nearly spent, or the service throttles.

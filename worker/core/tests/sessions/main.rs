@@ -12,6 +12,7 @@
 //! | nobody listens | `transcription`: nobody pays; `text`: a language without listeners |
 //! | four hours | `endurance` |
 //! | everything throttled | `delivery` |
+//! | what the speaker is told | `notices` |
 //! | the end, announced or not | `ending` |
 //! | anything at any time | `endurance`: a property over random faults |
 
@@ -21,6 +22,7 @@ mod delivery;
 mod ending;
 mod endurance;
 mod joining;
+mod notices;
 mod streams;
 mod text;
 mod transcription;

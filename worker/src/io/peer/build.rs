@@ -70,7 +70,8 @@ async fn build_on(
         .with_handler(handler)
         .with_udp_addrs(vec![address])
         .build()
-        .await?;
+        .await
+        .map_err(|source| PeerError::NoSocket { bind: config.bind, source })?;
     Ok(Arc::new(connection))
 }
 

@@ -72,6 +72,19 @@ pub enum PeerError {
     /// The crate refused.
     #[error("WebRTC: {0}")]
     WebRtc(#[from] webrtc::error::Error),
+    /// No socket can be had, although a port is free.
+    #[error(
+        "no socket for media can be opened on {bind} ({source}): the task needs a network interface with an address and a default route"
+    )]
+    NoSocket {
+        /// The address.
+        bind: IpAddr,
+        /// What the crate said.
+        source: webrtc::error::Error,
+    },
+    /// The master answered without audio, or refused it.
+    #[error("the speaker's answer has no audio: its page must add the microphone before it answers")]
+    NoAudio,
     /// All ports of the range are in use.
     #[error("no UDP port of {first} to {last} is free on {bind}: widen ICE_PORTS, or end the process that holds them")]
     NoPort {
@@ -100,7 +113,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Makes a connection; [`PeerEvent::OfferReady`] or [`PeerEvent::Failed`] follows. `servers` gives the STUN and TURN servers, freshly fetched.
+    /// Makes a connection; [`PeerEvent::OfferReady`] or [`PeerEvent::Unable`] follows. `servers` gives the STUN and TURN servers, freshly fetched.
     pub fn start(
         bind: IpAddr,
         ports: RangeInclusive<u16>,
@@ -112,7 +125,7 @@ impl Peer {
             let report: Report = Arc::new(report);
             let config = PeerConfig { bind, ports, servers: servers.await };
             if let Err(error) = live(&config, receiver, &report).await {
-                report(PeerMessage::Event(PeerEvent::Failed(error.to_string())));
+                report(PeerMessage::Event(PeerEvent::Unable(error.to_string())));
             }
         });
         Self { commands, task }
@@ -187,7 +200,14 @@ async fn converse(
             command = commands.recv() => match command {
                 None => return Ok(()),
                 Some(Command::Answer(sdp)) => {
-                    let answer = RTCSessionDescription::answer(sdp::audio_only(&sdp))?;
+                    let kept = sdp::audio_only(&sdp);
+                    if kept.others > 0 {
+                        tracing::info!(event = "sections_refused", count = kept.others, "the speaker answered with more than audio");
+                    }
+                    if !kept.audio {
+                        return Err(PeerError::NoAudio);
+                    }
+                    let answer = RTCSessionDescription::answer(kept.sdp)?;
                     connection.set_remote_description(answer).await?;
                     answered = true;
                     for json in early.drain(..) {

@@ -1,15 +1,30 @@
 //! The little that is done to a session description before the crate reads it. Pure.
 
+/// What is kept of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The description with its first audio section alone.
+    pub sdp: String,
+    /// Whether there is such a section, and it is not refused (port 0, RFC 3264 section 6).
+    pub audio: bool,
+    /// Sections that were dropped: video, data, further audio.
+    pub others: usize,
+}
+
 /// The description with its first audio section alone. We offer audio only; a master that answers with more would make the whole answer
 /// unusable, so video and data are dropped as if they had been refused.
 #[must_use]
-pub fn audio_only(sdp: &str) -> String {
+pub fn audio_only(sdp: &str) -> Kept {
     let mut kept = String::with_capacity(sdp.len());
-    let (mut keep, mut audio) = (true, false);
+    let (mut keep, mut found, mut audio, mut others) = (true, false, false, 0);
     for line in sdp.lines() {
         if line.starts_with("m=") {
-            keep = line.starts_with("m=audio") && !audio;
-            audio |= keep;
+            keep = line.starts_with("m=audio ") && !found;
+            if keep {
+                (found, audio) = (true, line.split_whitespace().nth(1) != Some("0"));
+            } else {
+                others += 1;
+            }
         }
         if keep {
             kept.push_str(line);
@@ -17,10 +32,11 @@ pub fn audio_only(sdp: &str) -> String {
         }
     }
     // A bundle that names a section that is gone is refused.
-    match mid(&kept) {
+    let sdp = match mid(&kept) {
         Some(mid) => bundle_of(&kept, &mid),
         None => kept,
-    }
+    };
+    Kept { sdp, audio, others }
 }
 
 fn mid(sdp: &str) -> Option<String> {
@@ -50,9 +66,16 @@ mod tests {
         let head = "v=0\r\na=group:BUNDLE 0 1 2\r\n";
         let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 63\r\na=mid:0\r\n";
         let rest = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n";
-        let kept = audio_only(&format!("{head}{audio}{rest}"));
-        assert_eq!(kept, format!("v=0\r\na=group:BUNDLE 0\r\n{audio}"));
-        assert_eq!(audio_only(&kept), kept);
+        let kept = audio_only(&format!("{head}{rest}{audio}"));
+        let sdp = format!("v=0\r\na=group:BUNDLE 0\r\n{audio}");
+        assert_eq!(kept, Kept { sdp: sdp.clone(), audio: true, others: 2 });
+        assert_eq!(audio_only(&sdp), Kept { sdp, audio: true, others: 0 });
+    }
+
+    #[test]
+    fn an_answer_that_refuses_the_audio_is_no_way() {
+        assert!(!audio_only("v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 63\r\na=mid:0\r\n").audio);
+        assert!(!audio_only("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n").audio && !audio_only("").audio);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The world around one engine: the shell and the services behind it, on a clock that jumps from event to event.
 
 mod recogniser;
+mod speakers_line;
 mod talk;
 
 pub use recogniser::Recogniser;
+pub use speakers_line::SpeakersLine;
 pub use talk::Talk;
 
 use schemas::ids::{ConnectionId, Generation, Language, SessionId, Timestamp};
@@ -82,6 +84,7 @@ pub struct World {
     sequence: u64,
     pub seats: BTreeMap<String, Seat>,
     pub speaker: Speaker,
+    pub speakers_line: SpeakersLine,
     pub recogniser: Recogniser,
     /// The next frame of audio: process time, when the peer is connected.
     next_frame: Option<u64>,
@@ -136,6 +139,7 @@ impl World {
                 walled_until: 0,
                 talk,
             },
+            speakers_line: SpeakersLine::default(),
             recogniser: Recogniser::default(),
             next_frame: None,
             first_packet: None,
@@ -366,8 +370,9 @@ impl World {
             }
             Output::ReadAudience => {
                 count("ReadAudience");
-                let listed = self.seats.values().filter(|s| s.listed).map(|s| s.row.clone()).collect();
-                self.push(15, Input::Audience(listed));
+                let listeners = self.seats.values().filter(|s| s.listed).map(|s| s.row.clone()).collect();
+                let speakers = self.speakers_line.in_index.iter().cloned().collect();
+                self.push(15, Input::Audience(AudienceRows { listeners, speakers }));
             }
             Output::ForgetListener { connection, connected_at } => {
                 count("ForgetListener");
@@ -401,6 +406,7 @@ impl World {
             why,
             source_language: self.source.clone(),
             expires_at: Timestamp(self.expires_at),
+            speaker: self.speakers_line.in_row.clone(),
         };
         self.push(15, Input::Control(control));
     }
@@ -410,6 +416,11 @@ impl World {
         self.in_flight.insert(id, connection.to_owned());
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
         let now = self.now;
+        assert!(data.len() < schemas::limits::WEBSOCKET_FRAME_BYTES, "a message fits one frame: {}", data.len());
+        if let Some((latency, outcome)) = self.speakers_line.take(connection, data, now) {
+            self.push(latency, Input::Posted(id, outcome));
+            return;
+        }
         let Some(seat) = self.seats.get_mut(connection) else { panic!("posted to a stranger") };
         let (latency, outcome) = match &seat.refuses {
             Some(outcome) => (seat.latency_ms, outcome.clone()),
