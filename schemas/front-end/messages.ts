@@ -39,6 +39,11 @@ export type CaptionStatusMessage = CaptionStatus & {
   type: 'captionStatus';
 };
 /**
+ * Why listeners get less than everything.
+ */
+export type RungCause =
+  'transcriptionInterrupted' | 'translationFails' | 'translationThrottled' | 'budgetSpent' | 'postsThrottled' | 'handover';
+/**
  * How much of the service the listeners get now.
  */
 export type Rung = 'full' | 'finalsOnly' | 'originalOnly' | 'paused';
@@ -280,6 +285,10 @@ export interface Volume {
  * How much of the service is given now.
  */
 export interface CaptionStatus {
+  /**
+   * Why it is not `full`; absent when it is.
+   */
+  cause?: RungCause | null;
   /**
    * One sentence for people.
    */

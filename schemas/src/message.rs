@@ -32,7 +32,7 @@
 
 use crate::ids::{Generation, Language, SessionId, Timestamp};
 use crate::reason::Cause;
-use crate::worker::Rung;
+use crate::worker::{Rung, RungCause};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -190,6 +190,9 @@ pub struct CaptionStatus {
     pub session_id: SessionId,
     /// The rung of the ladder.
     pub rung: Rung,
+    /// Why it is not `full`; absent when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<RungCause>,
     /// One sentence for people.
     pub message: String,
     /// When it was posted, epoch ms.

@@ -287,6 +287,24 @@ pub enum Rung {
     Paused,
 }
 
+/// Why listeners get less than everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RungCause {
+    /// No transcription stream is open although one is wanted.
+    TranscriptionInterrupted,
+    /// Translation into a language fails again and again.
+    TranslationFails,
+    /// Translate asks to slow down.
+    TranslationThrottled,
+    /// The session's budget of characters is spent, or nearly.
+    BudgetSpent,
+    /// Most listeners cannot take the posts: the rate of the account is spent, or their networks are slow.
+    PostsThrottled,
+    /// The session moves to another worker.
+    Handover,
+}
+
 /// The worker's own section of the row, written whole with every heartbeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -14,10 +14,16 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 /// A final row and a history row are kept for so long, ms.
 const KEEP_MS: i64 = 30 * 24 * 3_600_000;
 
-/// The attributes of a session row that are ours to read, as JSON. Sets, binaries and whatever else stands there are left out.
+/// The attributes of a session row that are ours to read, as JSON: scalars, and maps of scalars (`captionOptions`). Sets, binaries
+/// and whatever else stands there are left out.
 pub(super) fn session_attributes(item: &Item) -> Map<String, Value> {
-    let known = sessions::READ.iter().filter_map(|key| Some(((*key).to_owned(), scalar(item.get(*key)?)?)));
+    let known = sessions::READ.iter().filter_map(|key| Some(((*key).to_owned(), plain(item.get(*key)?)?)));
     known.collect()
+}
+
+fn plain(value: &AttributeValue) -> Option<Value> {
+    let Ok(map) = value.as_m() else { return scalar(value) };
+    Some(Value::Object(map.iter().filter_map(|(key, value)| Some((key.clone(), scalar(value)?))).collect()))
 }
 
 fn scalar(value: &AttributeValue) -> Option<Value> {
@@ -63,4 +69,39 @@ pub(super) fn strike(item: &Item) -> Option<Strike> {
 /// When a row that is written now may be forgotten, epoch seconds.
 pub(super) fn ttl(now: Timestamp) -> AttributeValue {
     AttributeValue::N((now.plus_ms(KEEP_MS).0 / 1_000).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::session::{SessionRecord, read_session};
+
+    #[test]
+    fn what_a_session_wishes_of_captions_is_read_with_its_row() {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let stream = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/session-a-b-123/1700000000000";
+        let nested = AttributeValue::M(HashMap::from([("deep".to_owned(), text("lost"))]));
+        let wishes = [
+            ("terminology", text("church")),
+            ("chunkMs", AttributeValue::N("50".to_owned())),
+            ("brevity", AttributeValue::Bool(true)),
+            ("vocabulary", nested),
+        ];
+        let wishes = wishes.map(|(key, value)| (key.to_owned(), value)).into();
+        let item = [
+            ("sessionId", text("a-b-123")),
+            ("status", text("active")),
+            ("sourceLanguage", text("en")),
+            ("kvsStreamArn", text(stream)),
+            ("expiresAt", AttributeValue::N("1900000000".to_owned())),
+            ("captionOptions", AttributeValue::M(wishes)),
+            ("speakerId", text("nobody's business")),
+        ];
+        let item: Item = item.map(|(key, value)| (key.to_owned(), value)).into();
+        let read = session_attributes(&item);
+        assert!(!read.contains_key("speakerId"));
+        let SessionRecord::Session(row) = read_session(&read) else { panic!("{read:?}") };
+        let options: Vec<(&str, &str)> = row.options.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
+        assert_eq!(options, [("brevity", "on"), ("chunkMs", "50"), ("terminology", "church")]);
+    }
 }

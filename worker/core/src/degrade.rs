@@ -11,7 +11,7 @@
 
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
-use schemas::worker::Rung;
+use schemas::worker::{Rung, RungCause};
 
 /// An outage shorter than this is not worth a message, ms.
 const OUTAGE_MS: u64 = 3_000;
@@ -21,27 +21,42 @@ const OUTAGE_MS: u64 = 3_000;
 pub(crate) struct Strain {
     /// Since when no stream transcribes although one is wanted.
     pub(crate) outage_since: Option<MediaInstant>,
-    /// Finals come untranslated.
-    pub(crate) untranslated: bool,
-    /// Partials are not translated.
-    pub(crate) saving: bool,
+    /// Finals come untranslated, for this cause.
+    pub(crate) untranslated: Option<RungCause>,
+    /// Partials are not translated, for this cause.
+    pub(crate) saving: Option<RungCause>,
     /// Most listeners cannot take the posts.
     pub(crate) slow: bool,
+}
+
+/// How much of the service is given, why, and how listeners read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Service {
+    /// The rung of the ladder.
+    pub(crate) rung: Rung,
+    /// Why it is not the uppermost.
+    pub(crate) cause: Option<RungCause>,
+    /// One sentence for people.
+    pub(crate) sentence: &'static str,
 }
 
 /// The rung, with hysteresis.
 #[derive(Debug)]
 pub(crate) struct Ladder {
-    /// The rung now.
-    pub(crate) rung: Rung,
-    /// What listeners were told last.
-    pub(crate) sentence: &'static str,
+    /// What is given now, as listeners were told.
+    pub(crate) service: Service,
+    /// Since when it is so.
+    pub(crate) since: MediaInstant,
     better_since: Option<MediaInstant>,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { rung: Rung::Full, sentence: COMPLETE, better_since: None }
+        Self {
+            service: Service { rung: Rung::Full, cause: None, sentence: COMPLETE },
+            since: MediaInstant(0),
+            better_since: None,
+        }
     }
 }
 
@@ -49,30 +64,30 @@ const COMPLETE: &str = "Captions are complete again.";
 
 impl Ladder {
     /// Judges anew; the message when the rung has changed.
-    pub(crate) fn judge(&mut self, strain: &Strain, now: MediaInstant) -> Option<(Rung, &'static str)> {
-        if self.rung == Rung::Paused && strain.outage_since.is_some() {
+    pub(crate) fn judge(&mut self, strain: &Strain, now: MediaInstant) -> Option<Service> {
+        if self.service.rung == Rung::Paused && strain.outage_since.is_some() {
             // A stream that opens and is refused in its first moments has not brought captions back.
             self.better_since = None;
             return None;
         }
-        let (rung, sentence) = allowed(strain, now);
-        if rung < self.rung {
+        let allowed = allowed(strain, now);
+        if allowed.rung < self.service.rung {
             let since = *self.better_since.get_or_insert(now);
-            if now.since(since) < calm_ms(self.rung) {
+            if now.since(since) < calm_ms(self.service.rung) {
                 return None;
             }
         }
         self.better_since = None;
-        (rung != self.rung).then(|| {
-            (self.rung, self.sentence) = (rung, sentence);
-            (rung, sentence)
+        (allowed.rung != self.service.rung).then(|| {
+            (self.service, self.since) = (allowed, now);
+            allowed
         })
     }
 
     /// When something is due.
     pub(crate) fn deadline(&self, outage_since: Option<MediaInstant>, now: MediaInstant) -> Option<MediaInstant> {
-        let outage = outage_since.filter(|_| self.rung != Rung::Paused).map(|at| at.plus_ms(OUTAGE_MS));
-        let better = self.better_since.map(|at| at.plus_ms(calm_ms(self.rung))).filter(|at| *at > now);
+        let outage = outage_since.filter(|_| self.service.rung != Rung::Paused).map(|at| at.plus_ms(OUTAGE_MS));
+        let better = self.better_since.map(|at| at.plus_ms(calm_ms(self.service.rung))).filter(|at| *at > now);
         earliest([outage, better])
     }
 }
@@ -87,21 +102,23 @@ fn calm_ms(rung: Rung) -> u64 {
     }
 }
 
-fn allowed(strain: &Strain, now: MediaInstant) -> (Rung, &'static str) {
+fn allowed(strain: &Strain, now: MediaInstant) -> Service {
+    let because = |rung, cause, sentence| Service { rung, cause: Some(cause), sentence };
     if strain.outage_since.is_some_and(|at| now.since(at) >= OUTAGE_MS) {
-        return (Rung::Paused, "Captions are interrupted; they come back by themselves.");
+        let sentence = "Captions are interrupted; they come back by themselves.";
+        return because(Rung::Paused, RungCause::TranscriptionInterrupted, sentence);
     }
-    if strain.untranslated {
-        let text = "Translation is interrupted; captions come in the speaker's language for now.";
-        return (Rung::OriginalOnly, text);
+    if let Some(cause) = strain.untranslated {
+        let sentence = "Translation is interrupted; captions come in the speaker's language for now.";
+        return because(Rung::OriginalOnly, cause, sentence);
     }
     if strain.slow {
-        return (Rung::FinalsOnly, "Captions come as whole sentences for now.");
+        return because(Rung::FinalsOnly, RungCause::PostsThrottled, "Captions come as whole sentences for now.");
     }
-    if strain.saving {
-        return (Rung::FinalsOnly, "Translations come as whole sentences for now.");
+    if let Some(cause) = strain.saving {
+        return because(Rung::FinalsOnly, cause, "Translations come as whole sentences for now.");
     }
-    (Rung::Full, COMPLETE)
+    Service { rung: Rung::Full, cause: None, sentence: COMPLETE }
 }
 
 #[cfg(test)]
@@ -113,41 +130,56 @@ mod tests {
         let mut ladder = Ladder::default();
         let outage = Strain { outage_since: Some(MediaInstant(1_000)), ..Strain::default() };
         assert_eq!(ladder.judge(&outage, MediaInstant(2_000)), None);
-        assert_eq!(ladder.judge(&outage, MediaInstant(4_000)).unwrap().0, Rung::Paused);
+        assert_eq!(ladder.judge(&outage, MediaInstant(4_000)).unwrap().rung, Rung::Paused);
         assert_eq!(ladder.judge(&outage, MediaInstant(5_000)), None);
         assert_eq!(ladder.judge(&Strain::default(), MediaInstant(6_000)), None);
-        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(7_000)).unwrap().0, Rung::Full);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(7_000)).unwrap().rung, Rung::Full);
     }
 
     #[test]
     fn a_stream_that_is_refused_as_soon_as_it_opens_brings_no_good_news() {
         let mut ladder = Ladder::default();
         let outage = |since| Strain { outage_since: Some(MediaInstant(since)), ..Strain::default() };
-        assert_eq!(ladder.judge(&outage(0), MediaInstant(3_000)).unwrap().0, Rung::Paused);
+        assert_eq!(ladder.judge(&outage(0), MediaInstant(3_000)).unwrap().rung, Rung::Paused);
         assert_eq!(ladder.judge(&Strain::default(), MediaInstant(4_000)), None, "it opened");
         for later in [4_010, 5_500, 6_900] {
             assert_eq!(ladder.judge(&outage(4_010), MediaInstant(later)), None, "and was refused: still paused");
         }
         assert_eq!(ladder.judge(&Strain::default(), MediaInstant(8_000)), None);
-        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(9_000)).unwrap().0, Rung::Full);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(9_000)).unwrap().rung, Rung::Full);
     }
 
     #[test]
     fn a_strain_that_comes_and_goes_is_told_once() {
         let mut ladder = Ladder::default();
         let told = (0..60).filter(|second| {
-            let strain = Strain { saving: second % 2 == 0, ..Strain::default() };
+            let strain = Strain { saving: (second % 2 == 0).then_some(RungCause::BudgetSpent), ..Strain::default() };
             ladder.judge(&strain, MediaInstant(second * 1_000)).is_some()
         });
         assert_eq!(told.count(), 1);
-        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(69_000)).unwrap().0, Rung::Full);
+        assert_eq!(ladder.judge(&Strain::default(), MediaInstant(69_000)).unwrap().rung, Rung::Full);
     }
 
     #[test]
     fn the_worst_strain_decides() {
-        let all = Strain { outage_since: Some(MediaInstant(0)), untranslated: true, saving: true, slow: true };
-        assert_eq!(Ladder::default().judge(&all, MediaInstant(5_000)).unwrap().0, Rung::Paused);
+        let (fails, spent) = (Some(RungCause::TranslationFails), Some(RungCause::BudgetSpent));
+        let all = Strain { outage_since: Some(MediaInstant(0)), untranslated: fails, saving: spent, slow: true };
+        assert_eq!(Ladder::default().judge(&all, MediaInstant(5_000)).unwrap().rung, Rung::Paused);
         let no_outage = Strain { outage_since: None, ..all };
-        assert_eq!(Ladder::default().judge(&no_outage, MediaInstant(5_000)).unwrap().0, Rung::OriginalOnly);
+        assert_eq!(Ladder::default().judge(&no_outage, MediaInstant(5_000)).unwrap().rung, Rung::OriginalOnly);
+    }
+
+    #[test]
+    fn every_rung_but_the_uppermost_names_its_cause() {
+        let cause_of = |strain: Strain| Ladder::default().judge(&strain, MediaInstant(5_000)).and_then(|s| s.cause);
+        let none = Strain::default();
+        let outage = Strain { outage_since: Some(MediaInstant(0)), ..none };
+        assert_eq!(cause_of(outage), Some(RungCause::TranscriptionInterrupted));
+        for cause in [RungCause::TranslationFails, RungCause::BudgetSpent, RungCause::TranslationThrottled] {
+            assert_eq!(cause_of(Strain { untranslated: Some(cause), ..none }), Some(cause));
+            assert_eq!(cause_of(Strain { saving: Some(cause), ..none }), Some(cause));
+        }
+        assert_eq!(cause_of(Strain { slow: true, ..none }), Some(RungCause::PostsThrottled));
+        assert_eq!(Ladder::default().service.cause, None);
     }
 }

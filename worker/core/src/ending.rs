@@ -1,14 +1,19 @@
 //! How a worker ends: the last words, the last posts, the last write. Or, without its lease, in silence.
 
+use crate::degrade::Service;
 use crate::deliver::Body;
 use crate::engine::Engine;
 use crate::lifecycle::{EXIT_LEASE_LOST, Farewell, Stage};
 use crate::output::Output;
 use schemas::reason::{Cause, Why};
-use schemas::worker::Rung;
+use schemas::worker::{Rung, RungCause};
 
 /// What listeners read when the platform takes the machine away while the session goes on.
-const INTERRUPTED: &str = "Captions move to another machine; they come back by themselves.";
+const INTERRUPTED: Service = Service {
+    rung: Rung::Paused,
+    cause: Some(RungCause::Handover),
+    sentence: "Captions move to another machine; they come back by themselves.",
+};
 
 impl Engine {
     /// Begins the end; the first cause wins.
@@ -84,7 +89,7 @@ impl Engine {
         }
         match farewell {
             Farewell::SessionEnded => self.delivery.tell_end(&Body::Ended(why.cause), self.now),
-            Farewell::Interrupted => self.delivery.tell_all(&Body::Status(Rung::Paused, INTERRUPTED)),
+            Farewell::Interrupted => self.delivery.tell_all(&Body::Status(INTERRUPTED)),
         }
         let until = self.now.plus_ms(self.config.timing.farewell_ms);
         self.life.stage = Stage::Leaving { until, why, farewell };

@@ -9,7 +9,7 @@ use crate::audio::Audio;
 use crate::captions::{Segments, Shown};
 use crate::config::{EngineConfig, ListenPolicy, Source};
 use crate::degrade::{Ladder, Strain};
-use crate::deliver::{Delivery, Track};
+use crate::deliver::{Body, Delivery, Track};
 use crate::heartbeat::Heartbeat;
 use crate::input::{AudienceRows, AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
 use crate::join::Join;
@@ -24,7 +24,7 @@ use crate::transcribe::{Demand, Idle, Moment, Transcriber};
 use crate::translate::Translator;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Media};
+use schemas::worker::{Desired, Media, RungCause};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A read of the listeners that is not answered for so long is not waited for, ms.
@@ -316,16 +316,18 @@ impl Engine {
             return;
         }
         let fails = self.translator.fails_into(|language| self.delivery.hears(language));
+        let fails = fails.then_some(RungCause::TranslationFails);
         let seen = Strain {
             outage_since: self.transcriber.outage_since,
-            untranslated: fails || self.translator.is_spent(self.now),
-            saving: self.translator.is_saving(self.now),
+            untranslated: if self.translator.is_spent(self.now) { Some(RungCause::BudgetSpent) } else { fails },
+            saving: self.translator.saving(self.now),
             slow: self.delivery.is_slow(),
         };
-        if let Some((rung, sentence)) = self.ladder.judge(&seen, self.now) {
-            self.out.warn("rung", format!("{rung:?}: {sentence}"));
-            self.delivery.tell_all(&crate::deliver::Body::Status(rung, sentence));
-            self.tell_speaker_of_rung(rung, sentence);
+        if let Some(service) = self.ladder.judge(&seen, self.now) {
+            let cause = service.cause.map(|cause| format!(" ({cause:?})")).unwrap_or_default();
+            self.out.warn("rung", format!("{:?}{cause}: {}", service.rung, service.sentence));
+            self.delivery.tell_all(&Body::Status(service));
+            self.tell_speaker_of_rung(service.rung, service.sentence);
         }
     }
 

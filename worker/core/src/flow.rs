@@ -62,7 +62,7 @@ impl Engine {
     /// A final is due in this language: translated if need be, in its turn.
     fn expect(&mut self, language: &Language, shown: &Shown, catch_up: bool) {
         if self.track(language).expect(shown, catch_up) {
-            let done = self.translator.request(shown.clone(), language, vec![shown.text()], self.now, &mut self.out);
+            let done = self.translator.request(shown.clone(), language, shown.sentences(), self.now, &mut self.out);
             done.into_iter().for_each(|done| self.on_translated(done));
         }
         self.release(language);
@@ -113,8 +113,8 @@ impl Engine {
 
     /// A listener is new in this language: the last whole sentences at once.
     pub(crate) fn welcome(&mut self, connection: &ConnectionId, language: Language) {
-        if self.ladder.rung != Rung::Full {
-            self.delivery.tell(connection, Body::Status(self.ladder.rung, self.ladder.sentence));
+        if self.ladder.service.rung != Rung::Full {
+            self.delivery.tell(connection, Body::Status(self.ladder.service));
         }
         let finals = self.finals.clone();
         let released = self.track(&language).released_of(&finals);

@@ -67,10 +67,11 @@ impl Envelope<'_> {
         match body {
             Body::Caption(rendered) => Message::Transcription(self.caption(rendered, catch_up)),
             Body::Emotion(emotion) => Message::Emotion(Emotion { timestamp: self.wall, ..(**emotion).clone() }),
-            Body::Status(rung, text) => Message::CaptionStatus(CaptionStatus {
+            Body::Status(service) => Message::CaptionStatus(CaptionStatus {
                 session_id: self.session.clone(),
-                rung: *rung,
-                message: (*text).to_owned(),
+                rung: service.rung,
+                cause: service.cause,
+                message: service.sentence.to_owned(),
                 timestamp: self.wall,
             }),
             Body::Ended(cause) => Message::SessionEnded(SessionEnded {

@@ -51,8 +51,9 @@ impl Engine {
     /// These connections are the speaker's: those that are new are told what holds now.
     pub(crate) fn know_speakers(&mut self, connections: Vec<ConnectionId>) {
         for connection in self.delivery.know_speakers(connections, self.now) {
-            if self.ladder.rung != Rung::Full {
-                let notice = self.notice(captions(self.ladder.rung), self.ladder.sentence);
+            let service = self.ladder.service;
+            if service.rung != Rung::Full {
+                let notice = self.notice(captions(service.rung), service.sentence);
                 self.delivery.speakers.tell(&connection, notice, self.now);
             }
             if self.hearing.told {

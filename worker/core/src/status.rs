@@ -10,7 +10,7 @@ use crate::time::MediaInstant;
 use crate::waiting::Needed;
 use schemas::ids::Language;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{LanguageStatus, Phase, Progress, Usage, Waiting, WorkerStatus};
+use schemas::worker::{LanguageStatus, Phase, Progress, RungCause, Usage, Waiting, WorkerStatus};
 use std::collections::BTreeMap;
 
 /// Speech that goes on without a pause of so long is owed words; a cough before a silence is not, ms.
@@ -96,7 +96,7 @@ impl Engine {
                 posts: self.delivery.posts,
                 posts_failed: self.delivery.failed,
             },
-            rung: self.ladder.rung,
+            rung: self.ladder.service.rung,
             trouble: self.trouble(),
             notes: self.notes(),
             cpu_ms: self.resources.0,
@@ -109,6 +109,10 @@ impl Engine {
         if let Some(blocked) = self.path.blocked() {
             return Some(Why::new(Cause::NoMediaPath, blocked.text, self.wall_of(blocked.since)));
         }
+        self.stream_trouble().or_else(|| self.rung_trouble())
+    }
+
+    fn stream_trouble(&self) -> Option<Why> {
         let since = self.transcriber.outage_since?;
         let (cause, text) = match self.transcriber.trouble.as_ref()? {
             StreamEnd::LimitExceeded(detail) => {
@@ -118,6 +122,21 @@ impl Engine {
             StreamEnd::Clean | StreamEnd::Idle(_) | StreamEnd::Fault(_) => return None,
         };
         Some(Why::new(cause, text, self.wall_of(since)))
+    }
+
+    /// Why listeners get less than everything.
+    fn rung_trouble(&self) -> Option<Why> {
+        let (cause, text) = match self.ladder.service.cause? {
+            RungCause::TranscriptionInterrupted => (Cause::StageStuck, "No transcription stream stays open."),
+            RungCause::TranslationFails => (Cause::StageStuck, "Translation into a language fails again and again."),
+            RungCause::TranslationThrottled => (Cause::Throttled, "Translate asks to slow down."),
+            RungCause::BudgetSpent => {
+                (Cause::Throttled, "The session's budget of characters to translate in a minute is spent, or nearly.")
+            }
+            RungCause::PostsThrottled => (Cause::Throttled, "Most listeners cannot take the posts (429)."),
+            RungCause::Handover => (Cause::Handover, "The session moves to another worker."),
+        };
+        Some(Why::new(cause, text, self.wall_of(self.ladder.since)))
     }
 
     /// Wishes that are not fulfilled.

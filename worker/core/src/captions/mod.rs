@@ -41,14 +41,24 @@ impl Snapshot {
     pub(crate) fn stable_text(&self) -> String {
         join(&self.words[..self.settled()], &self.source)
     }
-    /// The clauses that will not change any more: each ends with its mark.
-    pub(crate) fn stable_clauses(&self) -> Vec<String> {
-        let settled = &self.words[..self.settled()];
-        settled
-            .split_inclusive(|w| w.mark)
-            .filter(|c| c.last().is_some_and(|w| w.mark))
-            .map(|c| join(c, &self.source))
-            .collect()
+    /// What will not change any more, as far as it makes sense by itself: whole sentences, and of the one that is being said
+    /// the clauses. Each ends with its mark.
+    pub(crate) fn stable_parts(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        for sentence in self.words[..self.settled()].split_inclusive(ends_sentence) {
+            if sentence.last().is_some_and(ends_sentence) {
+                parts.push(join(sentence, &self.source));
+            } else {
+                let clauses =
+                    sentence.split_inclusive(|w| w.mark).filter(|clause| clause.last().is_some_and(|w| w.mark));
+                parts.extend(clauses.map(|clause| join(clause, &self.source)));
+            }
+        }
+        parts
+    }
+    /// The whole text, sentence by sentence.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        self.words.split_inclusive(ends_sentence).map(|sentence| join(sentence, &self.source)).collect()
     }
     /// How many words of the text will not change.
     pub(crate) fn stable_words(&self) -> u32 {
@@ -70,6 +80,11 @@ impl Snapshot {
             None => 0,
         }
     }
+}
+
+/// Whether this is the mark at the end of a sentence.
+fn ends_sentence(word: &Word) -> bool {
+    word.mark && matches!(word.text.as_str(), "." | "?" | "!" | "。" | "？" | "！" | "।" | "؟")
 }
 
 fn count(words: &[Word]) -> u32 {
@@ -129,10 +144,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn clauses_end_at_a_mark() {
-        assert_eq!(snapshot("good evening, dear friends of", 5, "en").stable_clauses(), ["good evening,"]);
-        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_clauses(), ["yes.", "good evening,"]);
-        assert!(snapshot("good evening dear", 3, "en").stable_clauses().is_empty());
+    fn clauses_end_at_a_mark_and_make_way_for_their_sentence() {
+        assert_eq!(snapshot("good evening, dear friends of", 5, "en").stable_parts(), ["good evening,"]);
+        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_parts(), ["yes.", "good evening,"]);
+        assert_eq!(snapshot("good evening, you. and", 6, "en").stable_parts(), ["good evening, you."]);
+        assert!(snapshot("good evening dear", 3, "en").stable_parts().is_empty());
+        assert_eq!(snapshot("yes. good evening, you", 0, "en").sentences(), ["yes.", "good evening, you"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! *Assumption*: results of one segment share their result id within a stream.
 
 use super::merge::merge;
-use super::{Shown, Snapshot};
+use super::{Shown, Snapshot, ends_sentence};
 use crate::config::Timing;
 use crate::input::StreamId;
 use crate::outbox::earliest;
@@ -80,7 +80,7 @@ impl Open {
         let spoken_ms = self.words.last()?.end_ms.saturating_sub(self.words[0].start_ms);
         let length_ms = spoken_ms.max(now.since(self.begun_at));
         let after = |index: usize| index + 1;
-        let sentence = || settled.iter().rposition(|w| w.mark && ends_sentence(&w.text)).map(after);
+        let sentence = || settled.iter().rposition(ends_sentence).map(after);
         let clause = || settled.iter().rposition(|w| w.mark).map(after);
         // The last stable word may still get its mark.
         let marked = settled.last().is_some_and(|w| w.mark);
@@ -291,10 +291,6 @@ impl Segments {
             }
         }
     }
-}
-
-fn ends_sentence(mark: &str) -> bool {
-    matches!(mark, "." | "?" | "!" | "。" | "？" | "！" | "।" | "؟")
 }
 
 fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {

@@ -6,6 +6,7 @@ use super::speaker::Speakers;
 use super::track::Rendered;
 use super::turns::Pace;
 use crate::config::EngineConfig;
+use crate::degrade::Service;
 use crate::input::{PostId, PostOutcome};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
@@ -14,7 +15,6 @@ use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::message::Emotion;
 use schemas::reason::Cause;
 use schemas::session::ListenerRow;
-use schemas::worker::Rung;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) enum Body {
     /// Facts of the voice.
     Emotion(Arc<Emotion>),
     /// How much of the service is given.
-    Status(Rung, &'static str),
+    Status(Service),
     /// The end.
     Ended(Cause),
 }

@@ -7,6 +7,7 @@
 
 use super::budget::Budget;
 use super::cache::Cache;
+use super::carry_on;
 use super::split::split;
 use crate::captions::{Shown, has_spaces};
 use crate::config::{Timing, Wishes};
@@ -16,6 +17,7 @@ use crate::output::Output;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
+use schemas::worker::RungCause;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A final is tried again so often.
@@ -56,6 +58,19 @@ struct Job {
     attempts: u32,
     stage: Stage,
     next: Option<(Shown, Vec<String>)>,
+}
+
+impl Job {
+    /// The next part is translated.
+    fn take(&mut self, translation: String, key: &Key) {
+        let Some(part) = self.parts.pop_front() else { return };
+        let text = if key.is_final {
+            translation
+        } else {
+            carry_on(self.translated.last(), &part, translation, &key.language)
+        };
+        self.translated.push(text);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,26 +131,29 @@ impl Translator {
         }
     }
 
-    /// Asks for a translation of these parts, joined. It is answered at once when all of it is known, and a final also
-    /// when its language is left alone just now or the budget is spent.
+    /// Asks for a translation of these parts, joined; of a final, what is not known of it yet in as few calls as possible. It
+    /// is answered at once when all of it is known, and a final also when its language is left alone just now or the
+    /// budget is spent.
     pub(crate) fn request(
         &mut self,
         shown: Shown,
         language: &Language,
-        parts: Vec<String>,
+        mut parts: Vec<String>,
         now: MediaInstant,
         out: &mut Outbox,
     ) -> Option<Done> {
         let key = Key { segment: shown.segment, language: language.clone(), is_final: shown.is_final };
         if shown.is_final {
             self.forget(&Key { is_final: false, ..key.clone() });
-            let spent = self.budget.is_spent(length(&parts), self.most_per_minute);
+            parts = self.whole(&shown.source, language, parts);
+            let unknown = parts.iter().filter(|part| self.cache.get(&shown.source, language, part).is_none());
+            let spent = self.budget.is_spent(length(unknown), self.most_per_minute);
             self.spent_at = if spent { Some(now) } else { self.spent_at };
             if spent || self.is_left_alone(&shown.source, language, now) {
                 return Some(Done { shown, language: language.clone(), text: None });
             }
         } else if self.is_left_alone(&shown.source, language, now)
-            || self.is_saving(now)
+            || self.saving(now).is_some()
             || self.jobs.contains_key(&Key { is_final: true, ..key.clone() })
         {
             return None;
@@ -147,6 +165,22 @@ impl Translator {
             }
             None => self.start(key, shown, &parts, now, out),
         }
+    }
+
+    /// Sentences that were translated with a partial stay as they are; those between them become one text.
+    fn whole(&self, from: &Language, to: &Language, sentences: Vec<String>) -> Vec<String> {
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        for sentence in sentences {
+            let known = self.cache.get(from, to, &sentence).is_some();
+            match parts.last_mut() {
+                Some((false, text)) if !known => {
+                    text.push_str(if has_spaces(from) { " " } else { "" });
+                    text.push_str(&sentence);
+                }
+                Some(_) | None => parts.push((known, sentence)),
+            }
+        }
+        parts.into_iter().map(|(_, text)| text).collect()
     }
 
     /// The answer to a request.
@@ -212,9 +246,12 @@ impl Translator {
         self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && hears(language))
     }
 
-    /// Whether partials wait: the budget is nearly spent, or the service throttles.
-    pub(crate) fn is_saving(&self, now: MediaInstant) -> bool {
-        self.budget.is_saving() || self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
+    /// Why partials wait, if they do.
+    pub(crate) fn saving(&self, now: MediaInstant) -> Option<RungCause> {
+        if self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS) {
+            return Some(RungCause::TranslationThrottled);
+        }
+        self.budget.is_saving().then_some(RungCause::BudgetSpent)
     }
 
     /// Whether even finals are not translated, for want of budget.
@@ -253,8 +290,8 @@ impl Translator {
         while let Some(part) = job.parts.front()
             && let Some(known) = self.cache.get(&job.shown.source, &key.language, part)
         {
-            job.translated.push(known.clone());
-            job.parts.pop_front();
+            let known = known.clone();
+            job.take(known, key);
         }
         let Some(text) = job.parts.front().cloned() else { return self.complete(key, now, out) };
         self.last_id += 1;
@@ -274,10 +311,10 @@ impl Translator {
         self.answered_at = Some(now);
         self.health.remove(&key.language);
         let job = self.jobs.get_mut(&key)?;
-        if let Some(part) = job.parts.pop_front() {
-            self.cache.put(&job.shown.source, &key.language, part, text.clone());
+        if let Some(part) = job.parts.front() {
+            self.cache.put(&job.shown.source, &key.language, part.clone(), text.clone());
         }
-        job.translated.push(text);
+        job.take(text, &key);
         self.ask(&key, now, out)
     }
 
@@ -346,8 +383,8 @@ impl Translator {
     }
 }
 
-fn length(parts: &[String]) -> u64 {
-    parts.iter().map(|part| part.chars().count() as u64).sum()
+fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
+    parts.map(|part| part.chars().count() as u64).sum()
 }
 
 fn may_help(failure: &TranslateFailure) -> bool {

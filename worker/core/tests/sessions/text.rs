@@ -151,6 +151,31 @@ fn a_clause_is_translated_once_when_its_words_are_stable() {
 }
 
 #[test]
+fn a_sentence_that_a_partial_has_brought_is_the_finals_too_and_paid_for_once() {
+    let talk = Talk::of(&["we come, all of us. we pray. then we sing together again."]);
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Clauses, ..config() }, talk);
+    world.listener("eva", "es");
+    world.run_until(15_000);
+    world.check_contract();
+    let asked: Vec<&str> = world.asked.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(asked, ["we come,", "we come, all of us.", "we pray.", "then we sing together again."]);
+    let status = &world.writes.last().unwrap().1.status.languages[&language("es")];
+    assert_eq!(status.erasure, Some(0.0));
+    let texts = world.seat("eva").text();
+    assert_eq!(texts.split(' ').count(), 12);
+}
+
+#[test]
+fn sentences_that_no_partial_has_brought_are_translated_in_one_call() {
+    let talk = Talk::of(&["we come, all of us. we pray. then we sing together again."]);
+    let mut world = World::with(EngineConfig { partials: PartialPolicy::Finals, ..config() }, talk);
+    world.listener("eva", "es");
+    world.run_until(15_000);
+    assert_eq!(world.asked.len(), 1);
+    assert_eq!(world.asked[0].2, "we come, all of us. we pray. then we sing together again.");
+}
+
+#[test]
 fn live_partials_hold_their_last_words_back() {
     let mut world = World::with(EngineConfig { partials: PartialPolicy::Live, ..config() }, Talk::long(2));
     world.listener("eva", "es");
