@@ -25,7 +25,9 @@ before(async () => {
   const voice = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${recording}`];
   // Chromium refuses to run as root in its own sandbox.
   const root = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: [...voice, ...root, '--disable-dev-shm-usage'] });
+  // Also on a machine without a network: elsewhere Chromium leaves 127.0.0.1 out.
+  const loopback = ['--allow-loopback-in-peer-connection'];
+  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: [...voice, ...loopback, ...root, '--disable-dev-shm-usage'] });
   context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['microphone'] });
   context.setDefaultTimeout(PATIENCE);
 });
