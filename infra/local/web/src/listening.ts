@@ -29,10 +29,12 @@ export function column(socket: string, sessionId: string, language: string, hear
   const leave = h('button', { type: 'button', class: 'quiet', 'aria-label': `Close ${nameOf(language)}` }, '✕');
   const head = h('header', {}, h('h3', { lang: 'en' }, nameOf(language)), lag, alone, leave);
   const element = h('article', { class: 'listener', 'data-language': language }, head, notice, captions);
+  // Who scrolls back to read is left in peace.
+  let atEnd = true;
+  captions.addEventListener('scroll', () => (atEnd = captions.scrollHeight - captions.scrollTop - captions.clientHeight < 40));
   const shown = new Map<string, HTMLElement>();
 
   const listener = new Attentive(socket, { sessionId, targetLanguage: language }, (now) => {
-    const atEnd = captions.scrollHeight - captions.scrollTop - captions.clientHeight < 40;
     const wanted = [...now.finals, ...now.partials.values()];
     const keys = new Set(wanted.map((caption) => caption.segmentId));
     for (const [key, item] of shown) if (!keys.has(key)) void (item.remove(), shown.delete(key));
@@ -49,6 +51,7 @@ export function column(socket: string, sessionId: string, language: string, hear
     element.classList.toggle('degraded', now.notice !== '');
     if (atEnd) captions.scrollTop = captions.scrollHeight;
   });
+  new ResizeObserver(() => atEnd && (captions.scrollTop = captions.scrollHeight)).observe(captions);
   listener.heard = heard;
   listener.open();
   const close = () => {

@@ -64,6 +64,7 @@ class SpeakerPanel {
   private speaker: Speaker | null = null;
   private source: Source | null = null;
   private paused = false;
+  private heard = false;
   private readonly says = by('speaker-says');
 
   constructor(private readonly begun: (session: string) => void) {
@@ -89,11 +90,11 @@ class SpeakerPanel {
     const patched = by<HTMLInputElement>('patched').checked;
     this.session = sessionId;
     this.source = source;
-    this.paused = false;
+    this.paused = this.heard = false;
     this.speaker = new Speaker(await api.speaker(sessionId), source.track, patched, () => this.draw());
     this.begun(sessionId);
     void source.over.then(() => this.session === sessionId && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
-    return 'The session row is written; the controller starts a worker.';
+    return this.heard ? 'The worker hears you.' : 'The session row is written; the controller starts a worker.';
   }
 
   private async pause(): Promise<string> {
@@ -122,7 +123,11 @@ class SpeakerPanel {
   private draw(): void {
     const state = this.speaker?.state;
     // A recording waits until somebody hears it.
-    if (state?.media === 'connected') this.source?.begin();
+    if (state?.media === 'connected' && !this.heard) {
+      this.heard = true;
+      this.source?.begin();
+      this.says.textContent = 'The worker hears you.';
+    }
     const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;
     const facts: [string, string, string][] = [
       ['Signaling', state?.signaling ?? 'not yet', state?.signaling ?? ''],

@@ -10,6 +10,8 @@ import type { Board, Row } from '../src/api.ts';
 import { recordingFor } from './microphone.ts';
 
 const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
+type Media = NonNullable<Row['worker']>['media'];
+
 const SCREENSHOTS = process.env['SCREENSHOTS'];
 const SAMPLES = fileURLToPath(new URL('../../../../samples/', import.meta.url));
 /** Longest wait for anything, also on a slow machine; nothing waits for a fixed time. */
@@ -50,7 +52,7 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
 
   // The product's application: its candidates went to nobody, so the worker knows the speaker only by what its checks found.
   assert.match(await fact(speaker, 'Candidates'), /[1-9]\d* sent to nobody/);
-  assert.equal((await row(speaker, session)).worker?.media.remoteCandidateType, 'prflx');
+  assert.equal((await pair(speaker, session)).remoteCandidateType, 'prflx');
 
   const known = await es.locator('li.final').count();
   await es.reload();
@@ -66,9 +68,9 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
   assert.equal(await fact(speaker, 'Media'), 'connected');
   await once(en);
 
+  await screenshots(speaker, en);
   await lags(t, en, 'en');
   await lags(t, es, 'es');
-  await screenshots(speaker, en);
   await speaker.click('#end');
   await Promise.all([en, es].map((tab) => tab.getByText('The session has ended.').waitFor()));
   await Promise.all([speaker, en, es].map((tab) => tab.close()));
@@ -83,9 +85,8 @@ test('a patched front end names its recipient, and the worker then knows its can
   await speaker.waitForSelector('[data-language="es"] li.final');
   t.diagnostic(`first translated sentence ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click`);
   assert.match(await fact(speaker, 'Candidates'), /^[1-9]\d* sent,/);
-  assert.equal(await fact(speaker, 'Offers answered'), '1', 'a silent recording is no speaker who has gone');
-  const media = (await row(speaker, session)).worker?.media;
-  assert.ok(media !== undefined && media.packets > 0 && media.remoteCandidateType !== null, JSON.stringify(media));
+  const media = await pair(speaker, session);
+  assert.ok(media.packets > 0, JSON.stringify(media));
   t.diagnostic(`the worker's pair: ${media.candidateType} to ${media.remoteCandidateType}`);
   await speaker.click('#end');
   await speaker.getByText('The session has ended.').first().waitFor();
@@ -129,12 +130,14 @@ async function speak(speaker: Page): Promise<string> {
 const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
 const text = async (tab: Page) => (await tab.textContent('li.final')) ?? '';
 
-/** What `sessionctl show --json` says now. */
-async function row(speaker: Page, session: string): Promise<Row> {
-  const board = (await (await speaker.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
-  const found = board.sessions[0]?.row;
-  assert.ok(found !== undefined, JSON.stringify(board));
-  return found;
+/** The media as `sessionctl show --json` tells it, once a heartbeat has told the pair of candidates. */
+async function pair(speaker: Page, session: string): Promise<Media> {
+  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await speaker.waitForTimeout(250)) {
+    const board = (await (await speaker.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
+    const media = board.sessions[0]?.row?.worker?.media;
+    if (media?.remoteCandidateType) return media;
+  }
+  return assert.fail('no heartbeat told the pair of candidates');
 }
 
 /** No final twice, none left out: cursors count from 1 without a gap within each launch that was followed from its begin. */
