@@ -9,9 +9,9 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import type { Board, Row } from '../src/api.ts';
 import { recordingFor } from './microphone.ts';
 
-const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
 type Media = NonNullable<Row['worker']>['media'];
 
+const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
 const SCREENSHOTS = process.env['SCREENSHOTS'];
 const SAMPLES = fileURLToPath(new URL('../../../../samples/', import.meta.url));
 /** Longest wait for anything, also on a slow machine; nothing waits for a fixed time. */
