@@ -21,6 +21,8 @@ pub struct Config {
     pub security_groups: Vec<String>,
     /// `ASSIGN_PUBLIC_IP`: whether a task gets a public address.
     pub public_address: PublicAddress,
+    /// `CAPACITY`: `FARGATE` or `FARGATE_SPOT`; `FARGATE` when absent.
+    pub capacity: Capacity,
     /// `SESSION_ENV`: the environment's name, dimension of every metric; `unknown` when absent.
     pub environment: String,
     /// `EVENT_BUS`: name or ARN of the bus that is told what happens; nobody is told when it is absent.
@@ -29,6 +31,15 @@ pub struct Config {
     pub rollout: Switch,
     /// `CHANNEL_CLEANUP`: `on` deletes the signaling channels of ended runs; `off` when absent.
     pub channel_cleanup: Switch,
+}
+
+/// What tasks run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// `FARGATE`
+    OnDemand,
+    /// `FARGATE_SPOT`: cheaper, and taken away with a warning of two minutes. There is no way back to on-demand by itself.
+    Spot,
 }
 
 /// Whether a task gets a public IPv4 address.
@@ -93,6 +104,7 @@ impl Config {
             container: text("CONTAINER", "the name of the worker's container, such as worker")?,
             subnets: list("SUBNETS", "subnet ids, separated by commas")?,
             security_groups: list("SECURITY_GROUPS", "security group ids, separated by commas")?,
+            capacity: capacity(optional("CAPACITY"))?,
             environment: optional("SESSION_ENV").unwrap_or_else(|| "unknown".to_owned()),
             event_bus: optional("EVENT_BUS"),
             rollout: switch("ROLLOUT", optional("ROLLOUT"))?,
@@ -107,6 +119,16 @@ fn switch(name: &'static str, value: Option<String>) -> Result<Switch, ConfigErr
         None | Some("off") => Ok(Switch::Off),
         Some("on") => Ok(Switch::On),
         Some(other) => Err(ConfigError::Invalid { name, value: other.to_owned(), expected: "on or off" }),
+    }
+}
+
+fn capacity(value: Option<String>) -> Result<Capacity, ConfigError> {
+    match value.as_deref() {
+        None | Some("FARGATE") => Ok(Capacity::OnDemand),
+        Some("FARGATE_SPOT") => Ok(Capacity::Spot),
+        Some(other) => {
+            Err(ConfigError::Invalid { name: "CAPACITY", value: other.to_owned(), expected: "FARGATE or FARGATE_SPOT" })
+        }
     }
 }
 
@@ -138,6 +160,13 @@ pub(crate) mod tests {
             let good = GOOD.iter().find(|(key, _)| *key == asked).map(|(_, value)| (*value).to_owned());
             if asked == name { value.map(str::to_owned) } else { good }
         })
+    }
+
+    #[test]
+    fn workers_run_on_demand_until_spot_is_wanted() {
+        assert_eq!(with("", None).unwrap().capacity, Capacity::OnDemand);
+        assert_eq!(with("CAPACITY", Some("FARGATE_SPOT")).unwrap().capacity, Capacity::Spot);
+        assert!(with("CAPACITY", Some("spot")).unwrap_err().to_string().contains("FARGATE_SPOT"));
     }
 
     #[test]

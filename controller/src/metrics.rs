@@ -4,12 +4,8 @@
 //! session stands beside as a property, to be searched.
 
 use schemas::ids::Timestamp;
+use schemas::metrics::{DIMENSION, NAMESPACE};
 use serde_json::{Map, Value, json};
-
-/// The namespace of our metrics.
-pub const NAMESPACE: &str = "SessionWorkers";
-/// Their one dimension.
-pub const DIMENSION: &str = "Environment";
 
 /// What one invocation did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +26,8 @@ pub struct Metrics {
     pub failures: u64,
     /// Sessions that wait to be launched, as the last sweep counted them.
     pub queue_depth: Option<u64>,
+    /// Rows that are not in a final phase, as the last complete sweep counted them.
+    pub open_sessions: Option<u64>,
     /// How long the sweep took, ms.
     pub sweep_ms: Option<u64>,
     /// Events that the bus did not take.
@@ -51,7 +49,11 @@ impl Metrics {
             ("EventErrors", self.event_errors),
         ];
         let counted = counted.into_iter().filter(|(_, value)| *value > 0).map(|(name, value)| (name, "Count", value));
-        let measured = [("QueueDepth", "Count", self.queue_depth), ("SweepDuration", "Milliseconds", self.sweep_ms)];
+        let measured = [
+            ("QueueDepth", "Count", self.queue_depth),
+            ("OpenSessions", "Count", self.open_sessions),
+            ("SweepDuration", "Milliseconds", self.sweep_ms),
+        ];
         let measured = measured.into_iter().filter_map(|(name, unit, value)| Some((name, unit, value?)));
         let all: Vec<(&str, &str, u64)> = counted.chain(measured).collect();
         if all.is_empty() {
@@ -89,6 +91,27 @@ mod tests {
             assert!(line[name].is_number(), "{name} has its value");
         }
         assert_eq!((line["Environment"].as_str(), line["sessionId"].as_str()), (Some("dev"), Some("a-b-1")));
+    }
+
+    #[test]
+    fn the_published_list_is_what_is_written() {
+        let all = Metrics {
+            launches: 1,
+            launch_failures: 1,
+            looks: 1,
+            look_errors: 1,
+            poison_records: 1,
+            stops: 1,
+            failures: 1,
+            queue_depth: Some(1),
+            open_sessions: Some(1),
+            sweep_ms: Some(1),
+            event_errors: 1,
+        };
+        let line: Value = serde_json::from_str(&all.line("dev", None, Timestamp(7)).unwrap()).unwrap();
+        let published: Vec<Value> =
+            schemas::metrics::CONTROLLER.iter().map(|m| json!({"Name": m.name, "Unit": m.unit})).collect();
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"], json!(published));
     }
 
     #[test]

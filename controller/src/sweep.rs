@@ -107,6 +107,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let mut after = Cursor::default();
         if let Some(all) = all {
             self.memory.full_sweep_read(all.len());
+            self.memory.count(|metrics| metrics.open_sessions = u64::try_from(all.len()).ok());
             self.complete(&sweep, all, &before, &mut after).await?;
         }
         begun += self.look_at_rows(&sweep, &due[begun..], deadline).await;

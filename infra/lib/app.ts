@@ -25,6 +25,8 @@ export function sessionWorkersApp(props: AppProps, configDirectory: string = joi
     description: `Workers that transcribe and translate live sessions (${config.environment})`,
     env: { account: config.account, region: config.region },
     terminationProtection: config.retain,
+    // Small enough to be read whole by any tool: half of it would be blanks.
+    suppressTemplateIndentation: true,
     // The rule would read an SSM parameter of the bootstrap stack, which the local stack does not have.
     synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: !local }),
   });

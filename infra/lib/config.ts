@@ -44,7 +44,7 @@ export interface Config {
   readonly controllerCode?: { readonly bucket: string; readonly key: string };
   readonly worker: { readonly cpu: number; readonly memoryMiB: number };
   readonly partials: 'finals' | 'clauses' | 'live';
-  readonly emotion: 'off' | 'acoustic';
+  readonly emotion: 'off' | 'acoustic' | 'emotion';
   /** Wishes to Transcribe and Translate, and limits, as worker/src/config.rs reads them: the variable's name and its text. */
   readonly captions: Readonly<Record<CaptionKey, string>>;
   /** Replace the workers of an old task definition while their sessions run. */
@@ -56,10 +56,26 @@ export interface Config {
   /** Keep table and logs when the stack goes, and refuse to delete either by accident. */
   readonly retain: boolean;
   readonly vpcCidr: string;
+  /** Run workers on Fargate Spot. */
+  readonly spot: boolean;
+  /** Invocations of the controller at once; 0 leaves it to the account. */
+  readonly controllerConcurrency: number;
+  /** What the account may use, for the head-room alarms (that of Fargate's vCPU knows it by itself). */
+  readonly quotas: Readonly<Record<QuotaKey, number>>;
+  /** USD of speech, translation and messages in an hour at which an alarm says so. */
+  readonly budgetPerHour: number;
+  /** Where alarms point to: the runbook without its anchor. */
+  readonly runbook: string;
 }
+
+/** Quotas of a new account (Transcribe L-0599F82B, API Gateway's throttle across all APIs). */
+const QUOTAS = { transcribeStreams: 25, postsPerSecond: 10_000 } as const;
+export type QuotaKey = keyof typeof QUOTAS;
 
 /** Keys under `captions`, each with its variable, its default and what it may hold; `none` stands for nothing. */
 const CAPTIONS = {
+  agc: ['AGC', 'off', /^(off|on)$/],
+  audioQuality: ['AUDIO_QUALITY', 'on', /^(off|on)$/],
   listen: ['LISTEN', 'when-heard', /^(when-heard|always)$/],
   chunkMs: ['CHUNK_MS', '100', /^(5\d|[6-9]\d|1\d\d|200)$/],
   silenceCloseS: ['SILENCE_CLOSE_S', '30', /^(\d{2,4}|off)$/],
@@ -92,7 +108,7 @@ type Raw = Readonly<Record<string, unknown>>;
 const KEYS = [
   'account', 'region', 'architecture', 'sessionsTable', 'connectionsTable', 'sessionsStreamArn', 'webSocketApiId', 'webSocketStage',
   'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'captions', 'rollout',
-  'channelCleanup', 'logLevel', 'logRetentionDays', 'retain', 'vpcCidr',
+  'channelCleanup', 'logLevel', 'logRetentionDays', 'retain', 'vpcCidr', 'spot', 'controllerConcurrency', 'quotas', 'budgetPerHour', 'runbook',
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -147,7 +163,9 @@ function parse(path: string, name: string): Raw {
 }
 
 /** Keys whose value is no text. */
-const TYPED: readonly Key[] = ['worker', 'captions', 'rollout', 'channelCleanup', 'logRetentionDays', 'retain'];
+const TYPED: readonly Key[] = [
+  'worker', 'captions', 'rollout', 'channelCleanup', 'logRetentionDays', 'retain', 'spot', 'controllerConcurrency', 'quotas', 'budgetPerHour',
+];
 
 /** Context from a command line is always text. */
 function fromText(key: Key, value: unknown): unknown {
@@ -201,7 +219,7 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     ...(raw['controllerCode'] === undefined ? {} : { controllerCode: s3Object(text('controllerCode', /^s3:\/\/[^/]+\/.+$/, 's3://bucket/key.zip')) }),
     worker: workerSize(raw['worker'] ?? { cpu: 256, memoryMiB: 512 }, fail),
     partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
-    emotion: choice('emotion', ['off', 'acoustic'] as const, 'acoustic'),
+    emotion: choice('emotion', ['off', 'acoustic', 'emotion'] as const, 'acoustic'),
     captions: captionsOf(raw['captions'] ?? {}, fail),
     rollout: boolean('rollout', raw['rollout'] ?? false, fail),
     channelCleanup: boolean('channelCleanup', raw['channelCleanup'] ?? false, fail),
@@ -209,6 +227,11 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     logRetentionDays: retention(raw['logRetentionDays'] ?? 30, fail),
     retain: boolean('retain', raw['retain'] ?? environment === 'prod', fail),
     vpcCidr: text('vpcCidr', /^\d{1,3}(\.\d{1,3}){3}\/(1[6-9]|2[0-6])$/, 'a CIDR of /16 to /26', '10.64.0.0/22'),
+    spot: boolean('spot', raw['spot'] ?? false, fail),
+    controllerConcurrency: whole('controllerConcurrency', raw['controllerConcurrency'] ?? 10, [0, 1000], fail),
+    quotas: quotasOf(raw['quotas'] ?? {}, fail),
+    budgetPerHour: whole('budgetPerHour', raw['budgetPerHour'] ?? 50, [1, 1_000_000], fail),
+    runbook: text('runbook', /^\S+$/, 'a path or URL without #', 'docs/operating.md'),
   };
 }
 
@@ -304,6 +327,22 @@ function captionsOf(value: unknown, fail: Fail): Config['captions'] {
 
 function retention(value: unknown, fail: Fail): number {
   if (typeof value !== 'number' || !RETENTIONS.includes(value)) return fail('logRetentionDays', `${JSON.stringify(value)}: expected one of ${RETENTIONS.join(', ')}`);
+  return value;
+}
+
+/** What the account may use, over what a new account may. */
+function quotasOf(value: unknown, fail: Fail): Config['quotas'] {
+  if (!isRecord(value)) return fail('quotas', `expected an object with some of ${Object.keys(QUOTAS).join(', ')}`);
+  const other = Object.keys(value).find((key) => !(key in QUOTAS));
+  if (other !== undefined) fail(`quotas.${other}`, `unknown key; the keys are ${Object.keys(QUOTAS).join(', ')}`);
+  const entries = Object.entries(QUOTAS).map(([key, fallback]) => [key, whole(`quotas.${key}`, value[key] ?? fallback, [1, 1_000_000], fail)]);
+  return Object.fromEntries(entries) as Config['quotas'];
+}
+
+function whole(key: string, value: unknown, [least, most]: readonly [number, number], fail: Fail): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+    return fail(key, `${JSON.stringify(value)}: expected a whole number from ${least} to ${most}`);
+  }
   return value;
 }
 

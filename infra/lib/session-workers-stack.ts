@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { Controller } from './constructs/controller.ts';
 import { Events } from './constructs/events.ts';
 import { Network } from './constructs/network.ts';
+import { Observability } from './constructs/observability.ts';
 import { State } from './constructs/state.ts';
 import { WorkerFleet } from './constructs/worker-fleet.ts';
 
@@ -24,6 +25,7 @@ export class SessionWorkersStack extends Stack {
     const events = new Events(this, 'Events', config);
     const fleet = new WorkerFleet(this, 'Workers', { config, network, state, workspace });
     const controller = new Controller(this, 'Controller', { config, network, state, events, fleet, workspace });
+    const { page, notice } = new Observability(this, 'Observability', { config, watched: controller.watched });
 
     Tags.of(this).add('service', 'session-workers');
     Tags.of(this).add('environment', config.environment);
@@ -32,6 +34,9 @@ export class SessionWorkersStack extends Stack {
     new CfnOutput(this, 'TaskDefinition', { value: fleet.taskDefinition.taskDefinitionArn });
     new CfnOutput(this, 'EventBus', { value: events.bus.eventBusName });
     new CfnOutput(this, 'UndeliveredQueue', { value: controller.undelivered.queueUrl });
+    new CfnOutput(this, 'DiscardedRecords', { value: controller.discarded.bucketName });
+    new CfnOutput(this, 'PageTopic', { value: page.topicArn });
+    new CfnOutput(this, 'NoticeTopic', { value: notice.topicArn });
   }
 
   /** Chosen at deployment: a lookup at synthesis would need the account. */

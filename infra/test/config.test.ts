@@ -48,6 +48,12 @@ test('every_wrong_value_names_its_key_and_what_is_right', () => {
   refuses({ retain: 'yes' }, /retain: "yes": expected true or false/);
   refuses({ rollout: 'on' }, /rollout: "on": expected true or false/);
   refuses({ channelCleanup: 1 }, /channelCleanup: 1: expected true or false/);
+  refuses({ spot: 'yes' }, /spot: "yes": expected true or false/);
+  refuses({ controllerConcurrency: -1 }, /controllerConcurrency: -1: expected a whole number from 0 to 1000/);
+  refuses({ quotas: { streams: 1 } }, /quotas\.streams: unknown key; the keys are transcribeStreams, postsPerSecond/);
+  refuses({ quotas: { transcribeStreams: 0 } }, /quotas\.transcribeStreams: 0: expected a whole number/);
+  refuses({ budgetPerHour: '5' }, /budgetPerHour: "5": expected a whole number/);
+  refuses({ runbook: 'a b' }, /runbook: "a b": expected a path or URL/);
   refuses({ controllerCode: 'http://x' }, /controllerCode: .*s3:\/\/bucket\/key\.zip/);
   refuses({ sessionsStreamArn: undefined }, /sessionsStreamArn: missing; expected the stream ARN/);
   refuses({ webSocketApiId: undefined }, /webSocketApiId: missing/);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Validations, type App } from 'aws-cdk-lib';
@@ -8,31 +8,20 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { WORKSPACE } from '../lib/app.ts';
 import { allow } from '../lib/iam.ts';
+import { calledActions } from './sdk-calls.ts';
 import { ACCOUNT, actionsOf, app, stackOf, statements, template } from './support.ts';
 
-/** Rights of the controller's role that no call of its code needs: its platform does, or ECS for RunTask. */
-const NOT_CALLED = [
-  'dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams', 'ecs:TagResource', 'iam:PassRole',
-  'logs:CreateLogStream', 'logs:PutLogEvents', 'sqs:SendMessage',
-];
-/** Crates of the SDK whose name is not the prefix of the actions. */
-const PREFIX: Readonly<Record<string, string>> = { eventbridge: 'events' };
+/** Rights of the controller's role that no call of its code needs, each with who needs it. */
+const NOT_CALLED_BY_CONTROLLER: Readonly<Record<string, string>> = {
+  'dynamodb:DescribeStream': "Lambda's poller", 'dynamodb:GetRecords': "Lambda's poller", 'dynamodb:GetShardIterator': "Lambda's poller",
+  'dynamodb:ListStreams': "Lambda's poller", 'ecs:TagResource': 'RunTask with tags', 'iam:PassRole': 'RunTask with roles',
+  'logs:CreateLogStream': "Lambda's logs", 'logs:PutLogEvents': "Lambda's logs", 's3:ListBucket': "Lambda's failure destination",
+  's3:PutObject': "Lambda's failure destination", 'sqs:SendMessage': "Lambda's failure destination",
+  'xray:PutTelemetryRecords': "Lambda's traces", 'xray:PutTraceSegments': "Lambda's traces",
+};
+/** Calls of the worker that no operation of the SDK makes: it signs the address of the channel's WebSocket itself. */
+const SIGNED_BY_HAND = { action: 'kinesisvideo:ConnectAsViewer', in: 'worker/signaling/src/presign.rs', by: 'X-Amz-ClientId' };
 const DELETE_CHANNEL = 'kinesisvideo:DeleteSignalingChannel';
-
-/** The operations that the controller's sources call through `self.client`, as actions. Unit tests at the end of a file do not count. */
-function called(): string[] {
-  const sources = join(WORKSPACE, 'controller/src');
-  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.rs'));
-  const actions = files.flatMap((file) => {
-    const [code = ''] = readFileSync(join(sources, file), 'utf8').split('#[cfg(test)]');
-    const calls = [...code.matchAll(/\bclient\s*\.(\w+)\(\)/g)].map((match) => match[1] ?? '');
-    if (calls.length === 0) return [];
-    const crate = /aws_sdk_(\w+)::/.exec(code)?.[1];
-    assert.ok(crate, `${file} calls ${calls.join(', ')} of no crate of the SDK`);
-    return calls.map((call) => `${PREFIX[crate] ?? crate}:${call.replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())}`);
-  });
-  return [...new Set(actions)];
-}
 
 test('cdk_nag_finds_nothing_in_any_environment', () => {
   for (const env of ['dev', 'staging', 'prod'] as const) assert.doesNotThrow(() => app(env).synth(), env);
@@ -73,19 +62,23 @@ test('no_statement_of_a_role_allows_all_actions_of_a_service', () => {
   }
 });
 
-test('a_worker_may_do_its_own_work_and_nothing_else', () => {
-  assert.deepEqual(actionsOf(template('dev'), /TaskRole/), [
-    'dynamodb:DeleteItem', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem', 'execute-api:ManageConnections',
-    'kinesisvideo:ConnectAsViewer',
-    'kinesisvideo:DescribeSignalingChannel', 'kinesisvideo:GetDataEndpoint', 'kinesisvideo:GetIceServerConfig', 'kinesisvideo:GetMedia',
-    'kinesisvideo:GetSignalingChannelEndpoint', 'transcribe:StartStreamTranscription', 'translate:TranslateText',
-  ]);
+test('the_worker_may_do_what_its_code_calls_and_nothing_else', () => {
+  const calls = calledActions('worker/src', 'worker/signaling/src');
+  assert.ok(calls.includes('transcribe:StartStreamTranscription') && calls.includes('execute-api:ManageConnections'), calls.join(', '));
+  assert.ok(readFileSync(join(WORKSPACE, SIGNED_BY_HAND.in), 'utf8').includes(SIGNED_BY_HAND.by));
+  assert.deepEqual(actionsOf(template('dev'), /TaskRole/), [...calls, SIGNED_BY_HAND.action].sort());
 });
 
 test('the_controller_may_do_what_its_code_calls_and_nothing_else', () => {
-  const calls = called();
+  const calls = calledActions('controller/src');
   assert.ok(calls.includes('events:PutEvents') && calls.includes(DELETE_CHANNEL), calls.join(', '));
-  assert.deepEqual(actionsOf(template('dev', { channelCleanup: 'true' }), /^ControllerRole/), [...calls, ...NOT_CALLED].sort());
+  assert.deepEqual(actionsOf(template('dev', { channelCleanup: 'true' }), /^ControllerRole/), [...calls, ...Object.keys(NOT_CALLED_BY_CONTROLLER)].sort());
+});
+
+test('tags_are_given_only_because_a_launch_has_tags', () => {
+  assert.match(readFileSync(join(WORKSPACE, 'controller/src/ecs/mod.rs'), 'utf8'), /\.set_tags\(/);
+  const tag = statements(template('dev')).filter(({ statement }) => [statement.Action].flat().includes('ecs:TagResource'));
+  assert.deepEqual(tag.map(({ statement }) => statement.Condition), [{ StringEquals: { 'ecs:CreateAction': 'RunTask' } }]);
 });
 
 test('channels_may_be_deleted_only_where_that_is_wanted', () => {

@@ -38,8 +38,14 @@ export function stackOf(of: App): Stack {
   return of.node.children[0] as Stack;
 }
 
+/** Nobody changes a template, so each is made once. */
+const made = new Map<string, Template>();
+
 export function template(env: Environment, context: Readonly<Record<string, string>> = {}): Template {
-  return Template.fromStack(stackOf(app(env, context)));
+  const key = JSON.stringify([env, context]);
+  const known = made.get(key) ?? Template.fromStack(stackOf(app(env, context)));
+  made.set(key, known);
+  return known;
 }
 
 interface Resource {

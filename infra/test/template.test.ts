@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Match } from 'aws-cdk-lib/assertions';
-import { WORKSPACE } from '../lib/app.ts';
-import { ENVIRONMENTS } from '../lib/config.ts';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { INFRA, WORKSPACE } from '../lib/app.ts';
+import { ENVIRONMENTS, parseConfig } from '../lib/config.ts';
 import { CONTAINER, LISTENERS_INDEX } from '../lib/names.ts';
+import { passes } from './event-pattern.ts';
 import { app, controllerEnvironment, only, template, workerEnvironment } from './support.ts';
 
 /** A constant of the Rust sources: the one truth about names that both sides use. */
@@ -53,22 +54,53 @@ test('the_open_udp_ports_are_the_ports_that_the_worker_binds', () => {
   }
 });
 
-test('the_stream_mapping_loses_nothing_and_never_blocks_for_long', () => {
-  template('dev').hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+/** The two stream mappings by their logical ids. */
+function mappingOf(of: Template, id: 'Sessions' | 'Rows'): { readonly [key: string]: unknown; readonly FilterCriteria: { Filters: { Pattern: string }[] } } {
+  const found = Object.entries(of.findResources('AWS::Lambda::EventSourceMapping')).find(([logical]) => logical.startsWith(`Controller${id}`));
+  assert.ok(found, id);
+  return found[1]['Properties'] as ReturnType<typeof mappingOf>;
+}
+
+test('both_stream_mappings_lose_nothing_and_never_block_for_long', () => {
+  const of = template('dev');
+  of.resourceCountIs('AWS::Lambda::EventSourceMapping', 2);
+  of.allResourcesProperties('AWS::Lambda::EventSourceMapping', {
     StartingPosition: 'TRIM_HORIZON',
     BisectBatchOnFunctionError: true,
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     MaximumRetryAttempts: 5,
     MaximumRecordAgeInSeconds: 3600,
-    DestinationConfig: { OnFailure: { Destination: Match.anyValue() } },
+    MetricsConfig: { Metrics: ['EventCount'] },
   });
 });
 
+test('a_discarded_record_is_kept_whole_in_a_bucket_of_ours_and_forgotten_in_time', () => {
+  const of = template('dev');
+  const [[id, bucket] = []] = Object.entries(of.findResources('AWS::S3::Bucket'));
+  for (const mapping of ['Sessions', 'Rows'] as const) {
+    assert.deepEqual(mappingOf(of, mapping)['DestinationConfig'], { OnFailure: { Destination: { 'Fn::GetAtt': [id, 'Arn'] } } });
+  }
+  const properties = JSON.stringify(bucket);
+  for (const said of ['"ExpirationInDays":14', '"SSEAlgorithm":"AES256"', '"BlockPublicAcls":true', '"RestrictPublicBuckets":true']) assert.ok(properties.includes(said), said);
+  assert.match(JSON.stringify(of.findResources('AWS::S3::BucketPolicy')), /"aws:SecureTransport":"false"/);
+});
+
+interface SessionRecord {
+  readonly what: string;
+  readonly wakes: boolean;
+  readonly record: Record<string, unknown>;
+}
+
+test('their_stream_wakes_the_controller_for_every_record_that_a_run_can_need_and_for_no_other', () => {
+  const records = JSON.parse(readFileSync(join(INFRA, 'test/fixtures/session-records.json'), 'utf8')) as SessionRecord[];
+  const patterns = mappingOf(template('dev'), 'Sessions').FilterCriteria.Filters.map(({ Pattern }) => JSON.parse(Pattern) as Record<string, unknown>);
+  assert.ok(patterns.length <= 5, 'Lambda takes five filters');
+  assert.ok(records.length > 20);
+  for (const { what, wakes, record } of records) assert.equal(patterns.some((pattern) => passes(pattern, record)), wakes, what);
+});
+
 test('a_wish_and_the_end_of_a_row_wake_the_controller_and_a_heartbeat_does_not', () => {
-  const mappings = Object.values(template('dev').findResources('AWS::Lambda::EventSourceMapping'));
-  const filtered = mappings.map((found) => found['Properties'] as { FilterCriteria?: { Filters: { Pattern: string }[] } }).filter((found) => found.FilterCriteria !== undefined);
-  assert.equal(filtered.length, 1, 'their stream is not filtered: rows that nobody foresaw are told too');
-  const patterns = filtered[0]?.FilterCriteria?.Filters.map((filter) => JSON.parse(filter.Pattern)) ?? [];
+  const patterns = mappingOf(template('dev'), 'Rows').FilterCriteria.Filters.map((filter) => JSON.parse(filter.Pattern) as unknown);
   assert.deepEqual(patterns, [
     { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: rust('schemas/src/table.rs', 'workers', 'WISH') }] } } } },
     { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: ['current'] } }, NewImage: { phase: { S: ['Stopped', 'Failed'] } } } },
@@ -98,6 +130,19 @@ test('the_controller_looks_every_minute_without_any_event', () => {
   template('dev').hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
 });
 
+test('limits_are_those_of_the_crates', () => {
+  const source = readFileSync(join(WORKSPACE, 'schemas/src/limits.rs'), 'utf8');
+  const limit = (name: string): number => {
+    const value = new RegExp(`pub const ${name}: \\w+ = (?:Duration::from_secs\\()?([\\d_]+)`).exec(source)?.[1];
+    assert.ok(value, `limits.rs has no ${name}`);
+    return Number(value.replaceAll('_', ''));
+  };
+  const { ContainerDefinitions: [worker] } = only<{ ContainerDefinitions: { StopTimeout: number }[] }>(template('dev'), 'AWS::ECS::TaskDefinition');
+  assert.equal(worker?.StopTimeout, limit('FARGATE_STOP_TIMEOUT'));
+  const { quotas } = parseConfig('dev', { account: '111122223333', region: 'us-east-1', sessionsStreamArn: 'ssm:/x', webSocketApiId: 'abc' }, 'test');
+  assert.deepEqual(quotas, { transcribeStreams: limit('TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT'), postsPerSecond: limit('API_GATEWAY_REQUESTS_PER_SECOND') });
+});
+
 test('a_worker_has_no_rights_in_its_container_and_time_to_say_goodbye', () => {
   template('dev').hasResourceProperties('AWS::ECS::TaskDefinition', {
     Family: 'session-worker-dev',
@@ -112,6 +157,56 @@ test('a_worker_has_no_rights_in_its_container_and_time_to_say_goodbye', () => {
       }),
     ],
   });
+});
+
+test('a_crashed_worker_is_not_begun_again_in_place_because_listeners_would_drop_its_captions', () => {
+  assert.ok(!JSON.stringify(template('prod').findResources('AWS::ECS::TaskDefinition')).includes('RestartPolicy'));
+});
+
+test('a_worker_has_the_smallest_size_that_the_benchmarks_justify', () => {
+  const of = template('prod');
+  of.hasResourceProperties('AWS::ECS::TaskDefinition', { Cpu: '256', Memory: '512', RequiresCompatibilities: ['FARGATE'] });
+  // docs/benchmarks.md, "One session, whole": a quarter of a core and half a gigabyte leave room for ten times what was measured.
+  const benchmarks = readFileSync(join(WORKSPACE, 'docs/benchmarks.md'), 'utf8');
+  const cpu = Number(/worker: processor time per minute of audio \| ([\d.]+) s/.exec(benchmarks)?.[1]);
+  const memory = Number(/worker: peak memory \| ([\d.]+) MiB/.exec(benchmarks)?.[1]);
+  assert.ok(cpu > 0 && cpu * 10 <= 0.25 * 60, `${cpu} s a minute`);
+  assert.ok(memory > 0 && memory * 10 <= 512, `${memory} MiB`);
+});
+
+test('workers_run_on_spot_where_that_is_wanted', () => {
+  const capacity = (context: Record<string, string>): unknown[] => {
+    const of = template('dev', context);
+    return [controllerEnvironment(of).get('CAPACITY'), only<{ CapacityProviders?: string[] }>(of, 'AWS::ECS::Cluster').CapacityProviders];
+  };
+  assert.deepEqual(capacity({}), ['FARGATE', undefined]);
+  assert.deepEqual(capacity({ spot: 'true' }), ['FARGATE_SPOT', ['FARGATE', 'FARGATE_SPOT']]);
+});
+
+test('an_image_is_taken_by_digest', () => {
+  const { ContainerDefinitions: [worker] } = only<{ ContainerDefinitions: { Image: string }[] }>(template('prod'), 'AWS::ECS::TaskDefinition');
+  assert.match(worker?.Image ?? '', /@sha256:[0-9a-f]{64}$/);
+});
+
+test('tables_are_read_through_gateway_endpoints', () => {
+  const endpoints = Object.values(template('dev').findResources('AWS::EC2::VPCEndpoint')).map((found) => JSON.stringify(found['Properties']));
+  assert.equal(endpoints.filter((text) => text.includes('"Gateway"')).length, 2);
+  for (const service of ['.dynamodb', '.s3']) assert.ok(endpoints.some((text) => text.includes(service)), service);
+});
+
+test('the_controller_is_bounded_traced_and_its_logs_are_forgotten', () => {
+  const of = template('prod');
+  of.hasResourceProperties('AWS::Lambda::Function', { ReservedConcurrentExecutions: 10, TracingConfig: { Mode: 'Active' }, Timeout: 60 });
+  of.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 90 });
+  const free = only<Record<string, unknown>>(template('dev', { controllerConcurrency: '0' }), 'AWS::Lambda::Function');
+  assert.equal(free['ReservedConcurrentExecutions'], undefined);
+});
+
+test('whatever_fails_behind_an_event_is_kept_too', () => {
+  const of = template('dev');
+  of.hasResourceProperties('AWS::Lambda::EventInvokeConfig', { DestinationConfig: { OnFailure: { Destination: Match.anyValue() } }, MaximumRetryAttempts: 1 });
+  of.resourcePropertiesCountIs('AWS::Events::Rule', { Targets: [Match.objectLike({ DeadLetterConfig: Match.anyValue() })] }, 2);
+  of.hasResourceProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true, MessageRetentionPeriod: 14 * 86_400 });
 });
 
 test('one_value_decides_the_architecture_of_function_and_task', () => {
@@ -162,9 +257,15 @@ test('their_values_come_from_parameters_at_deploy_time', () => {
   assert.ok(names.includes('/session-service/dev/websocket-api-id'));
 });
 
-test('the_local_template_is_the_deployed_one_but_for_its_values', () => {
-  const shape = (env: 'local' | 'dev'): string[] => Object.values(template(env).toJSON()['Resources'] as Record<string, { Type: string }>).map((r) => r.Type).sort();
-  assert.deepEqual(shape('local'), shape('dev'));
+/** What the emulator refuses to deploy: two types, and alarms on expressions. */
+const unknownToTheEmulator = (found: { Type: string; Properties?: object }): boolean =>
+  ['AWS::CloudWatch::CompositeAlarm', 'AWS::Logs::QueryDefinition'].includes(found.Type)
+  || (found.Type === 'AWS::CloudWatch::Alarm' && 'Metrics' in (found.Properties ?? {}));
+
+test('the_local_template_is_the_deployed_one_but_for_its_values_and_what_the_emulator_does_not_know', () => {
+  const resources = (env: 'local' | 'dev') => Object.values(template(env).toJSON()['Resources'] as Record<string, { Type: string; Properties?: object }>);
+  const types = (of: { Type: string }[]): string[] => of.map(({ Type }) => Type).sort();
+  assert.deepEqual(types(resources('local')), types(resources('dev').filter((found) => !unknownToTheEmulator(found))));
   assert.equal(workerEnvironment(template('local')).get('ICE_BIND'), '127.0.0.1');
 });
 

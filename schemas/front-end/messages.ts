@@ -28,11 +28,27 @@ export type EmotionMessage = Emotion & {
   type: 'emotion';
 };
 /**
+ * How excited the voice sounds, in a word. More than that the sound of a voice does not tell: anger and joy sound alike.
+ */
+export type Category = 'neutral' | 'activated' | 'subdued' | 'whisper';
+/**
+ * What a category was told from.
+ */
+export type CategorySource = 'prosody';
+/**
+ * Why a result is to be read with care.
+ */
+export type VoiceFlag = 'baseline_warming' | 'agc_suspected' | 'low_snr' | 'short' | 'clipped';
+/**
+ * What the word for a rate was decided by.
+ */
+export type RateBasis = 'words' | 'syllables';
+/**
  * How fast the speaker is, in the product's words.
  */
 export type RateClass = 'very_slow' | 'slow' | 'medium' | 'fast' | 'very_fast';
 /**
- * How loud the speaker is, in the product's words.
+ * How loud the speaker is, in the product's words: against their own usual level, since microphones differ.
  */
 export type VolumeLevel = 'loud' | 'medium' | 'soft' | 'whisper';
 export type CaptionStatusMessage = CaptionStatus & {
@@ -121,9 +137,9 @@ export type AudioQualityWarningMessage = AudioQualityWarning & {
   type: 'audioQualityWarning';
 };
 /**
- * A trouble of the sound.
+ * What is wrong with the audio that comes from the speaker.
  */
-export type AudioIssue = 'snr_low' | 'clipping' | 'echo' | 'silence';
+export type AudioIssue = 'snr_low' | 'clipping' | 'echo' | 'silence' | 'packet_loss' | 'jitter';
 export type SpeakerNoticeMessage = SpeakerNotice & {
   type: 'speakerNotice';
 };
@@ -223,25 +239,59 @@ export interface Caption {
   translated: boolean;
 }
 /**
- * How a segment was said. Facts of the voice only.
+ * How something was said: one message per caption segment (with `segmentId`, so that a caption can be marked by it), and one
+ * per second of speech (without), for a live display. Neither holds a caption up; of those that wait for a slow connection only
+ * the newest is kept.
  */
 export interface Emotion {
+  /**
+   * How excited; null unless the mode is `emotion`.
+   */
+  arousal: Judgement | null;
+  /**
+   * The word for it; null unless the mode is `emotion`.
+   */
+  category: Category | null;
+  /**
+   * 0 to 1; null with `category`.
+   */
+  categoryConfidence: number | null;
+  /**
+   * What `category` was told from; null with it.
+   */
+  categorySource: CategorySource | null;
   /**
    * End in media time, ms.
    */
   endMs: number;
   /**
-   * Rate; absent when the segment holds fewer than two words.
+   * Why to read all this with care; mostly empty.
+   */
+  flags: VoiceFlag[];
+  /**
+   * How far from usual, 0 to 1, whichever way; null unless the mode is `emotion`.
+   */
+  intensity: number | null;
+  /**
+   * Pitch; null when the voice does not sound, as in a whisper.
+   */
+  pitch: Pitch | null;
+  /**
+   * Rate; null when it holds too little.
    */
   rate: Rate | null;
   /**
-   * The segment that it speaks of.
+   * The segment that it speaks of; null when it speaks of the last second of speech.
    */
-  segmentId: string;
+  segmentId: string | null;
   /**
    * The session.
    */
   sessionId: SessionId;
+  /**
+   * Speech within, ms.
+   */
+  speechMs: number;
   /**
    * Begin in media time, ms.
    */
@@ -251,25 +301,71 @@ export interface Emotion {
    */
   timestamp: Timestamp;
   /**
-   * Loudness; absent when the segment holds no speech.
+   * How pleasant; null unless the mode is `emotion` and there is a source for it, which the sound alone is not.
+   */
+  valence: Judgement | null;
+  /**
+   * Version of this format: 1. Fields may be added to it.
+   */
+  version: number;
+  /**
+   * Loudness; null when the stretch holds no speech.
    */
   volume: Volume | null;
 }
 /**
- * Speaking rate of one segment.
+ * A judgement on a scale, and how much it is to be trusted.
+ */
+export interface Judgement {
+  /**
+   * 0 to 1.
+   */
+  confidence: number;
+  /**
+   * Of arousal, 0 to 1: 0 very calm, 0.5 as usual, 1 very excited. Of valence, −1 to 1: −1 unpleasant, 0 neutral, 1 pleasant.
+   */
+  value: number;
+}
+/**
+ * Pitch of the voice.
+ */
+export interface Pitch {
+  /**
+   * Median of the fundamental frequency, Hz.
+   */
+  hz: number;
+  /**
+   * How far the pitch moves: from the 20th to the 80th percentile, semitones.
+   */
+  rangeSemitones: number;
+  /**
+   * The same against the speaker's own usual pitch, semitones.
+   */
+  relativeSemitones: number;
+}
+/**
+ * Speaking rate.
  */
 export interface Rate {
+  /**
+   * What it was decided by.
+   */
+  basis: RateBasis;
   /**
    * The word.
    */
   classification: RateClass;
   /**
-   * Words per minute, from the word times of the transcript.
+   * Syllables per second of speech, counted in the sound; null when there is too little speech to count.
    */
-  wpm: number;
+  syllablesPerSecond: number | null;
+  /**
+   * Words per minute; null where no words of the transcript are known yet, as in most live messages.
+   */
+  wpm: number | null;
 }
 /**
- * Loudness of one segment.
+ * Loudness of the speech; pauses do not count.
  */
 export interface Volume {
   /**
@@ -280,6 +376,10 @@ export interface Volume {
    * The word.
    */
   level: VolumeLevel;
+  /**
+   * The same against the speaker's own usual level, dB.
+   */
+  relativeDb: number;
 }
 /**
  * How much of the service is given now.
@@ -384,7 +484,7 @@ export interface AudioQualityWarning {
    */
   timestamp: Timestamp;
   /**
-   * What was measured: dB of `snr_low`, `echo` and `silence`, the share of clipped samples (0 to 1) of `clipping`.
+   * What was measured: dB of `snr_low` and `echo`, hundredths of `clipping` and `packet_loss`, seconds of `silence`, ms of `jitter`.
    */
   value: number;
 }

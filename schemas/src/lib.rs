@@ -10,20 +10,24 @@
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
+//! | [`voice`] | how the speaker sounds, and how good the microphone is |
 //! | [`websocket`] | what else goes over a listener's WebSocket: the session service's own messages |
 //! | [`signaling`] | messages of a KVS signaling channel |
 //! | [`table`] | key and attribute names |
 //! | [`limits`] | AWS limits, each with its source |
+//! | [`metrics`] | the metrics that the binaries write |
 
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod operator;
 pub mod reason;
 pub mod session;
 pub mod signaling;
 pub mod speaker;
 pub mod table;
+pub mod voice;
 pub mod websocket;
 pub mod worker;

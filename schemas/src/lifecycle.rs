@@ -2,6 +2,7 @@
 
 use crate::ids::{Generation, SessionId, Timestamp};
 use crate::reason::Why;
+use crate::voice::{AudioQuality, Voice};
 use crate::worker::Phase;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ pub struct Published {
 }
 
 /// `detail` of an event, version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LifecycleEvent {
     /// Version of this format: 1.
@@ -75,4 +76,10 @@ pub struct LifecycleEvent {
     pub why: Why,
     /// When.
     pub at: Timestamp,
+    /// How the speaker sounded last, as the row says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<Voice>,
+    /// The quality of the speaker's audio, as the row says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_quality: Option<AudioQuality>,
 }

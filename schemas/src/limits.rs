@@ -26,3 +26,13 @@ pub const SIGNALING_PAYLOAD_BYTES: usize = 10_000;
 pub const RUN_TASK_TOKEN: usize = 64;
 /// Longest JSON of RunTask overrides, characters (ECS API reference).
 pub const RUN_TASK_OVERRIDES: usize = 8_192;
+/// Longest `stopTimeout` of a Fargate container (ECS API reference, `ContainerDefinition`).
+pub const FARGATE_STOP_TIMEOUT: Duration = Duration::from_secs(120);
+/// vCPU of all Fargate tasks that a new account may run at once (quota L-3032A538; on Spot L-36FBB829).
+pub const FARGATE_VCPU_OF_A_NEW_ACCOUNT: u32 = 6;
+/// RunTask calls of an account per second on Fargate (ECS developer guide, "Request throttling").
+pub const RUN_TASK_PER_SECOND: u32 = 20;
+/// Transcribe streams that a new account may have open at once (quota L-0599F82B).
+pub const TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT: u32 = 25;
+/// Requests per second of all APIs of an account, posts to connections included (API Gateway quotas).
+pub const API_GATEWAY_REQUESTS_PER_SECOND: u32 = 10_000;

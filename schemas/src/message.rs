@@ -32,6 +32,7 @@
 
 use crate::ids::{Generation, Language, SessionId, Timestamp};
 use crate::reason::Cause;
+use crate::voice::Voice;
 use crate::worker::{Rung, RungCause};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,74 +113,28 @@ pub struct Caption {
     pub catch_up: bool,
 }
 
-/// How loud the speaker is, in the product's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum VolumeLevel {
-    /// Above −10 dBFS.
-    Loud,
-    /// Above −20 dBFS.
-    Medium,
-    /// Above −30 dBFS.
-    Soft,
-    /// Below.
-    Whisper,
-}
-
-/// How fast the speaker is, in the product's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RateClass {
-    /// Below 100 words per minute.
-    VerySlow,
-    /// Below 130.
-    Slow,
-    /// Below 160.
-    Medium,
-    /// Below 190.
-    Fast,
-    /// From 190 on.
-    VeryFast,
-}
-
-/// Loudness of one segment.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Volume {
-    /// The word.
-    pub level: VolumeLevel,
-    /// Root mean square of the speech, dB re full scale (a full-scale sine is −3 dBFS).
-    pub dbfs: f64,
-}
-
-/// Speaking rate of one segment.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Rate {
-    /// The word.
-    pub classification: RateClass,
-    /// Words per minute, from the word times of the transcript.
-    pub wpm: f64,
-}
-
-/// How a segment was said. Facts of the voice only.
+/// How something was said: one message per caption segment (with `segmentId`, so that a caption can be marked by it), and one
+/// per second of speech (without), for a live display. Neither holds a caption up; of those that wait for a slow connection only
+/// the newest is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Emotion {
+    /// Version of this format: 1. Fields may be added to it.
+    pub version: u32,
     /// The session.
     pub session_id: SessionId,
-    /// The segment that it speaks of.
-    pub segment_id: String,
+    /// The segment that it speaks of; null when it speaks of the last second of speech.
+    pub segment_id: Option<String>,
     /// When it was posted, epoch ms.
     pub timestamp: Timestamp,
-    /// Begin in media time, ms.
-    pub start_ms: u64,
-    /// End in media time, ms.
-    pub end_ms: u64,
-    /// Loudness; absent when the segment holds no speech.
-    pub volume: Option<Volume>,
-    /// Rate; absent when the segment holds fewer than two words.
-    pub rate: Option<Rate>,
+    /// What was found.
+    #[serde(flatten)]
+    pub voice: Voice,
+}
+
+impl Emotion {
+    /// The version of this format.
+    pub const VERSION: u32 = 1;
 }
 
 /// How much of the service is given now.

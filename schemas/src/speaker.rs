@@ -9,6 +9,7 @@
 //! **Caveats.** None of them is promised to arrive, or to arrive once: a connection that turns up later is told what holds then.
 
 use crate::ids::{SessionId, Timestamp};
+use crate::voice::AudioIssue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,20 +58,6 @@ pub enum Topic {
     Hearing,
 }
 
-/// A trouble of the sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AudioIssue {
-    /// Speech hardly rises above the noise.
-    SnrLow,
-    /// The sound is cut off at full scale.
-    Clipping,
-    /// The room or the loudspeakers come back.
-    Echo,
-    /// Audio flows and nothing is in it.
-    Silence,
-}
-
 /// Something is wrong with the sound itself. The fields that the speaker app reads today.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -79,7 +66,7 @@ pub struct AudioQualityWarning {
     pub session_id: SessionId,
     /// What is wrong.
     pub issue: AudioIssue,
-    /// What was measured: dB of `snr_low`, `echo` and `silence`, the share of clipped samples (0 to 1) of `clipping`.
+    /// What was measured: dB of `snr_low` and `echo`, hundredths of `clipping` and `packet_loss`, seconds of `silence`, ms of `jitter`.
     pub value: f64,
     /// One sentence for people: what is wrong and what helps.
     pub message: String,

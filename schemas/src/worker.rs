@@ -10,6 +10,7 @@ use crate::lifecycle::Published;
 use crate::operator::Operator;
 use crate::reason::Why;
 use crate::session::CaptionOptions;
+use crate::voice::{AudioQuality, Voice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -333,6 +334,12 @@ pub struct WorkerStatus {
     /// language that cannot be translated. The session runs without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// How the speaker sounded last; absent before there was speech, or when the mode is `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<Voice>,
+    /// The quality of the speaker's audio; absent before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_quality: Option<AudioQuality>,
     /// Processor time of the process so far, ms.
     pub cpu_ms: u64,
     /// Highest resident memory of the process, bytes.

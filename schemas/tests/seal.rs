@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemas::lifecycle::{Happening, LifecycleEvent};
 use schemas::message::Message;
+use schemas::metrics;
 use schemas::signaling::{FromService, ToService};
 use schemas::speaker::ToSpeaker;
 use schemas::websocket;
@@ -68,7 +69,14 @@ fn goldens() -> BTreeMap<String, Value> {
 /// Every generated file of `json/`, by name.
 fn generated() -> BTreeMap<String, String> {
     let schemas = schemas().into_iter().map(|(name, schema)| (format!("{name}.schema.json"), pretty(&schema)));
-    schemas.chain([("asyncapi.json".into(), pretty(&asyncapi::document(&goldens())))]).collect()
+    let written = [("asyncapi.json", asyncapi::document(&goldens())), ("metrics.json", metrics())];
+    schemas.chain(written.map(|(name, value)| (name.into(), pretty(&value)))).collect()
+}
+
+/// What the dashboards and alarms may name.
+fn metrics() -> Value {
+    json!({"namespace": metrics::NAMESPACE, "dimension": metrics::DIMENSION,
+           "controller": metrics::CONTROLLER, "worker": metrics::WORKER})
 }
 
 /// Which schema a golden sample belongs to.

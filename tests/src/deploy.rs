@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::stack::{PATIENCE, Stack, send};
+use crate::stack::{PATIENCE, Stack, send, send_for_text};
 
 /// What a task definition is registered with, of what ECS tells about one.
 const REGISTERED: [&str; 9] = [
@@ -77,6 +77,25 @@ impl Stack {
         }
     }
 
+    /// What Lambda put into the bucket of discarded records: keys and documents.
+    ///
+    /// # Errors
+    /// When there is no such bucket.
+    pub async fn discarded(&self) -> Result<Vec<(String, Value)>, String> {
+        let get = async |path: &str| {
+            let request = self.http().get(format!("{}{path}", self.variable("AWS_ENDPOINT_URL")));
+            send_for_text(request, "s3", None).await
+        };
+        let buckets = between(&get("/").await?, "Name");
+        let bucket = buckets.iter().find(|name| name.contains("discarded")).ok_or(format!("{buckets:?}"))?;
+        let mut found = Vec::new();
+        for key in between(&get(&format!("/{bucket}?list-type=2")).await?, "Key") {
+            let text = get(&format!("/{bucket}/{key}")).await?;
+            found.push((key, serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?));
+        }
+        Ok(found)
+    }
+
     /// Lets the phase of a row be older by so many minutes, which nobody waits for here.
     ///
     /// # Errors
@@ -125,4 +144,10 @@ impl Stack {
             other => other.map(drop),
         }
     }
+}
+
+/// The texts between these tags, which hold no tags themselves.
+fn between(text: &str, tag: &str) -> Vec<String> {
+    let parts = text.split(&format!("<{tag}>")).skip(1).map(str::to_owned).collect::<Vec<_>>();
+    parts.iter().filter_map(|part| Some(part.split_once('<')?.0.to_owned())).collect()
 }

@@ -321,6 +321,16 @@ pub(crate) async fn send(
     service: &str,
     input: Option<&Value>,
 ) -> Result<Value, String> {
+    let text = send_for_text(request, service, input).await?;
+    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+/// The same, for services that do not answer in JSON.
+pub(crate) async fn send_for_text(
+    request: reqwest::RequestBuilder,
+    service: &str,
+    input: Option<&Value>,
+) -> Result<String, String> {
     let request = request
         .header("authorization", format!("{AUTHORIZATION}{service}/aws4_request, SignedHeaders=host, Signature=0"));
     let request = match input {
@@ -333,7 +343,7 @@ pub(crate) async fn send(
     if !status.is_success() || failed {
         return Err(format!("{status}: {text}"));
     }
-    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    Ok(text)
 }
 
 /// DynamoDB's typed values as plain JSON.

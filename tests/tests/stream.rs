@@ -13,14 +13,20 @@ const SESSION: &str = "patient-river-008";
 #[tokio::test]
 async fn a_speaker_on_a_stream_is_captioned_whole_though_the_connection_breaks_twice() {
     let script = concat!(env!("CARGO_TARGET_TMPDIR"), "/stream-script.json");
-    let cue = |n: u32| json!({"at": f64::from(n) * 1.5, "utterance": n, "final": true, "text": format!("sentence number {n} is said")});
-    std::fs::write(script, json!({"streams": [(1..=10).map(cue).collect::<Vec<_>>()]}).to_string()).unwrap();
+    let cue = |n: u32, after_s: f64, is_final: bool, text: &str| json!({"at": f64::from(n) * 1.5 - after_s, "utterance": n, "final": is_final, "text": text});
+    let both = |n: u32| {
+        let text = format!("sentence number {n} is said");
+        [cue(n, 0.6, false, &format!("sentence number {n}")), cue(n, 0.0, true, &text)]
+    };
+    std::fs::write(script, json!({"streams": [(1..=10).flat_map(both).collect::<Vec<_>>()]}).to_string()).unwrap();
     let stack = Stack::up_with("stream", &["--transcript", script]).unwrap();
     refuse_a_channel_as_a_stream(&stack).await;
+    fill_a_page_before_the_listeners(&stack).await;
 
     let mut rehearsal = stack.tool("sessionctl").unwrap();
     rehearsal.args(["rehearse", "--json", "--via", "stream", "--audio", "samples/short.wav"]);
     rehearsal.args(["--listeners", "es,ca,en", "--session", SESSION]);
+    rehearsal.args(WISHES.iter().flat_map(|wish| ["--wish", wish]));
     rehearsal.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut rehearsal = rehearsal.spawn().unwrap();
     let broken = break_twice(&stack).await;
@@ -36,6 +42,62 @@ async fn a_speaker_on_a_stream_is_captioned_whole_though_the_connection_breaks_t
     // At the newest fragment once, and then each time where it left off.
     let selectors: Vec<_> = opened.iter().map(|selector| selector["StartSelectorType"].as_str().unwrap()).collect();
     assert_eq!(selectors, ["NOW", "CONTINUATION_TOKEN", "CONTINUATION_TOKEN"]);
+    check_wishes(&stack, &report, &row).await;
+}
+
+/// What the session wishes of captions, by its row; the last one cannot be had.
+const WISHES: [&str; 8] = [
+    "vocabulary=hymns",
+    "vocabularyFilter=remove:rude",
+    "terminology=church",
+    "formality=formal",
+    "profanity=on",
+    "brevity=on",
+    "partials=finals",
+    "chunkMs=20",
+];
+
+/// They reached the services, and the one that cannot be had is told.
+async fn check_wishes(stack: &Stack, report: &Value, row: &Value) {
+    let streams = stack.admin("transcribe/faults", None).await.unwrap();
+    let streams = streams["asked"].as_array().unwrap();
+    assert!(!streams.is_empty());
+    for asked in streams {
+        let names = ["language-code", "vocabulary-name", "vocabulary-filter-name", "vocabulary-filter-method"];
+        assert_eq!(names.map(|name| &asked[name]), ["en-US", "hymns", "rude", "remove"], "{asked:#}");
+    }
+    let translations = stack.admin("translate/faults", None).await.unwrap();
+    let settings = json!({"Formality": "FORMAL", "Profanity": "MASK", "Brevity": "ON"});
+    let kind =
+        |target: &str| json!({"source": "en", "target": target, "settings": settings, "terminologyNames": ["church"]});
+    assert_eq!(translations["asked"], json!([kind("ca"), kind("es")]));
+    let partials = |label: &str| {
+        let listeners = report["listeners"].as_array().unwrap();
+        listeners.iter().find(|l| l["listener"] == label).unwrap()["partials"].as_u64().unwrap()
+    };
+    assert_eq!((partials("es"), partials("ca")), (0, 0), "finals only, as wished: {report:#}");
+    assert!(partials("en") > 0, "{report:#}");
+    let notes = row["worker"]["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 1, "{row:#}");
+    assert!(notes[0].as_str().unwrap().contains("captionOptions.chunkMs=\"20\" is left out"), "{row:#}");
+}
+
+/// Rows that are nobody's fill the first page of the index, 1 MB, so that every listener stands on the second.
+async fn fill_a_page_before_the_listeners(stack: &Stack) {
+    for n in 0..4 {
+        let row = json!({
+            "connectionId": {"S": format!("nobody-{n}")}, "sessionId": {"S": SESSION}, "targetLanguage": {"S": "aa"},
+            "role": {"S": "ghost"}, "padding": {"S": "x".repeat(300_000)},
+        });
+        let put = json!({"TableName": "Connections-local", "Item": row});
+        stack.aws("dynamodb", "DynamoDB_20120810.PutItem", &put).await.unwrap();
+    }
+    let first = json!({
+        "TableName": "Connections-local", "IndexName": "sessionId-targetLanguage-index",
+        "KeyConditionExpression": "sessionId = :s", "ExpressionAttributeValues": {":s": {"S": SESSION}},
+    });
+    let first = stack.aws("dynamodb", "DynamoDB_20120810.Query", &first).await.unwrap();
+    assert!(first["LastEvaluatedKey"].is_object(), "the index ends with its first page: {}", first["Count"]);
 }
 
 /// The product's own first failure: GetMedia was pointed at a signaling channel. The row says so, and no task is started.

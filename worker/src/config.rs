@@ -26,8 +26,12 @@ pub struct Config {
     pub ice_ports: RangeInclusive<u16>,
     /// `PARTIALS`: which unfinished captions are translated.
     pub partials: PartialPolicy,
-    /// `EMOTION`: whether facts of the voice are posted.
+    /// `EMOTION`: what is told of the voice: `off`, `acoustic` (facts of the sound) or `emotion` (and judgements).
     pub emotion: EmotionMode,
+    /// `AGC`: `on` when microphones are known to level the loudness by themselves; otherwise that is found out.
+    pub agc: Switch,
+    /// `AUDIO_QUALITY`: whether the quality of the speaker's audio is watched.
+    pub audio_quality: Switch,
     /// `LISTEN`: whether a stream is paid for while nobody listens (`when-heard` or `always`).
     pub listen: ListenPolicy,
     /// `CHUNK_MS`: audio in one event to Transcribe, 50 to 200.
@@ -105,6 +109,8 @@ impl Config {
             ice_ports: variables.optional("ICE_PORTS", ports)?.unwrap_or(50_000..=50_031),
             partials: variables.optional("PARTIALS", str::parse)?.unwrap_or_default(),
             emotion: variables.optional("EMOTION", str::parse)?.unwrap_or_default(),
+            agc: variables.optional("AGC", str::parse)?.unwrap_or_default(),
+            audio_quality: variables.optional("AUDIO_QUALITY", str::parse)?.unwrap_or(Switch::On),
             listen: variables.optional("LISTEN", str::parse)?.unwrap_or_default(),
             chunk_ms: variables.optional("CHUNK_MS", |t| within(t, 50..=200))?.unwrap_or(100),
             silence_close_s: variables.optional("SILENCE_CLOSE_S", silence)?.unwrap_or(Some(30)),
@@ -207,6 +213,7 @@ mod tests {
         assert_eq!(config.ice_ports, 50_000..=50_031);
         assert!(config.ice_bind.is_unspecified());
         assert_eq!((config.partials, config.emotion), (PartialPolicy::Clauses, EmotionMode::Acoustic));
+        assert_eq!((config.agc, config.audio_quality), (Switch::Off, Switch::On));
         assert!(config.websocket_endpoint.ends_with("/prod"), "the SDK adds the slash itself");
     }
 
@@ -222,7 +229,8 @@ mod tests {
             (("ICE_PORTS", "9-1"), "give FIRST-LAST"),
             (("ICE_PORTS", "0-5"), "give FIRST-LAST"),
             (("PARTIALS", "some"), "use one of finals, clauses, live"),
-            (("EMOTION", "loud"), "use one of off, acoustic"),
+            (("EMOTION", "loud"), "use one of off, acoustic, emotion"),
+            (("AUDIO_QUALITY", "high"), "use one of off, on"),
             (("LISTEN", "x"), "use one of when-heard, always"),
             (("CHUNK_MS", "20"), "give a number from 50 to 200"),
             (("SILENCE_CLOSE_S", "5"), "give a number from 15 to 3600, or off"),

@@ -5,11 +5,12 @@
 //! was used since the line before, so that their sum over all workers is the bill.
 
 use schemas::ids::{SessionId, Timestamp};
-use schemas::worker::{LanguageStatus, Phase, Usage, WorkerStatus};
+use schemas::metrics::NAMESPACE;
+use schemas::voice::{AudioIssue, AudioQuality};
+use schemas::worker::{LanguageStatus, Phase, Rung, Usage, Waiting, WorkerStatus};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-/// The namespace of our metrics, the controller's and the worker's.
-const NAMESPACE: &str = "SessionWorkers";
 /// Between two lines, ms.
 const EVERY_MS: i64 = 60_000;
 
@@ -19,6 +20,7 @@ pub struct Metrics {
     environment: String,
     session: SessionId,
     told: Usage,
+    warned: BTreeMap<AudioIssue, u64>,
     next_at: Option<Timestamp>,
 }
 
@@ -26,7 +28,7 @@ impl Metrics {
     /// Nothing was told yet.
     #[must_use]
     pub fn new(environment: String, session: SessionId) -> Self {
-        Self { environment, session, told: Usage::default(), next_at: None }
+        Self { environment, session, told: Usage::default(), warned: BTreeMap::new(), next_at: None }
     }
 
     /// The lines that are due with this status, none most of the time.
@@ -40,7 +42,32 @@ impl Metrics {
         let usage = self.used(status, now);
         let heard = status.languages.iter().filter(|(_, language)| language.listeners > 0);
         let languages = heard.filter_map(|(code, language)| self.heard(code.as_str(), language, now));
-        std::iter::once(usage).chain(languages).collect()
+        let languages: Vec<String> = languages.collect();
+        let quality = status.audio_quality.as_ref().map(|quality| self.quality(quality, now));
+        [usage].into_iter().chain(languages).chain(quality).collect()
+    }
+
+    /// How good the speaker's audio is, and what was found wrong since the line before. Nothing of the voice itself.
+    fn quality(&mut self, quality: &AudioQuality, now: Timestamp) -> String {
+        let old = std::mem::replace(&mut self.warned, quality.warnings.clone());
+        let since = |issue| {
+            let count = |of: &BTreeMap<AudioIssue, u64>| of.get(&issue).copied().unwrap_or(0);
+            Value::from(count(&quality.warnings).saturating_sub(count(&old)))
+        };
+        let level = |name, value: Option<f64>| Some((name, "None", Value::from(value?)));
+        let values = [
+            level("SignalToNoise", quality.snr_db),
+            Some(("PacketLoss", "Percent", Value::from(quality.packet_loss_percent))),
+            Some(("Clipping", "Percent", Value::from(quality.clipping_percent))),
+            Some(("WarningsSnrLow", "Count", since(AudioIssue::SnrLow))),
+            Some(("WarningsClipping", "Count", since(AudioIssue::Clipping))),
+            Some(("WarningsEcho", "Count", since(AudioIssue::Echo))),
+            Some(("WarningsSilence", "Count", since(AudioIssue::Silence))),
+            Some(("WarningsPacketLoss", "Count", since(AudioIssue::PacketLoss))),
+            Some(("WarningsJitter", "Count", since(AudioIssue::Jitter))),
+        ];
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        self.line(None, &values, now)
     }
 
     fn used(&mut self, status: &WorkerStatus, now: Timestamp) -> String {
@@ -58,6 +85,8 @@ impl Metrics {
             ("Posts", "Count", since(|usage| usage.posts)),
             ("PostsFailed", "Count", since(|usage| usage.posts_failed)),
             ("Listeners", "Count", Value::from(listeners)),
+            ("Degraded", "Count", Value::from(u8::from(is_degraded(status)))),
+            ("LongestWait", "Milliseconds", Value::from(longest_wait(status))),
         ];
         self.line(None, &values, now)
     }
@@ -88,6 +117,18 @@ impl Metrics {
         line.extend(values.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())));
         Value::Object(line).to_string()
     }
+}
+
+/// Whether listeners get less than the whole service, or something keeps the worker from giving it.
+fn is_degraded(status: &WorkerStatus) -> bool {
+    status.rung != Rung::Full || status.trouble.is_some()
+}
+
+/// How long the oldest word has waited for its next stage (text, translation, delivery), ms; 0 while nothing waits.
+fn longest_wait(status: &WorkerStatus) -> i64 {
+    let Waiting { speech_since, transcript_since, caption_since } = &status.progress.waiting;
+    let oldest = [speech_since, transcript_since, caption_since].into_iter().filter_map(|at| *at).min();
+    oldest.map_or(0, |at| status.heartbeat_at.since(at).max(0))
 }
 
 #[cfg(test)]
@@ -123,6 +164,66 @@ mod tests {
     }
 
     #[test]
+    fn warnings_are_counted_once_and_nothing_of_the_voice_is_told() {
+        let mut metrics = metrics();
+        metrics.lines(Phase::Live, &status(0, 0));
+        let first = read(&metrics.lines(Phase::Live, &status(0, 60))).pop().unwrap();
+        assert_eq!((&first["WarningsSnrLow"], &first["SignalToNoise"]), (&json!(2), &json!(17.5)));
+        let second = read(&metrics.lines(Phase::Live, &status(0, 120))).pop().unwrap();
+        assert_eq!((&second["WarningsSnrLow"], &second["WarningsEcho"]), (&json!(0), &json!(0)));
+        assert!(second["arousal"].is_null() && second["pitch"].is_null(), "{second}");
+    }
+
+    #[test]
+    fn the_published_list_is_what_is_written() {
+        let mut metrics = metrics();
+        metrics.lines(Phase::Live, &status(0, 0));
+        let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
+        let mut written: Vec<Value> = Vec::new();
+        for metric in lines.iter().flat_map(|l| l["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap()) {
+            if !written.contains(metric) {
+                written.push(metric.clone());
+            }
+        }
+        let published: Vec<Value> =
+            schemas::metrics::WORKER.iter().map(|m| json!({"Name": m.name, "Unit": m.unit})).collect();
+        assert_eq!(written, published);
+        for metric in schemas::metrics::WORKER {
+            let line = lines.iter().find(|line| line[metric.name].is_number()).unwrap();
+            assert_eq!(line["Language"].is_string(), metric.by_language, "{}", metric.name);
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert!(directive["Dimensions"].as_array().unwrap().contains(&json!([schemas::metrics::DIMENSION])));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_gives_less_or_is_kept_from_more_says_so() {
+        let mut status = status(0, 0);
+        (status.rung, status.trouble) = (Rung::Full, None);
+        assert!(!is_degraded(&status));
+        status.rung = Rung::FinalsOnly;
+        assert!(is_degraded(&status));
+        status.rung = Rung::Full;
+        status.trouble = Some(schemas::reason::Why::new(
+            schemas::reason::Cause::TranscribeLimit,
+            "no stream".to_owned(),
+            status.heartbeat_at,
+        ));
+        assert!(is_degraded(&status));
+    }
+
+    #[test]
+    fn the_longest_wait_is_the_oldest_words_and_none_while_nobody_speaks() {
+        let mut status = status(0, 0);
+        let ago = |s: i64| Some(status.heartbeat_at.plus_ms(-s * 1_000));
+        let waiting = Waiting { speech_since: ago(3), transcript_since: ago(45), caption_since: None };
+        status.progress.waiting = Waiting::default();
+        assert_eq!(longest_wait(&status), 0);
+        status.progress.waiting = waiting;
+        assert_eq!(longest_wait(&status), 45_000);
+    }
+
+    #[test]
     fn the_end_is_told_at_once() {
         let mut metrics = metrics();
         assert!(metrics.lines(Phase::Live, &status(0, 0)).is_empty());
@@ -135,7 +236,7 @@ mod tests {
         let mut metrics = metrics();
         metrics.lines(Phase::Live, &status(0, 0));
         let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
-        assert_eq!(lines.len(), 3, "usage, en, es");
+        assert_eq!(lines.len(), 4, "usage, en, es, the audio");
         for line in &lines {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];
             for dimension in directive["Dimensions"].as_array().unwrap().iter().flat_map(|d| d.as_array().unwrap()) {

@@ -7,6 +7,7 @@ use crate::io::table::{Table, TableError};
 use crate::io::{aws, getmedia, metadata, signals};
 use crate::media::AudioReceiver;
 use crate::media::opus::OpusError;
+use crate::options::Switch;
 use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
 use crate::wishes;
 use schemas::ids::Timestamp;
@@ -123,6 +124,8 @@ async fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, clock: &
     };
     engine.partials = config.partials;
     engine.emotion = config.emotion;
+    engine.agc_on = config.agc == Switch::On;
+    engine.audio_quality = config.audio_quality == Switch::On;
     engine.listen = config.listen;
     engine.mask_words = config.mask_words;
     engine.posts_in_flight = config.posts_in_flight;

@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 /// The keys that a session may set, for the sentence about one that it may not.
-const KEYS: &str = "brevity, chunkMs, formality, identifyLanguages, listen, maskWords, partials, profanity, silenceCloseS, \
+const KEYS: &str = "agc, audioQuality, brevity, chunkMs, emotion, formality, identifyLanguages, listen, maskWords, partials, profanity, silenceCloseS, \
                     terminology, variant, vocabulary, vocabularyFilter";
 
 /// Lays the wishes over the configuration; gives a sentence for each that is left out.
@@ -25,8 +25,11 @@ pub fn lay_over(config: &mut Config, options: &CaptionOptions, source: &Language
 
 fn lay(config: &mut Config, key: &str, text: &str, source: &Language) -> Result<(), String> {
     match key {
+        "agc" => set(&mut config.agc, text),
+        "audioQuality" => set(&mut config.audio_quality, text),
         "brevity" => set(&mut config.brevity, text),
         "chunkMs" => within(text, 50..=200).map(|ms| config.chunk_ms = ms),
+        "emotion" => set(&mut config.emotion, text),
         "formality" => set(&mut config.formality, text),
         "identifyLanguages" => set(&mut config.identify_languages, text),
         "listen" => set(&mut config.listen, text),
@@ -63,7 +66,7 @@ fn told(error: impl Display) -> String {
 mod tests {
     use super::*;
     use crate::options::{FilterMethod, Formality, Switch};
-    use worker_core::config::PartialPolicy;
+    use worker_core::config::{EmotionMode, PartialPolicy};
 
     fn laid(options: &[(&str, &str)]) -> (Config, Vec<String>) {
         let variables = [
@@ -87,8 +90,11 @@ mod tests {
     #[test]
     fn a_session_may_wish_everything_that_concerns_its_captions() {
         let (config, notes) = laid(&[
+            ("agc", "on"),
+            ("audioQuality", "off"),
             ("brevity", "on"),
             ("chunkMs", "50"),
+            ("emotion", "emotion"),
             ("formality", "formal"),
             ("identifyLanguages", "en,es"),
             ("maskWords", "5"),
@@ -104,6 +110,7 @@ mod tests {
         assert_eq!((config.chunk_ms, config.mask_words, config.silence_close_s), (50, 5, None));
         assert_eq!((config.partials, config.formality), (PartialPolicy::Live, Formality::Formal));
         assert_eq!((config.brevity, config.profanity), (Switch::On, Switch::On));
+        assert_eq!((config.emotion, config.agc, config.audio_quality), (EmotionMode::Emotion, Switch::On, Switch::Off));
         assert_eq!(config.terminology.as_deref(), Some("church"));
         assert_eq!((config.vocabulary.of(&en()), config.variants.spoken(&en())), (Some("hymns"), Some("en-GB")));
         let filter = &config.vocabulary_filter;
@@ -128,7 +135,8 @@ mod tests {
             (("variant", "en-XX"), "as Transcribe streams it"),
             (("silenceCloseS", "1"), "give a number from 15 to 3600, or off"),
             (("terminology", "a b"), "give a name"),
-            (("postsInFlight", "9"), "use one of brevity, chunkMs"),
+            (("postsInFlight", "9"), "use one of agc, audioQuality"),
+            (("emotion", "joy"), "use one of off, acoustic, emotion"),
         ];
         for ((key, text), expected) in table {
             let (config, notes) = laid(&[(key, text), ("formality", "informal")]);

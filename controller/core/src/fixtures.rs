@@ -261,6 +261,8 @@ pub(crate) fn status(at: Timestamp, process_at: Option<Timestamp>) -> WorkerStat
         rung: Rung::Full,
         trouble: None,
         notes: Vec::new(),
+        voice: None,
+        audio_quality: None,
         cpu_ms: 0,
         peak_memory_bytes: 0,
     }

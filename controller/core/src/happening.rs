@@ -90,6 +90,8 @@ fn event(row: &WorkerRow, happening: Happening, now: Timestamp) -> LifecycleEven
         phase: row.phase,
         why,
         at: now,
+        voice: row.worker.as_ref().and_then(|worker| worker.voice.clone()),
+        audio_quality: row.worker.as_ref().and_then(|worker| worker.audio_quality.clone()),
     }
 }
 

@@ -123,6 +123,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use schemas::session::{SessionRecord, read_session};
     use serde_json::json;
 
     fn record(name: &str, sequence: &str, old: Value, new: Value) -> Value {
@@ -208,6 +209,39 @@ mod tests {
         assert_eq!(sessions(&json!({"sessionIds": ["a-b-1", ""]})).len(), 2);
         assert!(read(&json!({"hello": 1})).is_err());
         assert!(read(&json!([])).is_err());
+    }
+
+    /// An image as the row that it shows; the kinds of value that rows of the Sessions table have.
+    fn row_of(image: &Value) -> serde_json::Map<String, Value> {
+        let plain = |value: &Value| match value.as_object().and_then(|typed| typed.iter().next()) {
+            Some((kind, text)) if kind == "N" => text.as_str().and_then(|n| n.parse::<i64>().ok()).into(),
+            Some((_, inner)) => inner.clone(),
+            None => Value::Null,
+        };
+        image.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect()
+    }
+
+    #[test]
+    fn what_the_mapping_drops_is_no_run_before_and_none_after() {
+        let golden = include_str!("../../../infra/test/fixtures/session-records.json");
+        let cases: Vec<Value> = serde_json::from_str(golden).unwrap();
+        let is_run = |image: &Value| {
+            let row = row_of(image);
+            !row.is_empty() && !matches!(read_session(&row), SessionRecord::Ignored { .. })
+        };
+        let (mut dropped, mut runs) = (0, 0);
+        for case in &cases {
+            let record = &case["record"];
+            let images = [&record["dynamodb"]["OldImage"], &record["dynamodb"]["NewImage"]];
+            assert_eq!(sessions(&json!({"Records": [record]})).iter().filter(|l| l.session.is_err()).count(), 0);
+            if case["wakes"] == false {
+                dropped += 1;
+                assert!(!images.into_iter().any(is_run), "{}: dropped, and it is a run", case["what"]);
+            } else {
+                runs += usize::from(images.into_iter().any(is_run));
+            }
+        }
+        assert!(dropped >= 8 && runs >= 12, "{dropped} dropped, {runs} runs");
     }
 
     proptest! {

@@ -20,6 +20,8 @@ pub struct Aws {
     pub quotas: aws_sdk_servicequotas::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
+    /// Languages that can be translated.
+    pub translate: aws_sdk_translate::Client,
     /// For sentences about failures.
     pub place: Place,
 }
@@ -48,6 +50,7 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         sts: aws_sdk_sts::Client::new(&config),
         quotas: aws_sdk_servicequotas::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
+        translate: aws_sdk_translate::Client::new(&config),
         place: Place { env: env.to_owned(), region },
         config,
     }

@@ -211,6 +211,9 @@ pub struct RehearseArgs {
     /// The speaker's language.
     #[arg(long, default_value = "en", value_name = "LANG")]
     pub source: Language,
+    /// What the session wishes of captions (docs/adopting.md has the keys), for example `terminology=church`; may be repeated.
+    #[arg(long = "wish", value_name = "KEY=VALUE", value_parser = wish)]
+    pub wishes: Vec<(String, String)>,
     /// How it ends.
     #[arg(long, value_enum, default_value = "ended")]
     pub end: End,
@@ -237,6 +240,12 @@ pub struct RehearseArgs {
     /// One JSON document on stdout; progress goes to stderr.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `terminology=church`.
+fn wish(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, for example terminology=church")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// `2h`, `90m`, `1h 30m`: from a second to 30 days.

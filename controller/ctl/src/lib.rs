@@ -15,6 +15,7 @@
 //! | [`replay`] | a stored decision, decided again |
 //! | [`money`], [`bill`] | what a generation has cost, and `cost` |
 //! | [`preflight`] | what must be in place, looked at without a change |
+//! | [`voice`] | how the speaker sounds, in a line |
 //! | [`text`] | durations and widths for people |
 //! | [`rehearse`] | a whole session with a speaker and listeners, and its report card |
 
@@ -35,4 +36,5 @@ pub mod replay;
 pub mod show;
 pub mod store;
 pub mod text;
+pub mod voice;
 pub mod why;

@@ -5,11 +5,16 @@ use crate::definitions::{self, Size};
 use crate::error::{CtlError, NO_REGION, refused};
 use crate::text::wrap;
 use aws_sdk_dynamodb::types::{StreamViewType, TableDescription, TableStatus, TimeToLiveStatus};
+use aws_sdk_ecs::types::{CpuArchitecture, TaskDefinition};
 use schemas::table::{connections, workers};
 use serde::Serialize;
 use std::io::{Write, stdout};
 
+mod event;
 mod quotas;
+mod reach;
+
+pub use event::Event;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,17 +37,28 @@ pub struct Check {
     pub verdict: Verdict,
     /// What was seen, and what to do about it.
     pub said: String,
+    /// The command that mends it, or that looks further.
+    pub command: Option<String>,
 }
 
 fn check(what: impl Into<String>, verdict: Verdict, said: impl Into<String>) -> Check {
-    Check { what: what.into(), verdict, said: said.into() }
+    Check { what: what.into(), verdict, said: said.into(), command: None }
+}
+
+fn mended(check: Check, command: String) -> Check {
+    Check { command: Some(command), ..check }
+}
+
+/// The line that deploys our stack.
+fn deploy(aws: &Aws) -> String {
+    format!("npm --prefix infra run deploy -- -c env={}", aws.place.env)
 }
 
 /// Looks at everything and prints it; 1 when something is missing.
 ///
 /// # Errors
 /// [`CtlError::Refused`] when there is no region, or AWS does not accept the credentials: then nothing else can be seen.
-pub async fn run(aws: &Aws, json: bool) -> Result<u8, CtlError> {
+pub async fn run(aws: &Aws, event: Option<Event>, json: bool) -> Result<u8, CtlError> {
     if aws.place.region == NO_REGION {
         return Err(CtlError::Refused("look at AWS: no region; set AWS_REGION or --region".into()));
     }
@@ -51,8 +67,16 @@ pub async fn run(aws: &Aws, json: bool) -> Result<u8, CtlError> {
     checks.push(sessions(aws).await);
     checks.push(connections(aws).await);
     checks.push(cluster(aws).await);
-    checks.push(definition(aws).await);
-    checks.extend(quotas::read(aws).await);
+    let described = definitions::describe(aws, &aws.family()).await;
+    checks.push(definition(aws, described.as_ref()));
+    if let Ok(found) = &described {
+        checks.push(reach::roles(found));
+        checks.push(reach::web_socket(aws, found).await);
+    }
+    checks.push(reach::languages(aws).await);
+    let size = described.ok().and_then(|found| size_of(&found)).unwrap_or(Size::STATED);
+    checks.extend(quotas::read(aws, size, event).await);
+    checks.extend(event.into_iter().flat_map(|event| event::checks(event, size)));
     let out = &mut stdout();
     if json {
         writeln!(out, "{}", serde_json::json!({ "env": aws.place.env, "checks": checks }))?;
@@ -66,7 +90,7 @@ pub async fn run(aws: &Aws, json: bool) -> Result<u8, CtlError> {
 #[must_use]
 pub fn page(checks: &[Check], width: u16) -> String {
     let mut lines = Vec::new();
-    for Check { what, verdict, said } in checks {
+    for Check { what, verdict, said, command } in checks {
         let mark = match verdict {
             Verdict::Ok => "ok     ",
             Verdict::Missing => "MISSING",
@@ -76,6 +100,8 @@ pub fn page(checks: &[Check], width: u16) -> String {
         let blank = " ".repeat(head.chars().count());
         let text = wrap(said, usize::from(width).saturating_sub(blank.len())).into_iter().enumerate();
         lines.extend(text.map(|(i, text)| format!("{}{text}", if i == 0 { &head } else { &blank })));
+        // Not wrapped: it is there to be copied. What is in place needs no command.
+        lines.extend(command.iter().filter(|_| *verdict != Verdict::Ok).map(|command| format!("         $ {command}")));
     }
     lines.join("\n")
 }
@@ -107,11 +133,7 @@ async fn our_table(aws: &Aws) -> Vec<Check> {
     let found = if has_index(&described, workers::BY_DUE) {
         check(&name, Verdict::Ok, format!("with its index {}", workers::BY_DUE))
     } else {
-        check(
-            &name,
-            Verdict::Missing,
-            format!("has no index {}; deploy SessionWorkers-{}", workers::BY_DUE, aws.place.env),
-        )
+        mended(check(&name, Verdict::Missing, format!("has no index {}", workers::BY_DUE)), deploy(aws))
     };
     vec![found, ttl(aws, &name).await]
 }
@@ -121,7 +143,13 @@ async fn ttl(aws: &Aws, name: &str) -> Check {
     match aws.dynamodb.describe_time_to_live().table_name(name).send().await {
         Ok(answer) => match answer.time_to_live_description().and_then(|d| d.time_to_live_status()) {
             Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling) => check(what, Verdict::Ok, "enabled"),
-            _ => check(what, Verdict::Missing, "not enabled: ended rows are never forgotten"),
+            _ => mended(
+                check(what, Verdict::Missing, "not enabled: ended rows are never forgotten"),
+                format!(
+                    "aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification Enabled=true,AttributeName={}",
+                    workers::TTL
+                ),
+            ),
         },
         Err(e) => check(what, Verdict::Unknown, refused("read it", &aws.place, &e).to_string()),
     }
@@ -137,13 +165,33 @@ async fn sessions(aws: &Aws) -> Check {
     let view = stream.filter(|s| s.stream_enabled()).and_then(|s| s.stream_view_type());
     match view {
         Some(StreamViewType::NewAndOldImages) => check(&name, Verdict::Ok, "with its stream (NEW_AND_OLD_IMAGES)"),
-        Some(other) => check(&name, Verdict::Missing, format!("its stream is {other}; it must be NEW_AND_OLD_IMAGES")),
-        None => check(
-            &name,
-            Verdict::Missing,
-            "has no stream: sessions are only found by the schedule, up to a minute late; enable NEW_AND_OLD_IMAGES (docs/adopting.md, P1)",
+        // A stream's view cannot be changed: it is made anew, under another ARN.
+        Some(other) => mended(
+            check(
+                &name,
+                Verdict::Missing,
+                format!("its stream is {other}; it must be NEW_AND_OLD_IMAGES, then deploy with its new ARN"),
+            ),
+            format!(
+                "aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=false && aws dynamodb wait table-exists --table-name {name} && {}",
+                enable_stream(&name)
+            ),
+        ),
+        None => mended(
+            check(
+                &name,
+                Verdict::Missing,
+                "has no stream: sessions are only found by the schedule, up to a minute late; enable NEW_AND_OLD_IMAGES (docs/adopting.md, P1)",
+            ),
+            enable_stream(&name),
         ),
     }
+}
+
+fn enable_stream(table: &str) -> String {
+    format!(
+        "aws dynamodb update-table --table-name {table} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+    )
 }
 
 async fn connections(aws: &Aws) -> Check {
@@ -152,11 +200,22 @@ async fn connections(aws: &Aws) -> Check {
         Ok(described) if has_index(&described, connections::BY_SESSION) => {
             check(&name, Verdict::Ok, format!("with its index {}", connections::BY_SESSION))
         }
-        Ok(_) => {
-            check(&name, Verdict::Missing, format!("has no index {}: no listener is found", connections::BY_SESSION))
-        }
+        Ok(_) => mended(
+            check(&name, Verdict::Missing, format!("has no index {}: no listener is found", connections::BY_SESSION)),
+            add_index(&name),
+        ),
         Err(check) => check,
     }
+}
+
+fn add_index(table: &str) -> String {
+    let index = connections::BY_SESSION;
+    let create = format!(
+        r#"[{{"Create":{{"IndexName":"{index}","KeySchema":[{{"AttributeName":"sessionId","KeyType":"HASH"}},{{"AttributeName":"targetLanguage","KeyType":"RANGE"}}],"Projection":{{"ProjectionType":"ALL"}}}}}}]"#
+    );
+    format!(
+        "aws dynamodb update-table --table-name {table} --attribute-definitions AttributeName=sessionId,AttributeType=S AttributeName=targetLanguage,AttributeType=S --global-secondary-index-updates '{create}'"
+    )
 }
 
 fn has_index(table: &TableDescription, name: &str) -> bool {
@@ -179,35 +238,33 @@ async fn cluster(aws: &Aws) -> Check {
             Some(cluster) => {
                 check(&name, Verdict::Missing, format!("is {}", cluster.status().unwrap_or("in no state")))
             }
-            None => check(
-                &name,
-                Verdict::Missing,
-                format!("no such cluster in {}; deploy SessionWorkers-{}", aws.place.region, aws.place.env),
-            ),
+            None => {
+                mended(check(&name, Verdict::Missing, format!("no such cluster in {}", aws.place.region)), deploy(aws))
+            }
         },
         Err(e) => check(&name, Verdict::Unknown, refused("describe the cluster", &aws.place, &e).to_string()),
     }
 }
 
-async fn definition(aws: &Aws) -> Check {
+fn size_of(found: &TaskDefinition) -> Option<Size> {
+    let platform = found.runtime_platform().and_then(|platform| platform.cpu_architecture());
+    Size::of(found.cpu(), found.memory(), platform == Some(&CpuArchitecture::Arm64))
+}
+
+fn definition(aws: &Aws, found: Result<&TaskDefinition, &String>) -> Check {
     let family = aws.family();
-    match definitions::describe(aws, &family).await {
-        Ok(found) => {
-            let size = Size::of(found.cpu(), found.memory(), true);
-            let size = size.map_or_else(|| "no size".to_owned(), |s| format!("{} vCPU, {} GB", s.vcpu, s.gb));
-            let worker = found.container_definitions().iter().find(|c| c.name() == Some("worker"));
-            match worker {
-                Some(worker) => check(
-                    &family,
-                    Verdict::Ok,
-                    format!(":{}, {size}, image {}", found.revision(), worker.image().unwrap_or("unnamed")),
-                ),
-                None => {
-                    check(&family, Verdict::Missing, format!(":{} has no container named worker", found.revision()))
-                }
-            }
-        }
-        Err(problem) => check(&family, Verdict::Missing, format!("{problem}; deploy SessionWorkers-{}", aws.place.env)),
+    let found = match found {
+        Ok(found) => found,
+        Err(problem) => return mended(check(&family, Verdict::Missing, problem), deploy(aws)),
+    };
+    let size = size_of(found).map_or_else(|| "no size".to_owned(), |s| format!("{} vCPU, {} GB", s.vcpu, s.gb));
+    let worker = found.container_definitions().iter().find(|c| c.name() == Some("worker"));
+    match worker.map(|worker| worker.image().unwrap_or("unnamed")) {
+        Some(image) => check(&family, Verdict::Ok, format!(":{}, {size}, image {image}", found.revision())),
+        None => mended(
+            check(&family, Verdict::Missing, format!(":{} has no container named worker", found.revision())),
+            deploy(aws),
+        ),
     }
 }
 
@@ -215,6 +272,17 @@ async fn definition(aws: &Aws) -> Check {
 mod tests {
     use super::*;
     use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn what_is_missing_says_the_command_that_mends_it_on_a_line_of_its_own() {
+        let index = mended(check("Connections-dev", Verdict::Missing, "has no index"), add_index("Connections-dev"));
+        let shown = page(&[index, mended(check("roles", Verdict::Ok, "named"), "aws iam".to_owned())], 80);
+        let command = shown.lines().find_map(|line| line.trim_start().strip_prefix("$ ")).unwrap();
+        let json = command.split('\'').nth(1).unwrap();
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(json[0]["Create"]["IndexName"], connections::BY_SESSION);
+        assert!(!shown.contains("$ aws iam"), "nothing is to be done: {shown}");
+    }
 
     #[test]
     fn every_check_keeps_to_the_width_and_starts_with_its_verdict() {

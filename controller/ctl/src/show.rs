@@ -6,6 +6,7 @@ use crate::money::{cost, dollars};
 use crate::orders;
 use crate::store::{Kept, Record};
 use crate::text::{self, age, duration, mebibytes, utc, wrap};
+use crate::voice;
 use crate::why::{self, Theirs};
 use schemas::ids::Timestamp;
 use schemas::worker::{Media, Step, WorkerRow, WorkerStatus};
@@ -46,6 +47,7 @@ fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, theirs: &Their
     task(lines, row, scene.definitions);
     if let Some(worker) = &row.worker {
         languages(lines, worker);
+        voice(lines, worker);
         media_and_usage(lines, worker, scene);
     }
     lines.extend(price(row, scene));
@@ -188,6 +190,15 @@ fn languages(lines: &mut Vec<String>, worker: &WorkerStatus) {
     }
 }
 
+fn voice(lines: &mut Vec<String>, worker: &WorkerStatus) {
+    let told: Vec<String> =
+        worker.voice.iter().map(voice::flagged).chain(worker.audio_quality.iter().map(voice::microphone)).collect();
+    if !told.is_empty() {
+        heading(lines, "Voice");
+        lines.extend(told.into_iter().map(|line| format!("  {line}")));
+    }
+}
+
 fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<'_>) {
     let (m, u) = (&worker.media, &worker.usage);
     heading(lines, "Media");
@@ -319,6 +330,20 @@ mod tests {
         let told = "start-up: RunTask 200ms + image and container 800ms + process 100ms + channel joined 400ms + first audio 1.5s + first caption 3.0s = 6.0s to the first caption";
         let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(page.contains(told), "{page}");
+    }
+
+    #[test]
+    fn a_line_tells_how_the_speaker_sounds_and_one_how_good_the_microphone_is() {
+        let golden: WorkerRow = serde_json::from_str(include_str!("../../../schemas/golden/worker-row.json")).unwrap();
+        let mut row = row("a-b-001");
+        row.worker = golden.worker;
+        let page = shown(row, Vec::new()).split_whitespace().collect::<Vec<_>>().join(" ");
+        for told in [
+            "medium, -17 dBFS (+1 dB) · slow, 118 words/min · 212 Hz (+0.6 semitones)",
+            "signal to noise 18 dB, 0.0 % clipped, echo none, 0.2 % of packets lost; wrong now: snr low; warned of snr low 2×, silence 1×",
+        ] {
+            assert!(page.contains(told), "{page}");
+        }
     }
 
     #[test]

@@ -401,6 +401,8 @@ pub(crate) mod samples {
                 rung: Rung::Full,
                 trouble: None,
                 notes: Vec::new(),
+                voice: None,
+                audio_quality: None,
                 cpu_ms: 400,
                 peak_memory_bytes: 20 << 20,
             }),

@@ -71,16 +71,43 @@ fn every_column_is_explained() {
 }
 
 #[test]
-fn every_metric_of_the_controller_is_explained() {
-    let source = std::fs::read_to_string(root().join("controller/src/metrics.rs")).unwrap();
-    // `("Launches", self.launches),` and `[("QueueDepth", "Count", self.queue_depth), …]`.
-    let names: Vec<&str> = source
-        .split("(\"")
-        .filter(|rest| rest.lines().next().is_some_and(|line| line.contains("self.")))
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
-    assert!(names.len() >= 10 && names.contains(&"QueueDepth"), "{names:?}");
+fn every_metric_is_explained() {
+    let text = std::fs::read_to_string(root().join("schemas/json/metrics.json")).unwrap();
+    let published: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let names = ["controller", "worker"].into_iter().flat_map(|of| published[of].as_array().unwrap());
+    let names: Vec<&str> = names.map(|metric| metric["name"].as_str().unwrap()).collect();
+    assert!(names.len() > 20, "{names:?}");
     let handbook = handbook();
-    let missing: Vec<_> = names.iter().filter(|name| !handbook.contains(&format!("\n| `{name}` | "))).collect();
+    let tables: Vec<&str> = handbook.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    let missing: Vec<_> =
+        names.iter().filter(|name| !tables.iter().any(|cell| cell.contains(&format!("`{name}`")))).collect();
     assert!(missing.is_empty(), "docs/operating.md does not explain the metrics {missing:?}");
+}
+
+/// Every source under these folders, tests included, in one text.
+fn sources(folders: &[&str]) -> String {
+    let mut text = String::new();
+    let mut left: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+            if entry.is_dir() && !["node_modules", "target", "cdk.out"].contains(&name.as_str()) {
+                left.push(entry);
+            } else if name.ends_with(".rs") || name.ends_with(".ts") {
+                text.push_str(&std::fs::read_to_string(&entry).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let text = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let names: Vec<&str> = text.split('`').filter(|word| word.matches('_').count() >= 3).collect();
+    assert!(names.len() > 25, "{names:?}");
+    let sources = sources(&["controller", "worker/core", "tests", "infra/test"]);
+    let there = |name: &str| sources.contains(&format!("fn {name}(")) || sources.contains(&format!("test('{name}'"));
+    let missing: Vec<_> = names.into_iter().filter(|name| !there(name)).collect();
+    assert!(missing.is_empty(), "docs/architecture.md names tests that are not there: {missing:?}");
 }

@@ -3,13 +3,14 @@
 pub mod classify;
 mod task;
 
-use crate::config::{Config, PublicAddress};
+use crate::config::{Capacity, Config, PublicAddress};
 use crate::ports::{Orchestrator, PortError};
 use crate::remedy::{Remedy, aws};
+use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::operation::stop_task::StopTaskError;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, ContainerOverride, DesiredStatus, KeyValuePair, LaunchType,
-    NetworkConfiguration, TaskOverride,
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, DesiredStatus, KeyValuePair,
+    LaunchType, NetworkConfiguration, Tag, TaskOverride,
 };
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Task, Tasks};
@@ -107,6 +108,28 @@ impl Ecs {
         Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc.build().map_err(|e| e.to_string())?).build())
     }
 
+    /// Launch type or capacity provider: ECS takes one of the two.
+    fn on_capacity(&self, request: RunTaskFluentBuilder) -> Result<RunTaskFluentBuilder, String> {
+        match self.config.capacity {
+            Capacity::OnDemand => Ok(request.launch_type(LaunchType::Fargate)),
+            Capacity::Spot => {
+                let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").weight(1).build();
+                Ok(request.capacity_provider_strategy(spot.map_err(|e| e.to_string())?))
+            }
+        }
+    }
+
+    /// What the bill can be read by.
+    fn tags(&self, row: &WorkerRow) -> Vec<Tag> {
+        let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
+        vec![
+            tag("service", "session-workers".to_owned()),
+            tag("environment", self.config.environment.clone()),
+            tag("session", row.session_id.to_string()),
+            tag("generation", row.generation.to_string()),
+        ]
+    }
+
     /// Session and generation, and nothing else: the same launch always has the same parameters.
     fn overrides(&self, row: &WorkerRow) -> TaskOverride {
         let variable = |name: &str, value: String| KeyValuePair::builder().name(name).value(value).build();
@@ -137,10 +160,13 @@ impl Orchestrator for Ecs {
         let intent = row.intent.as_ref();
         let task_definition =
             intent.and_then(|intent| intent.task_definition.as_ref()).unwrap_or(&self.config.task_definition);
-        let request = self.client.run_task().cluster(&self.config.cluster).count(1);
+        let request = match self.on_capacity(self.client.run_task()) {
+            Ok(request) => request.cluster(&self.config.cluster).count(1),
+            Err(error) => return Answer::Refused(error),
+        };
         let request = request
             .task_definition(task_definition)
-            .launch_type(LaunchType::Fargate)
+            .set_tags(Some(self.tags(row)))
             .client_token(client_token(&row.session_id, row.generation))
             .started_by(started_by(&row.session_id, row.generation))
             .network_configuration(network)

@@ -4,10 +4,14 @@ import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { AnyPrincipal, Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, CfnEventInvokeConfig, EventSourceMapping, Function, Runtime, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture, CfnEventInvokeConfig, CfnFunction, EventSourceMapping, Function, MetricType, Runtime, StartingPosition,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { Watched } from '../alarms.ts';
 import type { Config } from '../config.ts';
 import { controllerCode } from '../controller-code.ts';
 import { allow } from '../iam.ts';
@@ -19,6 +23,9 @@ import type { WorkerFleet } from './worker-fleet.ts';
 
 /** After this an undelivered event says nothing that the schedule has not noticed. */
 const STALE = Duration.hours(1);
+
+/** How long discarded records are kept: they hold whole session rows. */
+const KEEP_DISCARDED = Duration.days(14);
 
 /** The phases that a row ends in. */
 const ENDED = ['Stopped', 'Failed'];
@@ -38,15 +45,18 @@ export interface ControllerProps {
 export class Controller extends Construct {
   readonly function: Function;
   readonly undelivered: Queue;
+  /** Stream records that were given up, whole. */
+  readonly discarded: Bucket;
   private readonly role: Role;
+  private readonly mappings: Watched['mappings'];
 
   constructor(scope: Construct, id: string, private readonly props: ControllerProps) {
     super(scope, id);
     this.undelivered = this.deadLetterQueue();
     this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.function = this.define();
-    this.onSessions();
-    this.onRows();
+    this.discarded = this.discardedRecords();
+    this.mappings = { sessions: this.onSessions(), rows: this.onRows() };
     this.onTaskChange();
     this.onSchedule();
     this.keepFailedEvents();
@@ -54,6 +64,11 @@ export class Controller extends Construct {
     this.allowTasks();
     this.allowEvents();
     this.allowChannels();
+  }
+
+  /** What the alarms point at. */
+  get watched(): Watched {
+    return { functionName: this.function.functionName, queueName: this.undelivered.queueName, mappings: this.mappings };
   }
 
   private define(): Function {
@@ -69,7 +84,7 @@ export class Controller extends Construct {
       resources: [logGroup.logGroupArn],
       wildcard: 'The ARN of a log group ends in :* for its streams.',
     });
-    return new Function(this, 'Function', {
+    const made = new Function(this, 'Function', {
       functionName: `session-controller-${config.environment}`,
       description: 'Starts, watches and stops the worker of each session',
       runtime: Runtime.PROVIDED_AL2023,
@@ -80,6 +95,8 @@ export class Controller extends Construct {
       timeout: Duration.minutes(1),
       role: this.role,
       logGroup,
+      // Enough for the streams, the schedule and a surge of task events; a flood beyond it waits instead of taking the account's share.
+      ...(config.controllerConcurrency > 0 ? { reservedConcurrentExecutions: config.controllerConcurrency } : {}),
       environment: {
         SESSIONS_TABLE: config.sessionsTable,
         WORKERS_TABLE: state.table.tableName,
@@ -93,9 +110,53 @@ export class Controller extends Construct {
         EVENT_BUS: events.bus.eventBusName,
         ROLLOUT: onOff(config.rollout),
         CHANNEL_CLEANUP: onOff(config.channelCleanup),
+        CAPACITY: config.spot ? 'FARGATE_SPOT' : 'FARGATE',
         LOG_LEVEL: config.logLevel,
       },
     });
+    // The construct's own switch would add a grant without a Sid.
+    (made.node.defaultChild as CfnFunction).tracingConfig = { mode: 'Active' };
+    allow(this.role, {
+      sid: 'WriteTraces',
+      actions: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+      resources: ['*'],
+      wildcard: 'AWS defines no resource for writing traces.',
+    });
+    return made;
+  }
+
+  /**
+   * Where stream records go that nobody could handle. A queue would get their places in the stream alone, and the stream forgets
+   * within a day; a bucket gets the records themselves.
+   */
+  private discardedRecords(): Bucket {
+    const { config } = this.props;
+    const bucket = new Bucket(this, 'Discarded', {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      lifecycleRules: [{ id: 'Forget', expiration: KEEP_DISCARDED }],
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    bucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'OnlyOverTls',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: [bucket.bucketArn, bucket.arnForObjects('*')],
+        conditions: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+    );
+    Validations.of(bucket).acknowledge({ id: 'AwsSolutions-S1', reason: 'Only Lambda writes here, a few records a year; who reads them is in CloudTrail.' });
+    allow(this.role, {
+      sid: 'KeepDiscarded',
+      actions: ['s3:PutObject'],
+      resources: [bucket.arnForObjects('aws/lambda/*')],
+      wildcard: 'Lambda names each object by mapping, shard and time.',
+    });
+    allow(this.role, { sid: 'FindDiscardedBucket', actions: ['s3:ListBucket'], resources: [bucket.bucketArn] });
+    return bucket;
   }
 
   private deadLetterQueue(): Queue {
@@ -117,31 +178,42 @@ export class Controller extends Construct {
     return queue;
   }
 
-  /** Their stream: every change of a session row. */
-  private onSessions(): void {
-    this.onStream('Sessions', foreign(this, this.props.config.sessionsStreamArn));
+  /**
+   * Their stream: every change of a row that is or was a run. A row that names neither channel nor stream (a ghost, or one of the
+   * older path) is nobody's run before and after. More cannot be dropped: a filter does not compare the two images, and of a run
+   * every attribute may matter.
+   */
+  private onSessions(): string {
+    const run = { S: [{ exists: true }] };
+    const mapping = this.onStream('Sessions', foreign(this, this.props.config.sessionsStreamArn), [
+      { dynamodb: { NewImage: { kvsChannelArn: run } } },
+      { dynamodb: { NewImage: { kvsStreamArn: run } } },
+      { dynamodb: { OldImage: { kvsChannelArn: run } } },
+      { dynamodb: { OldImage: { kvsStreamArn: run } } },
+    ]);
     allow(this.role, {
       sid: 'FindSessionsStream',
       actions: ['dynamodb:ListStreams'],
       resources: ['*'],
       wildcard: 'Lambda lists streams before it reads one: AWS defines no resource for it.',
     });
+    return mapping;
   }
 
   /** Our own stream: an operator's wish, and a row that ends. The heartbeats of the workers, every 2 s, stay outside. */
-  private onRows(): void {
+  private onRows(): string {
     const current = { record: { S: ['current'] } };
     const ended = { phase: { S: ENDED } };
     const notEnded = { phase: { S: [{ 'anything-but': ENDED }] } };
-    this.onStream('Rows', this.props.state.streamArn, [
+    return this.onStream('Rows', this.props.state.streamArn, [
       { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: WISH }] } } } },
       { eventName: ['INSERT'], dynamodb: { Keys: current, NewImage: ended } },
       { eventName: ['MODIFY'], dynamodb: { Keys: current, OldImage: notEnded, NewImage: ended } },
     ]);
   }
 
-  private onStream(id: string, arn: string, filters: readonly Record<string, unknown>[] = []): void {
-    new EventSourceMapping(this, id, {
+  private onStream(id: string, arn: string, filters: readonly Record<string, unknown>[]): string {
+    const mapping = new EventSourceMapping(this, id, {
       target: this.function,
       eventSourceArn: arn,
       // LATEST loses what happens while a mapping is created or changed.
@@ -152,14 +224,16 @@ export class Controller extends Construct {
       // Without bounds one record that cannot be handled blocks its shard for a day.
       retryAttempts: 5,
       maxRecordAge: STALE,
-      onFailure: { bind: () => ({ destination: this.undelivered.queueArn }) },
-      ...(filters.length > 0 ? { filters: filters.map((pattern) => ({ pattern: JSON.stringify(pattern) })) } : {}),
+      onFailure: { bind: () => ({ destination: this.discarded.bucketArn }) },
+      filters: filters.map((pattern) => ({ pattern: JSON.stringify(pattern) })),
+      metricsConfig: { metrics: [MetricType.EVENT_COUNT] },
     });
     allow(this.role, {
       sid: `Read${id}Stream`,
       actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       resources: [arn],
     });
+    return mapping.eventSourceMappingId;
   }
 
   /** Tasks of ours that started or stopped. */

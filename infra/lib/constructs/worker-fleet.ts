@@ -1,7 +1,7 @@
 // The worker: one Fargate task per session, started by the controller from this definition. Nothing here runs by itself.
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
-  Capability, Cluster, ContainerImage, ContainerInsights, CpuArchitecture, FargateTaskDefinition, GenericLogDriver, LinuxParameters,
+  Capability, CfnCluster, Cluster, ContainerImage, ContainerInsights, CpuArchitecture, FargateTaskDefinition, GenericLogDriver, LinuxParameters,
   OperatingSystemFamily,
 } from 'aws-cdk-lib/aws-ecs';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
@@ -42,6 +42,10 @@ export class WorkerFleet extends Construct {
       vpc: network.vpc,
       containerInsightsV2: ContainerInsights.ENABLED,
     });
+    if (config.spot) {
+      // The property, not the association resource: that one would have to be taken away before the cluster can be.
+      (this.cluster.node.defaultChild as CfnCluster).capacityProviders = ['FARGATE', 'FARGATE_SPOT'];
+    }
     const logs = new LogGroup(this, 'Logs', {
       logGroupName: logGroupName(config, 'worker'),
       retention: config.logRetentionDays,
@@ -79,6 +83,8 @@ export class WorkerFleet extends Construct {
       user: USER,
       readonlyRootFilesystem: true,
       linuxParameters,
+      // No restart in place (enableRestartPolicy): a process that began again under the same generation would say segment ids and
+      // cursors that listeners have seen and therefore drop. The controller launches the next generation instead.
       // The longest that Fargate allows: the last words are flushed and the listeners told.
       stopTimeout: Duration.seconds(120),
       environment: this.environment(),
@@ -176,10 +182,7 @@ export class WorkerFleet extends Construct {
     });
     allow(this.taskRole, {
       sid: 'JoinSpeaker',
-      actions: [
-        'kinesisvideo:ConnectAsViewer', 'kinesisvideo:DescribeSignalingChannel', 'kinesisvideo:GetIceServerConfig',
-        'kinesisvideo:GetSignalingChannelEndpoint',
-      ],
+      actions: ['kinesisvideo:ConnectAsViewer', 'kinesisvideo:GetIceServerConfig', 'kinesisvideo:GetSignalingChannelEndpoint'],
       resources: [stack.formatArn({ service: 'kinesisvideo', resource: 'channel', resourceName: 'session-*/*' })],
       wildcard: 'The service makes one channel per session, named session-{id}/{creation time}.',
     });

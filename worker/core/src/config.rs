@@ -16,14 +16,17 @@ pub enum PartialPolicy {
     Live,
 }
 
-/// Whether captions come with facts of the voice.
+/// What is told of the speaker's voice. To infer emotions of people at work or in education is prohibited in the EU (AI Act,
+/// Article 5(1)(f)), so words about the person are a decision of whoever runs the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EmotionMode {
-    /// None.
+    /// Nothing.
     Off,
-    /// Volume and speaking rate per final segment.
+    /// Facts of the sound: volume, rate, pitch.
     #[default]
     Acoustic,
+    /// The facts, and how excited the voice sounds, in a number and in a word.
+    Emotion,
 }
 
 /// When a transcription stream is paid for.
@@ -101,7 +104,8 @@ impl std::str::FromStr for EmotionMode {
         match text {
             "off" => Ok(Self::Off),
             "acoustic" => Ok(Self::Acoustic),
-            other => Err(UnknownSetting { text: other.into(), allowed: "off, acoustic" }),
+            "emotion" => Ok(Self::Emotion),
+            other => Err(UnknownSetting { text: other.into(), allowed: "off, acoustic, emotion" }),
         }
     }
 }
@@ -239,8 +243,12 @@ pub struct EngineConfig {
     pub source: Source,
     /// Which partials are translated.
     pub partials: PartialPolicy,
-    /// Whether facts of the voice are posted.
+    /// What is told of the voice.
     pub emotion: EmotionMode,
+    /// Whether the microphone is known to level the loudness by itself; otherwise that is found out from the sound.
+    pub agc_on: bool,
+    /// Whether the quality of the speaker's audio is watched, and the speaker warned.
+    pub audio_quality: bool,
     /// When a stream is paid for.
     pub listen: ListenPolicy,
     /// Posts in flight at once, at most (product rule: 100).
@@ -273,6 +281,8 @@ impl EngineConfig {
             source: Source::default(),
             partials: PartialPolicy::default(),
             emotion: EmotionMode::default(),
+            agc_on: false,
+            audio_quality: true,
             listen: ListenPolicy::default(),
             posts_in_flight: 100,
             catch_up_finals: 2,

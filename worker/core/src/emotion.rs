@@ -1,96 +1,170 @@
-//! Facts of the voice per segment, in the product's words. Nothing is guessed from them.
+//! From a reading of the voice to what is told of it: always the facts, judgements only in the mode that asks for them.
 
-use crate::audio::Levels;
-use crate::captions::Snapshot;
-use crate::message::segment_id;
-use schemas::ids::{Generation, SessionId, Timestamp};
-use schemas::message::{Emotion, Rate, RateClass, Volume, VolumeLevel};
+use crate::config::EmotionMode;
+use schemas::voice::{
+    Category, CategorySource, Judgement, Pitch, Rate, RateBasis, RateClass, Voice, VoiceFlag, Volume, VolumeLevel,
+};
+use std::collections::BTreeSet;
+use worker_emotion as measured;
 
-/// Volume and rate of a final segment; `None` when neither can be told.
-pub(crate) fn of_segment(
-    session: &SessionId,
-    generation: Generation,
-    snapshot: &Snapshot,
-    levels: &Levels,
-) -> Option<Emotion> {
-    let volume = levels.speech_dbfs(snapshot.start_ms, snapshot.end_ms).map(volume);
-    let rate = rate(snapshot);
-    (volume.is_some() || rate.is_some()).then(|| Emotion {
-        session_id: session.clone(),
-        segment_id: segment_id(generation, snapshot.segment),
-        timestamp: Timestamp::default(),
-        start_ms: snapshot.start_ms,
-        end_ms: snapshot.end_ms,
-        volume,
-        rate,
-    })
-}
-
-fn volume(dbfs: f64) -> Volume {
-    let level = match dbfs {
-        db if db > -10.0 => VolumeLevel::Loud,
-        db if db > -20.0 => VolumeLevel::Medium,
-        db if db > -30.0 => VolumeLevel::Soft,
-        _ => VolumeLevel::Whisper,
+/// What may be told of this reading in this mode; `None` when that is nothing.
+pub(crate) fn told(reading: &measured::Reading, mode: EmotionMode) -> Option<Voice> {
+    let facts = || facts(reading);
+    let voice = match mode {
+        EmotionMode::Off => return None,
+        EmotionMode::Acoustic => facts(),
+        EmotionMode::Emotion => judged(facts(), reading),
     };
-    Volume { level, dbfs: tenths(dbfs) }
+    (voice.volume.is_some() || voice.rate.is_some()).then_some(voice)
 }
 
-fn rate(snapshot: &Snapshot) -> Option<Rate> {
-    let words = snapshot.word_count();
-    let span_ms = snapshot.end_ms.saturating_sub(snapshot.start_ms);
-    if words < 2 || span_ms == 0 {
-        return None;
+fn facts(reading: &measured::Reading) -> Voice {
+    Voice {
+        start_ms: reading.start_ms,
+        end_ms: reading.end_ms,
+        speech_ms: reading.speech_ms,
+        volume: reading.volume.map(volume),
+        rate: reading.rate.map(rate),
+        pitch: reading.pitch.map(pitch),
+        arousal: None,
+        valence: None,
+        category: None,
+        category_source: None,
+        category_confidence: None,
+        intensity: None,
+        flags: flags(reading.flags),
     }
-    #[expect(clippy::cast_precision_loss, reason = "a segment is short")]
-    let wpm = f64::from(words) * 60_000.0 / span_ms as f64;
-    let classification = match wpm {
-        w if w < 100.0 => RateClass::VerySlow,
-        w if w < 130.0 => RateClass::Slow,
-        w if w < 160.0 => RateClass::Medium,
-        w if w < 190.0 => RateClass::Fast,
-        _ => RateClass::VeryFast,
-    };
-    Some(Rate { classification, wpm: tenths(wpm) })
 }
 
-/// A tenth is all that can be told.
-fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
+/// Adds the judgements; without measured speech there are none.
+fn judged(facts: Voice, reading: &measured::Reading) -> Voice {
+    let Some(arousal) = reading.arousal else { return facts };
+    Voice {
+        arousal: Some(Judgement { value: hundredths(arousal.value), confidence: hundredths(arousal.confidence) }),
+        category: Some(match reading.category {
+            measured::Category::Neutral => Category::Neutral,
+            measured::Category::Activated => Category::Activated,
+            measured::Category::Subdued => Category::Subdued,
+            measured::Category::Whisper => Category::Whisper,
+        }),
+        category_source: Some(match reading.category_source {
+            measured::Source::Prosody => CategorySource::Prosody,
+        }),
+        category_confidence: Some(hundredths(reading.category_confidence)),
+        intensity: Some(hundredths(reading.intensity)),
+        ..facts
+    }
+}
+
+fn volume(volume: measured::Volume) -> Volume {
+    let level = match volume.level {
+        measured::VolumeLevel::Loud => VolumeLevel::Loud,
+        measured::VolumeLevel::Medium => VolumeLevel::Medium,
+        measured::VolumeLevel::Soft => VolumeLevel::Soft,
+        measured::VolumeLevel::Whisper => VolumeLevel::Whisper,
+    };
+    Volume { level, dbfs: tenths(volume.dbfs), relative_db: tenths(volume.relative_db) }
+}
+
+fn rate(rate: measured::Rate) -> Rate {
+    Rate {
+        classification: match rate.classification {
+            measured::RateClass::VerySlow => RateClass::VerySlow,
+            measured::RateClass::Slow => RateClass::Slow,
+            measured::RateClass::Medium => RateClass::Medium,
+            measured::RateClass::Fast => RateClass::Fast,
+            measured::RateClass::VeryFast => RateClass::VeryFast,
+        },
+        basis: match rate.basis {
+            measured::RateBasis::Words => RateBasis::Words,
+            measured::RateBasis::Syllables => RateBasis::Syllables,
+        },
+        wpm: rate.wpm.map(tenths),
+        syllables_per_second: rate.syllables_per_second.map(tenths),
+    }
+}
+
+fn pitch(pitch: measured::Pitch) -> Pitch {
+    Pitch {
+        hz: tenths(pitch.hz),
+        relative_semitones: tenths(pitch.relative_semitones),
+        range_semitones: tenths(pitch.range_semitones),
+    }
+}
+
+fn flags(flags: measured::Flags) -> BTreeSet<VoiceFlag> {
+    let raised = [
+        (flags.baseline_warming, VoiceFlag::BaselineWarming),
+        (flags.agc_suspected, VoiceFlag::AgcSuspected),
+        (flags.low_snr, VoiceFlag::LowSnr),
+        (flags.short, VoiceFlag::Short),
+        (flags.clipped, VoiceFlag::Clipped),
+    ];
+    raised.into_iter().filter_map(|(raised, flag)| raised.then_some(flag)).collect()
+}
+
+/// A tenth is all that can be told. (Adding 0 makes a zero of a negative one, which would be shown as "-0".)
+pub(crate) fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0 + 0.0
+}
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0 + 0.0
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::audio::tone;
-    use crate::captions::tests::words;
-    use schemas::ids::Language;
 
-    fn said(text: &str) -> Snapshot {
-        let words = words(text, 0, 0);
-        let end_ms = words.last().map_or(0, |w| w.end_ms);
-        let source = Language::try_new("en").unwrap();
-        Snapshot { segment: 7, source, stable: 0, is_final: true, start_ms: 0, end_ms, words }
-    }
-
-    fn emotion(text: &str, peak: f64) -> Option<Emotion> {
-        let mut levels = Levels::default();
-        levels.take(0, &tone(1_000, peak));
-        of_segment(&SessionId::try_new("s").unwrap(), Generation(2), &said(text), &levels)
+    /// A loud, fast, high second.
+    pub(crate) fn excited() -> measured::Reading {
+        measured::Reading {
+            start_ms: 1_000,
+            end_ms: 2_000,
+            speech_ms: 940,
+            arousal: Some(measured::Arousal { value: 0.7234, confidence: 0.81 }),
+            valence: None,
+            category: measured::Category::Activated,
+            category_source: measured::Source::Prosody,
+            category_confidence: 0.64,
+            intensity: 0.447,
+            volume: Some(measured::Volume { level: measured::VolumeLevel::Loud, dbfs: -12.34, relative_db: 5.26 }),
+            rate: Some(measured::Rate {
+                classification: measured::RateClass::Fast,
+                basis: measured::RateBasis::Syllables,
+                wpm: None,
+                syllables_per_second: Some(5.61),
+            }),
+            pitch: Some(measured::Pitch { hz: 251.02, relative_semitones: -0.01, range_semitones: 5.4 }),
+            evidence: measured::Evidence::default(),
+            flags: measured::Flags { clipped: true, ..measured::Flags::default() },
+        }
     }
 
     #[test]
-    fn volume_and_rate_carry_the_products_labels() {
-        let of = emotion("one two three", 0.5).unwrap();
-        assert_eq!(of.segment_id, "2-7");
-        assert_eq!(of.volume.unwrap().level, VolumeLevel::Loud);
-        assert_eq!(of.rate.unwrap(), Rate { classification: RateClass::Fast, wpm: 163.6 });
-        assert_eq!(emotion("one two", 0.05).unwrap().volume.unwrap().level, VolumeLevel::Soft);
+    fn no_word_about_the_person_leaves_the_worker_in_the_acoustic_mode() {
+        let told = told(&excited(), EmotionMode::Acoustic).unwrap();
+        let json = serde_json::to_value(&told).unwrap();
+        for judgement in ["arousal", "valence", "category", "categorySource", "categoryConfidence", "intensity"] {
+            assert!(json[judgement].is_null(), "{judgement} is {}", json[judgement]);
+        }
+        assert_eq!((&json["volume"]["level"], &json["pitch"]["hz"]), (&"loud".into(), &251.0.into()));
+        assert_eq!(told.flags, [VoiceFlag::Clipped].into());
+        assert!(!json.to_string().contains("-0.0"), "{json}");
     }
 
     #[test]
-    fn one_word_has_no_rate_and_silence_no_volume() {
-        assert_eq!(emotion("amen", 0.5).unwrap().rate, None);
-        assert_eq!(emotion("amen", 0.0), None);
+    fn the_emotion_mode_adds_what_prosody_tells_and_never_valence() {
+        let told = told(&excited(), EmotionMode::Emotion).unwrap();
+        assert_eq!(told.arousal, Some(Judgement { value: 0.72, confidence: 0.81 }));
+        assert_eq!((told.category, told.category_source), (Some(Category::Activated), Some(CategorySource::Prosody)));
+        assert_eq!((told.valence, told.intensity), (None, Some(0.45)));
+    }
+
+    #[test]
+    fn without_measured_speech_nothing_is_judged_and_without_facts_nothing_is_told() {
+        let unheard = measured::Reading { arousal: None, volume: None, pitch: None, ..excited() };
+        assert_eq!(told(&unheard, EmotionMode::Emotion).unwrap().category, None, "the rate by words is all there is");
+        assert_eq!(told(&measured::Reading { rate: None, ..unheard }, EmotionMode::Emotion), None);
+        assert_eq!(told(&excited(), EmotionMode::Off), None);
     }
 }

@@ -22,6 +22,7 @@ use crate::reader::Reader;
 use crate::time::MediaInstant;
 use crate::transcribe::{Demand, Idle, Moment, Transcriber};
 use crate::translate::Translator;
+use crate::voice::Ear;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Media, RungCause};
@@ -49,6 +50,7 @@ pub struct Engine {
     pub(crate) path: MediaPath,
     pub(crate) reader: Reader,
     pub(crate) audio: Audio,
+    pub(crate) ear: Ear,
     pub(crate) transcriber: Transcriber,
     pub(crate) segments: Segments,
     pub(crate) finals: VecDeque<Shown>,
@@ -71,6 +73,7 @@ impl Engine {
     pub fn new(config: EngineConfig, wall_at_zero: Timestamp) -> Self {
         let mut engine = Self {
             audio: Audio::new(config.timing.ring_ms),
+            ear: Ear::new(&config),
             life: Lifecycle::new(wall_at_zero),
             wall_at_zero,
             now: MediaInstant(0),
@@ -150,7 +153,10 @@ impl Engine {
             Input::Peer(event) => self.on_peer(event),
             Input::MediaStream(event) => self.on_media_stream(event),
             Input::Audio(frame) => self.on_audio(&frame),
-            Input::Media(media) => self.media = self.join.describe(media),
+            Input::Media(media) => {
+                self.media = self.join.describe(media);
+                self.watch_network(&self.media.clone());
+            }
             Input::Transcribe(id, event) => {
                 let at = Moment { now, audio: &self.audio, timing: &self.config.timing };
                 let heard = self.transcriber.on_event(id, event, &at, &mut self.out);
@@ -237,6 +243,7 @@ impl Engine {
         } else {
             self.audio.take(frame, self.now);
             self.transcriber.notice(frame);
+            self.hear_voice(frame);
         }
     }
 
@@ -293,6 +300,7 @@ impl Engine {
         let heard = self.transcriber.advance(&at, &demand, &mut self.out);
         heard.into_iter().for_each(|heard| self.on_heard(heard));
         self.advance_text();
+        self.rest_voice();
         self.advance_ending();
         self.advance_ladder();
         self.advance_hearing();

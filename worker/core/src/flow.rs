@@ -1,9 +1,8 @@
 //! From results to posts: what each part hands to the next.
 
 use crate::captions::Shown;
-use crate::config::{EmotionMode, PartialPolicy};
+use crate::config::PartialPolicy;
 use crate::deliver::{Body, Track};
-use crate::emotion;
 use crate::engine::Engine;
 use crate::message::Envelope;
 use crate::outbox::earliest;
@@ -13,7 +12,6 @@ use crate::transcribe::Heard;
 use crate::translate::{Done, mask, partial_parts};
 use schemas::ids::{ConnectionId, Language};
 use schemas::worker::Rung;
-use std::sync::Arc;
 
 impl Engine {
     /// A result of the recogniser.
@@ -62,15 +60,7 @@ impl Engine {
         for language in self.delivery.languages().into_keys() {
             self.expect(&language, shown, false);
         }
-        match self.config.emotion {
-            EmotionMode::Off => {}
-            EmotionMode::Acoustic => {
-                let (session, generation) = (&self.config.session, self.config.generation);
-                if let Some(emotion) = emotion::of_segment(session, generation, shown, &self.audio.levels) {
-                    self.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
-                }
-            }
-        }
+        self.voice_of(shown);
     }
 
     /// A final is due in this language: translated if need be, in its turn.

@@ -17,7 +17,8 @@
 //! | `deliver/` | a track with cursors per language, a queue per listener |
 //! | `flow` | what each part hands to the next |
 //! | `notices` | what the speaker is told |
-//! | `emotion` `quality` `degrade` | facts of the voice; lag and erasure; how much of the service is given |
+//! | `voice` `emotion` | the voice: its analysis, and what is told of it |
+//! | `quality` `degrade` | lag and erasure; how much of the service is given |
 //! | `heartbeat` `status` `waiting` | when and what is written to our row |
 
 pub mod config;
@@ -47,6 +48,7 @@ mod reader;
 mod status;
 mod transcribe;
 mod translate;
+mod voice;
 mod waiting;
 
 pub use config::EngineConfig;

@@ -99,6 +99,8 @@ impl Engine {
             rung: self.ladder.service.rung,
             trouble: self.trouble(),
             notes: self.notes(),
+            voice: self.ear.last.clone(),
+            audio_quality: self.ear.watch.seen.clone(),
             cpu_ms: self.resources.0,
             peak_memory_bytes: self.resources.1,
         }

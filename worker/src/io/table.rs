@@ -296,6 +296,8 @@ mod tests {
             rung: Rung::Full,
             trouble: None,
             notes: Vec::new(),
+            voice: None,
+            audio_quality: None,
             cpu_ms: 0,
             peak_memory_bytes: 0,
         };
@@ -345,6 +347,14 @@ mod tests {
             assert_eq!(is_lost(&row(phase), Generation(1)), lost, "{phase:?}");
             assert!(is_lost(&row(phase), Generation(2)), "{phase:?} of another generation");
         }
+    }
+
+    #[test]
+    fn what_is_written_of_the_voice_reads_back_the_same() {
+        let golden = include_str!("../../../schemas/golden/worker-row.json");
+        let row: WorkerRow = serde_json::from_str(golden).unwrap();
+        let stored: serde_dynamo::Item = serde_dynamo::to_item(&row).unwrap();
+        assert_eq!(serde_dynamo::from_item::<_, WorkerRow>(stored).unwrap(), row);
     }
 
     #[test]

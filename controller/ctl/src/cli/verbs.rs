@@ -121,6 +121,15 @@ pub struct CostArgs {
 /// Arguments of `preflight`.
 #[derive(Debug, Args)]
 pub struct PreflightArgs {
+    /// Sessions that are to be live at once: quotas are held against them, and the price is forecast.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sessions: Option<u32>,
+    /// Listeners of each session.
+    #[arg(long, value_name = "L", default_value_t = 50, requires = "sessions")]
+    pub listeners: u32,
+    /// Languages of the listeners of each session, beside the speaker's.
+    #[arg(long, value_name = "K", default_value_t = 3, requires = "sessions")]
+    pub languages: u32,
     /// One JSON document.
     #[arg(long)]
     pub json: bool,

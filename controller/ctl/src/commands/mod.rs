@@ -3,7 +3,7 @@
 use crate::aws::{Aws, connect};
 use crate::bill;
 use crate::board::{self, Scene};
-use crate::cli::{Cli, Command, CostArgs, OneArgs};
+use crate::cli::{Cli, Command, CostArgs, OneArgs, PreflightArgs};
 use crate::definitions::{self, Definitions};
 use crate::error::CtlError;
 use crate::store::{self, Record, Which};
@@ -34,10 +34,15 @@ pub async fn run(cli: Cli) -> Result<u8, CtlError> {
         Command::Stop(args) => wish::stop(&aws().await, args).await,
         Command::Restart(args) => wish::restart(&aws().await, args).await,
         Command::Drain(args) => wish::drain(&aws().await, args).await,
-        Command::Preflight(args) => preflight::run(&aws().await, args.json).await,
+        Command::Preflight(args) => preflight::run(&aws().await, event(&args), args.json).await,
         Command::Rehearse(args) => rehearse::run(&cli.env, region, *args).await,
         Command::Completions { shell } => completions(shell),
     }
+}
+
+fn event(args: &PreflightArgs) -> Option<preflight::Event> {
+    let PreflightArgs { sessions, listeners, languages, json: _ } = *args;
+    sessions.map(|sessions| preflight::Event { sessions, listeners, languages })
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<u8, CtlError> {

@@ -1,32 +1,60 @@
-//! The two quotas that decide how many sessions can be live at once.
+//! The quotas that decide how many sessions can be live at once, each with the line that raises it.
 
-use super::{Check, Verdict, check};
+use super::event::Event;
+use super::{Check, Verdict, check, mended};
 use crate::aws::Aws;
-use crate::definitions::{self, Size};
+use crate::definitions::Size;
 use crate::error::refused;
 use aws_sdk_servicequotas::operation::get_service_quota::GetServiceQuotaError;
+use schemas::limits::{
+    API_GATEWAY_REQUESTS_PER_SECOND, FARGATE_VCPU_OF_A_NEW_ACCOUNT, TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT,
+};
 
 /// A quota, and what a session takes of it.
 struct Quota {
     what: &'static str,
+    unit: &'static str,
     service: &'static str,
     code: &'static str,
-    /// What a new account has (AWS General Reference).
-    new_account: &'static str,
+    /// What a new account has.
+    new_account: u32,
 }
 
 /// vCPU of all Fargate tasks that are not Spot.
-const VCPU: Quota = Quota { what: "Fargate vCPU quota", service: "fargate", code: "L-3032A538", new_account: "6 vCPU" };
+const VCPU: Quota = Quota {
+    what: "Fargate vCPU quota",
+    unit: "vCPU",
+    service: "fargate",
+    code: "L-3032A538",
+    new_account: FARGATE_VCPU_OF_A_NEW_ACCOUNT,
+};
 /// Concurrent HTTP/2 and WebSocket streams.
-const STREAMS: Quota =
-    Quota { what: "Transcribe streams", service: "transcribe", code: "L-0599F82B", new_account: "25 streams" };
+const STREAMS: Quota = Quota {
+    what: "Transcribe streams",
+    unit: "streams",
+    service: "transcribe",
+    code: "L-0599F82B",
+    new_account: TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT,
+};
+/// Requests of all APIs together, posts to connections among them.
+const POSTS: Quota = Quota {
+    what: "API Gateway throttle",
+    unit: "requests/s",
+    service: "apigateway",
+    code: "L-8A5B8E43",
+    new_account: API_GATEWAY_REQUESTS_PER_SECOND,
+};
 
-/// Reads both; one that cannot be read is unknown, with the line that reads it by hand.
-pub(super) async fn read(aws: &Aws) -> Vec<Check> {
-    let (vcpu, streams) = tokio::join!(value(aws, &VCPU), value(aws, &STREAMS));
-    let size = definitions::describe(aws, &aws.family()).await.ok();
-    let size = size.and_then(|found| Size::of(found.cpu(), found.memory(), true)).unwrap_or(Size::STATED);
-    vec![judged(&VCPU, vcpu, size.vcpu), judged(&STREAMS, streams, 1.0)]
+/// Reads all; one that cannot be read is unknown, with the line that reads it by hand.
+pub(super) async fn read(aws: &Aws, size: Size, event: Option<Event>) -> Vec<Check> {
+    let (vcpu, streams, posts) = tokio::join!(value(aws, &VCPU), value(aws, &STREAMS), value(aws, &POSTS));
+    let sessions = event.map(|event| f64::from(event.sessions));
+    let mut checks = vec![judged(&VCPU, vcpu, size.vcpu, sessions), judged(&STREAMS, streams, 1.0, sessions)];
+    if let Some(event) = event {
+        let each = event.posts_per_second() / f64::from(event.sessions.max(1));
+        checks.push(judged(&POSTS, posts, each, sessions));
+    }
+    checks
 }
 
 /// The value in force; without one of the account's own, AWS's default.
@@ -44,23 +72,35 @@ async fn value(aws: &Aws, quota: &Quota) -> Result<f64, String> {
     found.and_then(|quota| quota.value).ok_or_else(|| "AWS named no value".to_owned())
 }
 
-/// How many sessions the value is enough for, when each takes so much of it.
-fn judged(quota: &Quota, value: Result<f64, String>, each: f64) -> Check {
-    let Quota { what, service, code, new_account } = quota;
+/// How many sessions the value is enough for, when each takes so much of it, and whether so many are wanted.
+fn judged(quota: &Quota, value: Result<f64, String>, each: f64, sessions: Option<f64>) -> Check {
+    let Quota { what, unit, service, code, new_account } = quota;
+    let of = format!("--service-code {service} --quota-code {code}");
+    let wanted = sessions.unwrap_or(1.0);
+    let need = each * wanted;
     match value {
-        Ok(value) if value < each => {
-            check(*what, Verdict::Missing, format!("{value}: not enough for one session; ask for more ({code})"))
+        Ok(value) if value < need => {
+            let (enough, ask) = ((value / each).floor(), (need * 1.25).ceil());
+            mended(
+                check(
+                    *what,
+                    Verdict::Missing,
+                    format!("{value} {unit}: enough for {enough} of {wanted} live sessions ({code}, account-wide)"),
+                ),
+                format!("aws service-quotas request-service-quota-increase {of} --desired-value {ask}"),
+            )
         }
         Ok(value) => {
-            let sessions = (value / each).floor();
-            check(*what, Verdict::Ok, format!("{value}: enough for {sessions} live sessions ({code}, account-wide)"))
+            let enough = if each > 0.0 { (value / each).floor().to_string() } else { "any number of".to_owned() };
+            check(
+                *what,
+                Verdict::Ok,
+                format!("{value} {unit}: enough for {enough} live sessions ({code}, account-wide)"),
+            )
         }
-        Err(problem) => check(
-            *what,
-            Verdict::Unknown,
-            format!(
-                "not read ({problem}); {new_account} in a new account: aws service-quotas get-service-quota --service-code {service} --quota-code {code}"
-            ),
+        Err(problem) => mended(
+            check(*what, Verdict::Unknown, format!("not read ({problem}); a new account has {new_account} {unit}")),
+            format!("aws service-quotas get-service-quota {of}"),
         ),
     }
 }
@@ -71,15 +111,31 @@ mod tests {
 
     #[test]
     fn a_quota_that_is_not_read_is_not_called_fine_and_says_how_to_read_it() {
-        let unread = judged(&STREAMS, Err("access denied".into()), 1.0);
+        let unread = judged(&STREAMS, Err("access denied".into()), 1.0, None);
         assert_eq!(unread.verdict, Verdict::Unknown);
-        assert!(unread.said.contains("get-service-quota --service-code transcribe --quota-code L-0599F82B"));
+        assert!(unread.said.contains("a new account has 25 streams"), "{unread:?}");
+        let command = unread.command.unwrap();
+        assert!(command.contains("get-service-quota --service-code transcribe --quota-code L-0599F82B"), "{command}");
     }
 
     #[test]
     fn a_quota_is_said_in_sessions() {
-        let vcpu = judged(&VCPU, Ok(6.0), 0.25);
+        let vcpu = judged(&VCPU, Ok(6.0), 0.25, None);
         assert_eq!((vcpu.verdict, vcpu.said.contains("enough for 24 live sessions")), (Verdict::Ok, true), "{vcpu:?}");
-        assert_eq!(judged(&VCPU, Ok(0.0), 0.25).verdict, Verdict::Missing);
+        assert_eq!(judged(&VCPU, Ok(0.0), 0.25, None).verdict, Verdict::Missing);
+    }
+
+    #[test]
+    fn a_quota_that_an_event_outgrows_is_missing_and_says_the_line_that_raises_it() {
+        assert_eq!(judged(&STREAMS, Ok(25.0), 1.0, Some(25.0)).verdict, Verdict::Ok);
+        let streams = judged(&STREAMS, Ok(25.0), 1.0, Some(40.0));
+        assert_eq!(streams.verdict, Verdict::Missing);
+        assert!(streams.said.contains("enough for 25 of 40 live sessions"), "{streams:?}");
+        let command = streams.command.unwrap();
+        assert!(
+            command.contains("request-service-quota-increase") && command.ends_with("--desired-value 50"),
+            "{command}"
+        );
+        assert_eq!(judged(&POSTS, Ok(10_000.0), 100.0, Some(101.0)).verdict, Verdict::Missing);
     }
 }

@@ -1,7 +1,7 @@
 //! The report card: what the rehearsal measured, for people and for machines.
 
 use super::record::{ListenerLog, Recording};
-use super::screen::{lag_ms, word};
+use super::screen::lag_ms;
 use super::stats::percentile;
 use super::verdict::{Check, checks};
 use super::wer::{WordErrors, compare};
@@ -10,6 +10,7 @@ use crate::definitions::{Definitions, Size};
 use crate::money::{Cost, cost, dollars};
 use crate::store::Record;
 use crate::text::{duration, mebibytes, wrap};
+use crate::voice::sound;
 use schemas::ids::{Language, SessionId, Timestamp};
 use schemas::worker::WorkerRow;
 use serde::Serialize;
@@ -188,9 +189,7 @@ pub fn heard(r: &Recording) -> String {
 
 fn voice(r: &Recording) -> Option<String> {
     let emotions = || r.listeners.iter().flat_map(|l| l.emotions.iter().rev());
-    let volume = emotions().find_map(|e| e.volume).map(|v| format!("{}, {:.0} dBFS", word(&v.level), v.dbfs));
-    let rate = emotions().find_map(|e| e.rate).map(|x| format!("{}, {:.0} words/min", word(&x.classification), x.wpm));
-    let parts: Vec<_> = [volume, rate].into_iter().flatten().collect();
+    let parts = emotions().find(|e| e.segment_id.is_some()).map(|e| sound(&e.voice)).unwrap_or_default();
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 

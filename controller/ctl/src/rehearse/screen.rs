@@ -4,6 +4,7 @@
 use super::record::{Event, ListenerEvent, Recording, SpeakerEvent};
 use crate::board::tenths;
 use crate::text::{cut, cut_begin, duration, wrap};
+use crate::voice::sound;
 use schemas::ids::{Language, Timestamp};
 use schemas::message::{Caption, Emotion, Message};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,17 +165,10 @@ impl Screen {
     }
 
     fn sounds(&self) -> String {
-        let Some(voice) = &self.voice else { return String::new() };
-        let volume = voice.volume.map_or_else(String::new, |v| format!(" · {} {:.0} dBFS", word(&v.level), v.dbfs));
-        let rate =
-            voice.rate.map_or_else(String::new, |r| format!(" · {} {:.0} words/min", word(&r.classification), r.wpm));
-        format!("{volume}{rate}")
+        self.voice.as_ref().map_or_else(String::new, |emotion| {
+            sound(&emotion.voice).into_iter().map(|fact| format!(" · {fact}")).collect()
+        })
     }
-}
-
-/// The product's word for a level or a rate (`very_fast` → `very fast`).
-pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(|t| t.replace('_', " "))).unwrap_or_default()
 }
 
 /// From the last spoken word to the arrival at the listener. Our own clock knows when it was played, as media time counts

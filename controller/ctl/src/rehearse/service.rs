@@ -260,7 +260,8 @@ pub async fn connect_master(aws: &Aws, channel: &Channel) -> Result<Connection, 
 /// The language as the service stores it, for the row.
 #[must_use]
 pub fn new_session(session: SessionId, source: Language, way: Way) -> NewSession {
-    NewSession { session, speaker: uuid::Uuid::new_v4().to_string(), source, way, at: crate::store::now() }
+    let speaker = uuid::Uuid::new_v4().to_string();
+    NewSession { session, speaker, source, way, options: Default::default(), at: crate::store::now() }
 }
 
 #[cfg(test)]

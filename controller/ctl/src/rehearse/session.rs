@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use schemas::ids::{ChannelArn, Language, SessionId, StreamArn, Timestamp};
+use schemas::session::CaptionOptions;
 use std::collections::HashMap;
 
 /// Life of a session in the service, seconds: 24 h.
@@ -18,6 +19,8 @@ pub struct NewSession {
     pub source: Language,
     /// Where the speaker is heard.
     pub way: Way,
+    /// What the session wishes of captions.
+    pub options: CaptionOptions,
     /// Now.
     pub at: Timestamp,
 }
@@ -77,6 +80,10 @@ pub fn item(new: &NewSession) -> HashMap<String, AttributeValue> {
             row.insert("kvsStreamArn".into(), text(arn.as_str()));
         }
     }
+    if !new.options.is_empty() {
+        let options = new.options.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+        row.insert("captionOptions".into(), AttributeValue::M(options));
+    }
     row
 }
 
@@ -124,8 +131,18 @@ mod tests {
                 wss: "wss://m-1.example".into(),
                 https: "https://r-1.example".into(),
             }),
+            options: CaptionOptions::new(),
             at: Timestamp(1_800_000_000_123),
         }
+    }
+
+    #[test]
+    fn wishes_stand_in_the_row_as_we_read_them() {
+        let options = CaptionOptions::from([("terminology".to_owned(), "church".to_owned())]);
+        let new = NewSession { options: options.clone(), ..sample() };
+        let row: serde_json::Map<String, serde_json::Value> = serde_dynamo::from_item(item(&new)).unwrap();
+        let SessionRecord::Session(session) = read_session(&row) else { panic!("not served") };
+        assert_eq!(session.options, options);
     }
 
     #[test]

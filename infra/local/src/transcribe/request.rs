@@ -1,5 +1,7 @@
 //! What a client asks for, in the headers of `StartStreamTranscription`.
 
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::result::Stability;
@@ -85,6 +87,15 @@ impl Request {
             session: get("x-amzn-transcribe-session-id").map(str::to_owned),
         })
     }
+}
+
+/// What was asked for, by the names of the API without their prefix: `vocabulary-name`, `language-code`.
+pub fn asked(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let ours = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix("x-amzn-transcribe-")?;
+        Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    ours.collect()
 }
 
 /// The headers of the response: what was asked for, and the ids.

@@ -1,6 +1,7 @@
 //! The HTTP side: opening streams, refusing them, and the faults.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
@@ -16,7 +17,7 @@ use super::TranscribeConfig;
 use super::engine::Engine;
 use super::faults::{Cut, Exception, Faults, How, Knobs};
 use super::frames::{Frames, authorization, exception};
-use super::request::{Request, response_headers};
+use super::request::{Request, asked, response_headers};
 use super::result::Teller;
 use super::stream::{End, Stream};
 use crate::standin::Running;
@@ -27,7 +28,12 @@ struct Service {
     places: Arc<Semaphore>,
     cuts: broadcast::Sender<Cut>,
     knobs: Arc<watch::Sender<Knobs>>,
+    /// What the last streams asked for, the newest last.
+    asked: Mutex<VecDeque<BTreeMap<String, String>>>,
 }
+
+/// So many streams are remembered.
+const REMEMBERED: usize = 16;
 
 /// The routes.
 pub fn router(engine: Engine, config: TranscribeConfig, running: &Running) -> Router {
@@ -40,7 +46,7 @@ pub fn router(engine: Engine, config: TranscribeConfig, running: &Running) -> Ro
         let _none = cut.send(Cut::Unclean);
     });
     let knobs = Arc::new(watch::Sender::new(Knobs::default()));
-    let service = Arc::new(Service { engine, config, places, cuts, knobs });
+    let service = Arc::new(Service { engine, config, places, cuts, knobs, asked: Mutex::default() });
     Router::new()
         .route("/stream-transcription", post(open))
         .route("/_local/faults", get(state).post(break_it))
@@ -54,6 +60,7 @@ async fn open(State(service): State<Arc<Service>>, http: HttpRequest) -> Respons
         let message = "The security token included in the request is invalid.";
         return refuse(StatusCode::FORBIDDEN, "UnrecognizedClientException", message);
     };
+    service.note(asked(&parts.headers));
     let request = match Request::read(&parts.headers) {
         Ok(request) => request,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, "BadRequestException", &message),
@@ -119,6 +126,14 @@ impl Service {
         (key == self.config.access_key_id).then(|| signature.to_owned())
     }
 
+    fn note(&self, asked: BTreeMap<String, String>) {
+        let mut all = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == REMEMBERED {
+            all.pop_front();
+        }
+        all.push_back(asked);
+    }
+
     /// A place for a stream, or why not.
     fn admit(&self) -> Result<OwnedSemaphorePermit, (Exception, String, How)> {
         let mut refusal = None;
@@ -148,5 +163,6 @@ async fn break_it(State(service): State<Arc<Service>>, Json(faults): Json<Faults
 
 async fn state(State(service): State<Arc<Service>>) -> Json<Value> {
     let open = service.config.limits.streams - service.places.available_permits();
-    Json(json!({ "engine": service.engine.name(), "open": open, "set": *service.knobs.borrow() }))
+    let asked = service.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Json(json!({ "engine": service.engine.name(), "open": open, "set": *service.knobs.borrow(), "asked": asked }))
 }

@@ -7,7 +7,7 @@
 //! | `{"latency_ms": 300}` | each call takes so much longer, until it is set again |
 //! | `{"cut": 2}` | the next two calls get no answer, only a broken connection |
 //!
-//! `GET` tells what is set.
+//! `GET` tells what is set, and under `asked` which kinds of requests came: pair, settings, terminology.
 
 use serde::{Deserialize, Serialize};
 

@@ -32,6 +32,8 @@ pub struct Service {
     modes: BTreeSet<Mode>,
     engines: BTreeMap<Mode, Engine>,
     faults: Mutex<Faults>,
+    /// The kinds of requests that came: all of them but the text, each once.
+    asked: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,6 +44,8 @@ struct Ask {
     target_language_code: String,
     #[serde(default)]
     settings: Option<Value>,
+    #[serde(default)]
+    terminology_names: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +105,7 @@ impl Service {
     pub fn new(engine: String, config: TranslateConfig, modes: BTreeSet<Mode>) -> Self {
         let start = |mode: &Mode| (mode.clone(), Engine::new(&config.modes, mode, config.patience));
         let engines = modes.iter().map(start).collect();
-        Self { engine, config, modes, engines, faults: Mutex::new(Faults::default()) }
+        Self { engine, config, modes, engines, faults: Mutex::new(Faults::default()), asked: Mutex::default() }
     }
 
     /// Starts what a pair needs; a pair without an engine needs nothing.
@@ -115,7 +119,7 @@ impl Service {
     }
 
     async fn translate(&self, ask: &Ask) -> Result<String, Failure> {
-        let Ask { text, source_language_code: source, target_language_code: target, settings: _ } = ask;
+        let Ask { text, source_language_code: source, target_language_code: target, .. } = ask;
         if text.is_empty() {
             return Err(Failure::client("ValidationException", "Text must have at least one character"));
         }
@@ -151,6 +155,14 @@ impl Service {
             current = mend(&current, &translated);
         }
         Ok(current)
+    }
+
+    fn note(&self, ask: &Ask) {
+        let kind = json!({
+            "source": ask.source_language_code, "target": ask.target_language_code,
+            "settings": ask.settings, "terminologyNames": ask.terminology_names,
+        });
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_string());
     }
 
     fn faults<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
@@ -214,6 +226,7 @@ async fn serve(service: &Service, headers: &HeaderMap, body: &[u8]) -> Result<Re
     }
     let ask: Ask = serde_json::from_slice(body)
         .map_err(|error| Failure::client("SerializationException", format!("the request is not readable: {error}")))?;
+    service.note(&ask);
     let translated_text = service.translate(&ask).await?;
     let answer = Answer {
         translated_text,
@@ -232,5 +245,8 @@ async fn break_it(State(service): State<Arc<Service>>, Json(wanted): Json<Faults
 
 async fn state(State(service): State<Arc<Service>>) -> Json<Value> {
     let modes: Vec<String> = service.modes.iter().map(|(from, to)| format!("{from}-{to}")).collect();
-    Json(json!({ "engine": service.engine, "modes": modes, "set": service.faults(|faults| faults.clone()) }))
+    let asked = service.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let asked: Vec<Value> = asked.iter().filter_map(|kind| serde_json::from_str(kind).ok()).collect();
+    let set = service.faults(|faults| faults.clone());
+    Json(json!({ "engine": service.engine, "modes": modes, "set": set, "asked": asked }))
 }

@@ -1,13 +1,15 @@
-//! Audio as it comes: when it was spoken, how loud it is, whether it is speech, and the last half minute of it.
+//! Audio as it comes: when it was spoken, how loud it is, whether it is speech, how good it is, and the last half minute of it.
 
 mod clock;
 mod level;
+mod quality;
+#[cfg(test)]
+mod quality_tests;
 mod ring;
 
 pub(crate) use clock::SpokenClock;
 pub(crate) use level::Levels;
-#[cfg(test)]
-pub(crate) use level::tests::tone;
+pub(crate) use quality::{Warning, Watch};
 pub(crate) use ring::Ring;
 
 use crate::input::{AudioFrame, AudioKind};

@@ -64,10 +64,6 @@ impl Snapshot {
     pub(crate) fn stable_words(&self) -> u32 {
         count(&self.words[..self.settled()])
     }
-    /// How many words there are.
-    pub(crate) fn word_count(&self) -> u32 {
-        count(&self.words)
-    }
     /// Items of which it is certain that nothing joins them any more: a stable word may still get its mark, so it counts
     /// only once something stable follows.
     fn settled(&self) -> usize {

@@ -280,3 +280,64 @@ fn a_segment_that_grows_beyond_a_message_is_cut_before_its_final_and_keeps_its_p
     assert!(page.shown.iter().all(|s| s.text().len() <= TEXT_BYTES + 20 * 20), "partials fit as well");
     assert_eq!(finals.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>().join(" "), text.trim_end());
 }
+
+/// A talk without a pause: for each word its text, and whether a comma (1) or a full stop (2) follows it.
+fn without_pause() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    let mark = prop_oneof![12 => Just(0_u8), 2 => Just(1), 1 => Just(2)];
+    prop::collection::vec((0..20_u8, mark), 40..160)
+}
+
+fn write_out(said: &[(u8, u8)]) -> Vec<String> {
+    said.iter().map(|(word, mark)| format!("w{word}{}", ["", ",", "."][usize::from(*mark)])).collect()
+}
+
+/// A recogniser hears it word by word, and takes back nothing but the last two.
+fn hear_all(text: &[String]) -> Page {
+    let mut page = Page::new();
+    for heard in 1..=text.len() {
+        let so_far = text[..heard].join(" ");
+        let stable = words(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
+        page.wait(100).hear(1, "a", false, words(&so_far, 0, stable));
+    }
+    page.hear(1, "a", true, words(&text.join(" "), 0, 0));
+    page
+}
+
+proptest! {
+    #[test]
+    fn continuous_speech_is_cut_into_finals_and_loses_no_word(said in without_pause()) {
+        let text = write_out(&said);
+        let page = hear_all(&text);
+        let whole: Vec<String> = page.finals().into_iter().map(|(_, text)| text).collect();
+        prop_assert_eq!(whole.join(" "), text.join(" "));
+        let longest = page.shown.iter().filter(|s| s.is_final).map(|s| s.end_ms - s.start_ms).max();
+        prop_assert!(longest <= Some(15_000), "{longest:?}");
+    }
+
+    #[test]
+    fn a_long_segment_ends_with_the_first_sentence_that_is_stable_then(said in without_pause()) {
+        let text = write_out(&said);
+        let page = hear_all(&text);
+        let finals: Vec<_> = page.shown.iter().filter(|s| s.is_final).collect();
+        // The last ends when the recogniser says so.
+        for shown in &finals[..finals.len() - 1] {
+            let (_, inner) = shown.words.split_last().unwrap();
+            let late = inner.iter().find(|w| ends_sentence(w) && w.end_ms - shown.start_ms >= SENTENCE_AFTER_MS);
+            prop_assert!(late.is_none(), "{late:?} in {}", shown.text());
+        }
+    }
+
+    #[test]
+    fn the_newest_words_are_shown_within_a_fifth_of_a_second(said in without_pause()) {
+        let text = write_out(&said);
+        let mut page = Page::new();
+        for heard in 1..=text.len() {
+            page.hear(1, "a", false, words(&text[..heard].join(" "), 0, heard.saturating_sub(2)));
+            page.wait(200);
+            let last = page.shown.iter().rfind(|s| !s.is_final).map(|s| s.words.last().unwrap().text.clone());
+            let said = text[heard - 1].trim_end_matches(['.', ',']).to_owned();
+            let mark = text[heard - 1][said.len()..].to_owned();
+            prop_assert_eq!(last, Some(if mark.is_empty() { said } else { mark }));
+        }
+    }
+}

@@ -58,6 +58,21 @@ impl Body {
             Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
         }
     }
+    /// Whether it may be lost: there will be a newer one, and nobody misses it.
+    pub(crate) fn is_fleeting(&self) -> bool {
+        match self {
+            Self::Caption(rendered) => !rendered.shown.is_final,
+            Self::Emotion(_) => true,
+            Self::Status(..) | Self::Ended(_) => false,
+        }
+    }
+    /// Whether it says how a segment, or (false) a second, was said; `None` for everything else.
+    pub(crate) fn emotion_of_segment(&self) -> Option<bool> {
+        match self {
+            Self::Emotion(emotion) => Some(emotion.segment_id.is_some()),
+            Self::Caption(_) | Self::Status(..) | Self::Ended(_) => None,
+        }
+    }
     /// The segment of a partial.
     pub(crate) fn partial_of(&self) -> Option<u64> {
         match self {
@@ -215,7 +230,7 @@ impl Delivery {
                 let wait_ms = (RETRY_MS << times.unwrap_or_default()).min(THROTTLE_MOST_MS);
                 self.retry(&connection, item, now.plus_ms(wait_ms));
             }
-            PostOutcome::Failed(_) if item.body.partial_of().is_none() && item.attempts < RETRIES => {
+            PostOutcome::Failed(_) if !item.body.is_fleeting() && item.attempts < RETRIES => {
                 let until = now.plus_ms(RETRY_MS << item.attempts);
                 self.retry(&connection, Item { attempts: item.attempts + 1, ..item }, until);
             }

@@ -13,8 +13,8 @@ pub(crate) struct Item {
     pub(crate) attempts: u32,
 }
 
-/// In order. Of a segment at most the newest partial waits, and none once its final does; of the facts of the voice only the
-/// newest wait, so that they never hold up words.
+/// In order. Of a segment at most the newest partial waits, and none once its final does. How something was said waits behind
+/// all words, and of it at most one for a segment and one for a second: the newest.
 #[derive(Debug, Default)]
 pub(crate) struct Queue(VecDeque<Item>);
 
@@ -22,23 +22,26 @@ impl Queue {
     pub(crate) fn push(&mut self, item: Item) {
         if let Some(segment) = item.body.segment() {
             self.0.retain(|waiting| waiting.body.partial_of() != Some(segment));
-        } else if let Body::Emotion(_) = item.body {
-            self.0.retain(|waiting| !matches!(waiting.body, Body::Emotion(_)));
+        } else if let Some(of_segment) = item.body.emotion_of_segment() {
+            self.0.retain(|waiting| waiting.body.emotion_of_segment() != Some(of_segment));
+        } else if let Body::Ended(_) = item.body {
+            self.0.retain(|waiting| waiting.body.emotion_of_segment().is_none());
         }
         self.0.push_back(item);
     }
-    /// Puts a message back that must be sent again, unless it is a partial: there will be a newer one.
+    /// Puts a message back that must be sent again, unless it is fleeting: there will be a newer one.
     pub(crate) fn put_back(&mut self, item: Item) {
-        if item.body.partial_of().is_none() {
+        if !item.body.is_fleeting() {
             self.0.push_front(item);
         }
     }
     pub(crate) fn pop(&mut self) -> Option<Item> {
-        self.0.pop_front()
+        let words = self.0.iter().position(|waiting| waiting.body.emotion_of_segment().is_none());
+        self.0.remove(words.unwrap_or(0))
     }
-    /// Drops the partials: the listener is slow.
+    /// Drops what is fleeting: the listener is slow.
     pub(crate) fn coalesce(&mut self) {
-        self.0.retain(|waiting| waiting.body.partial_of().is_none());
+        self.0.retain(|waiting| !waiting.body.is_fleeting());
     }
     /// Drops the captions: the listener has chosen another language. The cursor of the first final among them.
     pub(crate) fn drop_captions(&mut self) -> Option<u64> {
@@ -51,5 +54,69 @@ impl Queue {
     }
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::ids::{SessionId, Timestamp};
+    use schemas::message::Emotion;
+    use schemas::reason::Cause;
+    use schemas::worker::Rung;
+    use std::sync::Arc;
+
+    fn item(body: Body) -> Item {
+        Item { body, catch_up: false, attempts: 0 }
+    }
+    fn emotion(segment: Option<&str>) -> Item {
+        let voice = crate::emotion::told(&crate::emotion::tests::excited(), crate::config::EmotionMode::Acoustic);
+        item(Body::Emotion(Arc::new(Emotion {
+            version: Emotion::VERSION,
+            session_id: SessionId::try_new("s").unwrap(),
+            segment_id: segment.map(str::to_owned),
+            timestamp: Timestamp(0),
+            voice: voice.unwrap(),
+        })))
+    }
+    fn status() -> Item {
+        item(Body::Status(Rung::Full, ""))
+    }
+    fn order(mut queue: Queue) -> Vec<String> {
+        let name = |item: Item| match item.body {
+            Body::Emotion(emotion) => emotion.segment_id.clone().unwrap_or_else(|| "second".into()),
+            Body::Status(..) => "status".into(),
+            Body::Ended(_) => "ended".into(),
+            Body::Caption(_) => "caption".into(),
+        };
+        std::iter::from_fn(|| queue.pop()).map(name).collect()
+    }
+
+    #[test]
+    fn how_something_was_said_waits_behind_words_and_only_the_newest_of_it() {
+        let mut queue = Queue::default();
+        [emotion(Some("1-1")), emotion(None), emotion(Some("1-2")), status(), emotion(None), status()]
+            .into_iter()
+            .for_each(|item| queue.push(item));
+        assert_eq!(order(queue), ["status", "status", "1-2", "second"]);
+    }
+
+    #[test]
+    fn nothing_follows_the_end() {
+        let mut queue = Queue::default();
+        [emotion(None), emotion(Some("1-1")), status(), item(Body::Ended(Cause::SessionEnded))]
+            .into_iter()
+            .for_each(|item| queue.push(item));
+        assert_eq!(order(queue), ["status", "ended"]);
+    }
+
+    #[test]
+    fn a_slow_listener_gets_no_emotion_twice() {
+        let mut queue = Queue::default();
+        queue.put_back(emotion(None));
+        assert!(queue.is_empty());
+        queue.push(emotion(Some("1-1")));
+        queue.coalesce();
+        assert!(queue.is_empty());
     }
 }

@@ -1,0 +1,35 @@
+//! How something was said: facts of the voice, measured from 16 kHz mono PCM as it comes. Pure: no clock, no I/O, no chance.
+//!
+//! ```
+//! use worker_emotion::{Analyzer, Config, Event, Origin};
+//!
+//! let mut analyzer = Analyzer::new(Config::default());
+//! for n in 0..50 {
+//!     analyzer.push(n * 20, &[0; 320], Origin::Received);
+//! }
+//! while let Some(event) = analyzer.poll() {
+//!     match event {
+//!         Event::Second(reading) => println!("{:?}", reading.category),
+//!         Event::Segment { id, reading } => println!("{id}: {reading:?}"),
+//!         Event::Quality(quality) => assert!(quality.silent_ms <= 1_000),
+//!     }
+//! }
+//! ```
+//!
+//! What is claimed, and what is not: level, pitch, rate and phonation are *measured*, against Praat and against known truth.
+//! Arousal is an index made of them, relative to the speaker's own voice. Valence and words like "angry" are never said here:
+//! the voice alone does not tell joy from anger. A model of the user's may fill [`Reading::valence`] afterwards.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`analyzer`] | the façade: `push`, `word`, `segment`, `poll` |
+//! | [`result`] | what comes out |
+
+pub mod analyzer;
+pub mod result;
+
+pub use analyzer::{Analyzer, Config, Origin};
+pub use result::{
+    Arousal, Category, Event, Evidence, Flags, Pitch, Quality, Rate, RateBasis, RateClass, Reading, Source, Volume,
+    VolumeLevel,
+};
