@@ -128,7 +128,7 @@ impl Engine {
 
     /// A live display can do without, when captions already suffer.
     fn tell_second(&mut self, voice: Voice) {
-        if self.ladder.rung == Rung::Full && !self.delivery.is_slow() && !self.life.is_paused() {
+        if self.ladder.service.rung == Rung::Full && !self.delivery.is_slow() && !self.life.is_paused() {
             self.tell_emotion(voice, None);
         } else {
             self.ear.last = Some(voice);
