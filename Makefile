@@ -1,15 +1,18 @@
-# Two commands: `make demo` and `make test`. Both prepare the machine first.
-.PHONY: help setup demo test explore
+# `make demo`, `make demo-web` and `make test`. All prepare the machine first.
+.PHONY: help setup demo demo-web test explore
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Prepare the machine: system packages, Python, npm, Rust (does only what is missing)
 	@scripts/setup
 
 demo: setup ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse)
 	@scripts/demo $(ARGS)
+
+demo-web: setup ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500")
+	@scripts/demo-web $(ARGS)
 
 test: setup ## Every check, a whole session included (STEPS="format clippy" for some of them)
 	@scripts/test $(STEPS)

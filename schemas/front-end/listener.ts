@@ -50,6 +50,8 @@ export class Listener {
   private caption(caption: Caption): void {
     const before = this.finals.find((known) => known.segmentId === caption.segmentId);
     if (before !== undefined) return; // said again after a reconnect
+    // A worker that died will not finish what it began.
+    for (const [id, { generation }] of this.partials) if (generation < caption.generation) this.partials.delete(id);
     if (!caption.isFinal) return void this.partials.set(caption.segmentId, caption);
     this.partials.delete(caption.segmentId);
     this.finals.push(caption);

@@ -121,6 +121,14 @@ fn set(stand_in: &str, knobs: &[String]) -> Result<Call, Error> {
 /// When there is no stack, or it refuses.
 pub async fn inject(fault: &Fault) -> Result<String, Error> {
     let admin = std::env::var(VARIABLE).map_err(|_| Error::NoStack)?;
+    inject_at(&admin, fault).await
+}
+
+/// The same, at the endpoint `admin`.
+///
+/// # Errors
+/// When there is no stack, or it refuses.
+pub async fn inject_at(admin: &str, fault: &Fault) -> Result<String, Error> {
     let call = fault.call()?;
     let (http, url) = (reqwest::Client::new(), format!("{admin}/{}", call.path));
     let request = match &call.body {

@@ -12,3 +12,4 @@ pub mod run;
 pub mod standin;
 pub mod transcribe;
 pub mod translate;
+pub mod web;

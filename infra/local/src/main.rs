@@ -69,6 +69,12 @@ struct How {
     /// A fixed port for the emulator. Default: a free one.
     #[arg(long)]
     port: Option<u16>,
+    /// Serve the page (speaker, listeners, operator) on a free port, or on the one of --web-port.
+    #[arg(long)]
+    web: bool,
+    /// A fixed port for the page.
+    #[arg(long, requires = "web")]
+    web_port: Option<u16>,
     /// How long ECS takes for each step of a launch: 1 is as slow as AWS (20 s).
     #[arg(long, default_value_t = 0.05, value_name = "FACTOR")]
     ecs_pace: f64,
@@ -92,6 +98,7 @@ impl How {
         Options {
             layout,
             port: self.port,
+            web: self.web.then(|| self.web_port.unwrap_or_default()),
             ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
             transcript: self.transcript.clone(),
             ice_bind: self.ice_bind,
@@ -137,6 +144,9 @@ async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
         }
     };
     progress.say(format!("ready; logs in {}", options.layout.logs.display()));
+    if let Some(page) = stack.page() {
+        progress.say(format!("the page is at {page}/"));
+    }
     let code = if command.is_empty() {
         until_interrupted(&mut stack).await
     } else {

@@ -33,6 +33,13 @@ test('who comes late reads the last sentences in their order, and a replaced wor
   assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-8', '1-9', '2-1']);
 });
 
+test('what a worker that died had begun to say does not hang about when the next one speaks', () => {
+  const it = listener();
+  it.take({ ...(golden('transcription.partial') as Caption), type: 'transcription', segmentId: '1-5', generation: 1 });
+  it.take({ ...(golden('transcription.partial') as Caption), type: 'transcription', segmentId: '2-1', generation: 2 });
+  assert.deepEqual([...it.partials.keys()], ['2-1']);
+});
+
 test('a notice is shown until the service is complete again', () => {
   const it = listener();
   it.take(golden('captionStatus'));

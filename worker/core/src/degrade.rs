@@ -11,6 +11,7 @@
 
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
+use schemas::ids::Generation;
 use schemas::worker::{Rung, RungCause};
 
 /// An outage shorter than this is not worth a message, ms.
@@ -47,6 +48,8 @@ pub(crate) struct Ladder {
     pub(crate) service: Service,
     /// Since when it is so.
     pub(crate) since: MediaInstant,
+    /// Listeners may still read what the worker before this one told them: it said that captions move, or died while they were reduced.
+    pub(crate) inherited: bool,
     better_since: Option<MediaInstant>,
 }
 
@@ -55,6 +58,7 @@ impl Default for Ladder {
         Self {
             service: Service { rung: Rung::Full, cause: None, sentence: COMPLETE },
             since: MediaInstant(0),
+            inherited: false,
             better_since: None,
         }
     }
@@ -63,6 +67,11 @@ impl Default for Ladder {
 const COMPLETE: &str = "Captions are complete again.";
 
 impl Ladder {
+    /// The ladder of this generation; only the first one finds listeners who were told nothing.
+    pub(crate) fn of(generation: Generation) -> Self {
+        Self { inherited: generation > Generation(1), ..Self::default() }
+    }
+
     /// Judges anew; the message when the rung has changed.
     pub(crate) fn judge(&mut self, strain: &Strain, now: MediaInstant) -> Option<Service> {
         if self.service.rung == Rung::Paused && strain.outage_since.is_some() {

@@ -87,7 +87,7 @@ impl Engine {
             tracks: BTreeMap::new(),
             translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
             delivery: Delivery::default(),
-            ladder: Ladder::default(),
+            ladder: Ladder::of(config.generation),
             hearing: Hearing::default(),
             heartbeat: Heartbeat::new(),
             media: Media::default(),

@@ -28,6 +28,9 @@ impl Engine {
 
     /// Segments have something to show.
     pub(crate) fn on_shown(&mut self, shown: Vec<Shown>) {
+        if !shown.is_empty() {
+            self.take_back();
+        }
         for shown in shown {
             if shown.is_final {
                 self.on_final(&shown);
@@ -36,6 +39,17 @@ impl Engine {
             }
         }
         self.transcriber.covered(self.segments.watermark_ms);
+    }
+
+    /// Before the first caption: nobody else can take back what the worker before told the listeners.
+    fn take_back(&mut self) {
+        if !self.ladder.inherited || self.delivery.languages().is_empty() {
+            return;
+        }
+        self.ladder.inherited = false;
+        if self.ladder.service.rung == Rung::Full {
+            self.delivery.tell_all(&Body::Status(self.ladder.service));
+        }
     }
 
     fn on_final(&mut self, shown: &Shown) {

@@ -104,6 +104,19 @@ impl Layout {
         Ok(())
     }
 
+    /// Checks that the page can be served.
+    ///
+    /// # Errors
+    /// The first thing that is missing.
+    pub fn check_page(&self) -> Result<(), Missing> {
+        let file = |what, path: PathBuf, remedy: &str| {
+            if path.exists() { Ok(()) } else { Err(Missing::File { what, path, remedy: remedy.to_owned() }) }
+        };
+        file("sessionctl", self.binary("sessionctl"), "run `cargo build -p sessionctl`")?;
+        let remedy = "run `npm ci && npm run build` in infra/local/web";
+        file("the built page", self.local("web/dist/main.js"), remedy)
+    }
+
     /// Makes the directories afresh and locks them for as long as the result lives.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub struct Ports {
     pub translate: TcpListener,
     pub gateway: TcpListener,
     pub admin: TcpListener,
+    pub page: Option<TcpListener>,
 }
 
 impl Ports {
@@ -32,7 +33,18 @@ impl Ports {
             None => free().await?,
         };
         let emulator = port(&emulator)?;
-        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin })
+        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin, page: None })
+    }
+
+    /// Takes one for the page, if it is wanted.
+    ///
+    /// # Errors
+    /// When it is taken already.
+    pub async fn take_page(&mut self, wanted: Option<u16>) -> Result<(), Error> {
+        if let Some(port) = wanted {
+            self.page = Some(listen(port).await.map_err(|cause| Error::Taken { port, cause })?);
+        }
+        Ok(())
     }
 
     /// `AWS_ENDPOINT_URL_…` of the stand-ins.

@@ -23,6 +23,7 @@ use crate::mapping::{self, Poller};
 use crate::standin::Running;
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
 use crate::translate::{self, TranslateConfig};
+use crate::web::{self, WebConfig};
 
 /// The account of the local environment (infra/config/local.json); the emulator takes it from the access key id.
 pub const ACCOUNT: &str = "000000000000";
@@ -46,6 +47,8 @@ pub struct Options {
     pub layout: Layout,
     /// A fixed port for the emulator; else a free one.
     pub port: Option<u16>,
+    /// Serve the page on this port; 0 is a free one.
+    pub web: Option<u16>,
     /// ECS's ladder: 1.0 is as slow as AWS.
     pub ecs_pace: f64,
     /// A script instead of real recognition, for fault tests.
@@ -63,7 +66,9 @@ pub enum Error {
     #[error(transparent)]
     Missing(#[from] Missing),
     /// The port that was asked for.
-    #[error("port {port} is taken: stop what listens on it, or choose another with --port ({cause})")]
+    #[error(
+        "port {port} is taken: stop what listens on it, or choose another with --port (the emulator) or --web-port (the page) ({cause})"
+    )]
     Taken {
         /// Which.
         port: u16,
@@ -124,14 +129,20 @@ impl Stack {
     pub async fn start(options: &Options, lock: Lock, progress: &Progress) -> Result<Self, Error> {
         let layout = &options.layout;
         let own = std::env::current_exe().map_err(Error::Guard)?;
+        if options.web.is_some() {
+            layout.check_page()?;
+        }
         let guard = Guard::start(&own).map_err(Error::Guard)?;
-        let ports = Ports::take(options.port).await?;
+        let mut ports = Ports::take(options.port).await?;
+        ports.take_page(options.web).await?;
         let standins = ports.endpoints()?;
         let url = format!("http://127.0.0.1:{}", ports.emulator);
         let mut endpoints = standins.clone();
         endpoints.push(("AWS_ENDPOINT_URL".to_owned(), url.clone()));
         let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
-        let environment = client_environment(&endpoints, &url, &admin);
+        let page = ports.page.take();
+        let page_url = page.as_ref().map(port).transpose()?.map(|port| format!("http://127.0.0.1:{port}"));
+        let environment = client_environment(&endpoints, &url, &admin, page_url.as_deref());
 
         let gateway = format!("http://127.0.0.1:{}", port(&ports.gateway)?);
         let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
@@ -156,6 +167,10 @@ impl Stack {
         let StandIns { ecs, mut others, admin, urls } = stand_ins;
         let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
         others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
+        if let Some(listener) = page {
+            let config = web_config(layout, &environment, &api);
+            others.push(web::serve(listener, config).map_err(Error::NoPort)?);
+        }
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
         Ok(Self { emulator, ecs, mappings, others, controller_log, environment, guard, _lock: lock })
     }
@@ -163,6 +178,11 @@ impl Stack {
     /// What a client of the stack needs in its environment.
     pub fn environment(&self) -> &[(String, String)] {
         &self.environment
+    }
+
+    /// Where the page is, if it is served.
+    pub fn page(&self) -> Option<&str> {
+        value(&self.environment, web::VARIABLE)
     }
 
     /// Who kills what is left.
@@ -249,7 +269,32 @@ fn ecs_config(options: &Options, emulator: &Emulator, endpoints: Vec<(String, St
     }
 }
 
-fn client_environment(endpoints: &[(String, String)], emulator: &str, admin: &str) -> Vec<(String, String)> {
+/// The value of a variable.
+fn value<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator::Api) -> WebConfig {
+    let of = |name| value(environment, name).unwrap_or_default().to_owned();
+    WebConfig {
+        page: layout.local("web/dist"),
+        samples: layout.root.join("samples"),
+        sessionctl: layout.binary("sessionctl"),
+        environment: environment.to_vec(),
+        api: api.clone(),
+        kvs: of("AWS_ENDPOINT_URL_KINESIS_VIDEO"),
+        secret_access_key: SECRET.to_owned(),
+        socket: of("SESSION_WEBSOCKET_URL"),
+        admin: of(admin::VARIABLE),
+    }
+}
+
+fn client_environment(
+    endpoints: &[(String, String)],
+    emulator: &str,
+    admin: &str,
+    page: Option<&str>,
+) -> Vec<(String, String)> {
     let socket = format!("{}/_aws/execute-api/{API_ID}/{STAGE}", emulator.replacen("http", "ws", 1));
     let own = [
         ("AWS_ACCESS_KEY_ID", ACCOUNT),
@@ -262,9 +307,11 @@ fn client_environment(endpoints: &[(String, String)], emulator: &str, admin: &st
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ("SESSION_ENV", "local"),
         ("SESSION_WEBSOCKET_URL", socket.as_str()),
+        (web::VARIABLE, page.unwrap_or_default()),
         // Last: whoever reads what `up` prints then knows that it is complete.
         (admin::VARIABLE, admin),
     ];
-    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let own = own.into_iter().filter(|(name, value)| *name != web::VARIABLE || !value.is_empty());
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     endpoints.iter().cloned().chain(own).collect()
 }

@@ -1,10 +1,10 @@
 //! Endings, announced and not.
 
-use crate::world::{BEGIN, Talk, World};
-use schemas::ids::Timestamp;
+use crate::world::{BEGIN, Talk, World, config};
+use schemas::ids::{Generation, Timestamp};
 use schemas::message::Message;
 use schemas::reason::Cause;
-use schemas::worker::{Desired, Phase};
+use schemas::worker::{Desired, Phase, Rung};
 use worker_core::input::{Input, SignalingEvent};
 
 fn gone() -> Input {
@@ -179,6 +179,36 @@ fn a_worker_that_hands_over_flushes_and_tells_nobody_that_the_session_ended() {
     assert!(at < 18_000 && !world.seat("ann").ended());
     assert!(matches!(world.seat("ann").received.last(), Some((_, Message::CaptionStatus(_)))));
     assert_ne!(last_phase(&world), Phase::Stopped, "the row is the next generation's");
+}
+
+/// What ann was told of the service, and how many captions she had before it.
+fn notices(world: &World) -> Vec<(usize, Rung)> {
+    let mut captions = 0;
+    let status = |(_, message): &(u64, Message)| match message {
+        Message::CaptionStatus(status) => Some((captions, status.rung)),
+        Message::Transcription(_) => {
+            captions += 1;
+            None
+        }
+        Message::Emotion(_) | Message::SessionEnded(_) => None,
+    };
+    world.seat("ann").received.iter().filter_map(status).collect()
+}
+
+#[test]
+fn what_the_worker_before_told_listeners_of_the_service_is_taken_back_with_the_first_caption() {
+    // It may have said that captions move to another machine, or have died while they were reduced.
+    for (generation, told) in [(1, vec![]), (2, vec![(0, Rung::Full)])] {
+        let mut world = World::with(
+            worker_core::config::EngineConfig { generation: Generation(generation), ..config() },
+            Talk::long(8),
+        );
+        world.generation = generation;
+        world.listener("ann", "en");
+        world.run_until(40_000);
+        assert_eq!(notices(&world), told, "generation {generation}");
+        assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    }
 }
 
 fn hands_over_by(world: &mut World, wished: u64, by: u64) -> u64 {

@@ -1,0 +1,204 @@
+//! The page: speaker, listeners, emotion and operator in a browser, for demonstrations and for the test in a real one.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages |
+//! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
+//! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
+//! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
+//! | `POST /api/faults/{name}` | the knobs of [`crate::admin`] that a demonstration needs |
+//!
+//! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it.
+
+mod operator;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower_http::services::ServeDir;
+
+use crate::emulator::Api;
+use crate::fault::{self, Fault};
+use crate::standin::Running;
+use service::Service;
+
+/// The name of the variable that tells where the page is.
+pub const VARIABLE: &str = "LOCAL_STACK_WEB";
+
+/// What the page needs of the stack.
+#[derive(Debug, Clone)]
+pub struct WebConfig {
+    /// The built page.
+    pub page: PathBuf,
+    /// The recordings that it may play.
+    pub samples: PathBuf,
+    /// The real `sessionctl`.
+    pub sessionctl: PathBuf,
+    /// What a client of the stack has in its environment.
+    pub environment: Vec<(String, String)>,
+    /// DynamoDB, for the session service's table.
+    pub api: Api,
+    /// The control plane of KVS.
+    pub kvs: String,
+    /// The secret of the only key.
+    pub secret_access_key: String,
+    /// Where the WebSocket API is.
+    pub socket: String,
+    /// The endpoint of the knobs.
+    pub admin: String,
+}
+
+/// Something that the page asked for and did not get; the text is for its user.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Refused {
+    status: StatusCode,
+    text: String,
+}
+
+impl Refused {
+    fn bad(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, text: text.into() }
+    }
+
+    fn upstream(text: impl ToString) -> Self {
+        Self { status: StatusCode::BAD_GATEWAY, text: text.to_string() }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.text }))).into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Refused>;
+
+struct Web {
+    config: WebConfig,
+    service: Service,
+}
+
+/// Serves the page on `listener`.
+///
+/// # Errors
+/// When the listener is unusable.
+pub fn serve(listener: TcpListener, config: WebConfig) -> std::io::Result<Running> {
+    let mut running = Running::new(listener.local_addr()?);
+    running.serve(listener, router(config));
+    Ok(running)
+}
+
+fn router(config: WebConfig) -> Router {
+    let files = ServeDir::new(&config.page);
+    let samples = ServeDir::new(&config.samples);
+    let service = Service::new(&config);
+    Router::new()
+        .route("/api/config", get(configuration))
+        .route("/api/sessions", post(create))
+        .route("/api/sessions/{session}", patch(change))
+        .route("/api/sessions/{session}/speaker", get(speaker))
+        .route("/api/operator/list", get(list))
+        .route("/api/operator/{session}/{what}", get(look).post(wish))
+        .route("/api/faults/{name}", post(break_it))
+        .nest_service("/samples", samples)
+        .fallback_service(files)
+        .layer(from_fn(own_name_only))
+        .with_state(Arc::new(Web { config, service }))
+}
+
+/// A name that resolves to loopback but is somebody else's would let their page read ours.
+async fn own_name_only(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if !is_own_name(host) {
+        return (StatusCode::FORBIDDEN, "this page answers under 127.0.0.1 and localhost only").into_response();
+    }
+    let mut answer = next.run(request).await;
+    // A page that was built anew is shown anew.
+    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"));
+    answer
+}
+
+fn is_own_name(host: &str) -> bool {
+    let name = host.parse::<SocketAddr>().map(|address| address.ip().to_string());
+    let name = name.unwrap_or_else(|_| host.split(':').next().unwrap_or_default().to_owned());
+    matches!(name.as_str(), "127.0.0.1" | "localhost" | "::1")
+}
+
+async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
+    let WebConfig { api, socket, .. } = &web.config;
+    // Languages with an engine behind Translate, and one that it only marks.
+    Json(
+        json!({ "socket": socket, "region": api.region(), "sourceLanguages": ["en"], "languages": ["es", "ca", "en", "de"] }),
+    )
+}
+
+async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {
+    let language = ask["sourceLanguage"].as_str().unwrap_or("en");
+    web.service.create(language).await.map(|session| Json(json!({ "sessionId": session })))
+}
+
+async fn change(State(web): State<Arc<Web>>, Path(session): Path<String>, Json(ask): Json<Value>) -> Answer {
+    let status = ask["status"].as_str().unwrap_or_default();
+    web.service.set_status(&session, status).await.map(|()| Json(json!({ "sessionId": session, "status": status })))
+}
+
+async fn speaker(State(web): State<Arc<Web>>, Path(session): Path<String>) -> Answer {
+    web.service.speaker(&session).await.map(Json)
+}
+
+async fn list(State(web): State<Arc<Web>>) -> Answer {
+    operator::ask(&web.config, &["list", "--all", "--json"]).await.map(Json)
+}
+
+async fn look(State(web): State<Arc<Web>>, Path((session, what)): Path<(String, String)>) -> Answer {
+    let session = operator::session(&session)?;
+    match what.as_str() {
+        "show" | "why" => operator::ask(&web.config, &[&what, session.as_str(), "--json"]).await.map(Json),
+        _ => Err(Refused::bad(format!("sessionctl {what} is not offered here"))),
+    }
+}
+
+async fn wish(
+    State(web): State<Arc<Web>>,
+    Path((session, verb)): Path<(String, String)>,
+    _json: Json<Value>,
+) -> Answer {
+    let session = operator::session(&session)?;
+    let arguments = operator::wish(&verb, session.as_str())?;
+    operator::say(&web.config, &arguments).await.map(|said| Json(json!({ "said": said })))
+}
+
+async fn break_it(State(web): State<Arc<Web>>, Path(name): Path<String>, Json(ask): Json<Value>) -> Answer {
+    let fault = fault_named(&name, ask["session"].as_str())?;
+    let done = fault::inject_at(&web.config.admin, &fault).await.map_err(Refused::upstream)?;
+    Ok(Json(serde_json::from_str(&done).unwrap_or_else(|_| json!({ "said": done }))))
+}
+
+/// A button's fault.
+fn fault_named(name: &str, session: Option<&str>) -> Result<Fault, Refused> {
+    let knobs = |knob: &str| vec![knob.to_owned()];
+    Ok(match (name, session) {
+        ("kill-worker", Some(session)) => Fault::KillWorker { session: Some(session.to_owned()) },
+        ("cut-transcribe", _) => Fault::Transcribe { knobs: knobs("cut=unclean") },
+        ("throttle-translate", _) => {
+            Fault::Translate { knobs: knobs(r#"refuse={"exception":"ThrottlingException","times":12}"#) }
+        }
+        ("cut-signaling", _) => Fault::Kvs { knobs: knobs("cut=unclean") },
+        ("kill-worker", None) => return Err(Refused::bad("kill-worker needs a session")),
+        _ => return Err(Refused::bad(format!("no fault is named {name}"))),
+    })
+}

@@ -1,0 +1,31 @@
+use super::*;
+
+#[test]
+fn only_names_of_this_machine_are_answered() {
+    for own in ["127.0.0.1", "127.0.0.1:8400", "localhost:8400", "localhost", "[::1]:8400"] {
+        assert!(is_own_name(own), "{own}");
+    }
+    for other in ["", "example.org", "127.0.0.1.example.org:8400", "10.0.0.1:8400", "localhost.example.org"] {
+        assert!(!is_own_name(other), "{other}");
+    }
+}
+
+#[test]
+fn a_button_breaks_what_it_names_and_nothing_else() {
+    assert!(matches!(fault_named("kill-worker", Some("a-b-001")), Ok(Fault::KillWorker { session: Some(_) })));
+    assert!(fault_named("kill-worker", None).is_err(), "never all workers");
+    assert!(fault_named("kill-controller", None).is_err());
+    for name in ["cut-transcribe", "throttle-translate", "cut-signaling"] {
+        assert!(fault_named(name, None).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_wish_is_signed_and_only_those_of_the_page_are_passed_on() {
+    let hold = operator::wish("hold", "a-b-001").unwrap();
+    assert_eq!(hold[..4], ["hold", "a-b-001", "--for", "10m"]);
+    assert!(hold.contains(&"--by"));
+    assert!(operator::wish("stop", "a-b-001").unwrap().contains(&"--yes"), "nobody is there to be asked");
+    assert!(operator::wish("rehearse", "a-b-001").is_err());
+    assert!(operator::session("--all").is_err(), "no argument of another kind");
+}

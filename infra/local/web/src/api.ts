@@ -1,0 +1,64 @@
+// The local stack's side of the page: the session service's HTTP API, sessionctl, and the knobs.
+export interface Config {
+  socket: string;
+  region: string;
+  languages: string[];
+  sourceLanguages: string[];
+}
+
+/** What the product's application has: from its sign-in, from the session, and from KVS. */
+export interface SpeakerAccess {
+  channelArn: string;
+  region: string;
+  endpoint: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+  iceServers: RTCIceServer[];
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const answer = await fetch(`/api/${path}`, { method, ...json }).catch(() => {
+    throw new Error('the local stack does not answer; does it still run?');
+  });
+  const said = (await answer.json().catch(() => ({}))) as T & { error?: string };
+  if (!answer.ok) throw new Error(said.error ?? `${path}: HTTP ${answer.status}`);
+  return said;
+}
+
+export const api = {
+  config: () => call<Config>('GET', 'config'),
+  create: (sourceLanguage: string) => call<{ sessionId: string }>('POST', 'sessions', { sourceLanguage }),
+  status: (session: string, status: 'active' | 'paused' | 'ended') => call('PATCH', `sessions/${session}`, { status }),
+  speaker: (session: string) => call<SpeakerAccess>('GET', `sessions/${session}/speaker`),
+  list: () => call<Board>('GET', 'operator/list'),
+  show: (session: string) => call<Board>('GET', `operator/${session}/show`),
+  why: (session: string) => call<{ text: string }>('GET', `operator/${session}/why`),
+  wish: (session: string, verb: string) => call<{ said: string }>('POST', `operator/${session}/${verb}`, {}),
+  fault: (name: string, session: string | null) => call('POST', `faults/${name}`, { session }),
+};
+
+/** `sessionctl list --json` and `show --json`, as far as it is shown here. */
+export interface Board {
+  at: number;
+  sessions: { row?: Row; cost?: { total: number } | null; concerns?: { text?: string }[] }[];
+}
+
+export interface Row {
+  sessionId: string;
+  generation: number;
+  phase: string;
+  phaseSince: number;
+  why: { cause: string; text: string; at: number };
+  intent?: { decidedAt: number; wantedSince?: number | null } | null;
+  task?: { arn: string; launchedAt: number; stoppedAt?: number | null } | null;
+  restarts?: { consecutive: number };
+  operator?: { hold?: { until: number } | null; order?: { verb: string } | null };
+  worker?: {
+    heartbeatAt: number;
+    startUp: { processAt?: number | null; joinedAt?: number | null; firstAudioAt?: number | null; firstCaptionAt?: number | null };
+    progress: { rtpAt?: number | null; transcriptAt?: number | null; translationAt?: number | null; deliveryAt?: number | null };
+    media: { candidateType?: string | null; remoteCandidateType?: string | null; packets: number; lost: number; concealedMs: number };
+    languages: Record<string, { listeners: number; lagP50Ms?: number | null; lagP95Ms?: number | null }>;
+    rung: string;
+  } | null;
+}

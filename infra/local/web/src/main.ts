@@ -1,0 +1,150 @@
+// Puts the page together. `?view=listen&session=ID&languages=es,ca` shows listeners alone, as their own tab would.
+import { api, type Config } from './api.ts';
+import { by, does, h } from './dom.ts';
+import { EmotionPanel } from './emotion.ts';
+import { column, nameOf, type Column } from './listening.ts';
+import { headings, OperatorPanel } from './operator.ts';
+import { microphone, recording, type Source } from './source.ts';
+import { Speaker } from './speaker.ts';
+
+const query = new URLSearchParams(location.search);
+
+class Page {
+  private session: string | null = query.get('session');
+  private readonly columns = new Map<string, Column>();
+  private readonly emotion = new EmotionPanel(by('plots'), by('voice-words'));
+  private readonly operator: OperatorPanel | null;
+
+  constructor(private readonly config: Config) {
+    const alone = query.get('view') === 'listen';
+    document.body.classList.toggle('listeners-alone', alone);
+    for (const language of config.sourceLanguages) by('source-language').append(h('option', { value: language }, nameOf(language)));
+    for (const language of config.languages) by('add-language').append(h('option', { value: language }, nameOf(language)));
+    does(by('add-listener'), by('listener-says'), async () => this.listen(by<HTMLSelectElement>('add-language').value));
+    headings();
+    this.operator = alone ? null : new OperatorPanel((session) => this.of(session));
+    if (!alone) new SpeakerPanel((session) => this.begin(session));
+    if (this.session !== null) this.of(this.session);
+    for (const language of (query.get('languages') ?? '').split(',').filter((one) => one !== '')) this.listen(language);
+  }
+
+  /** A session that this page has made: somebody should read along. */
+  private begin(session: string): void {
+    for (const old of [...this.columns.values()]) old.close();
+    this.emotion.clear();
+    this.of(session);
+    this.listen('en');
+    this.listen('es');
+  }
+
+  private of(session: string): void {
+    this.session = session;
+    by('session').textContent = session;
+    const url = new URL(location.href);
+    url.searchParams.set('session', session);
+    history.replaceState(null, '', url);
+    this.operator?.follow(session);
+  }
+
+  private listen(language: string): void {
+    if (this.session === null) throw new Error('Start a session first, or open the link of one.');
+    if (this.columns.has(language)) throw new Error(`There is a listener in ${nameOf(language)} already.`);
+    const made = column(this.config.socket, this.session, language, (message) => this.emotion.take(message), () => {
+      this.columns.delete(language);
+      by('no-listeners').hidden = this.columns.size > 0;
+    });
+    this.columns.set(language, made);
+    by('listeners').append(made.element);
+    by('no-listeners').hidden = true;
+  }
+}
+
+class SpeakerPanel {
+  private session: string | null = null;
+  private speaker: Speaker | null = null;
+  private source: Source | null = null;
+  private paused = false;
+  private heard = false;
+  private readonly says = by('speaker-says');
+
+  constructor(private readonly begun: (session: string) => void) {
+    does(by('speak'), this.says, () => this.speak());
+    does(by('pause'), this.says, () => this.pause());
+    does(by('end'), this.says, () => this.end());
+    does(by('vanish'), this.says, async () => {
+      this.close();
+      return 'The tab is gone and nobody was told: the worker finds out by itself.';
+    });
+    by<HTMLInputElement>('from-file').addEventListener('change', () => this.draw());
+    by<HTMLInputElement>('from-microphone').addEventListener('change', () => this.draw());
+    setInterval(() => by('level').style.setProperty('--level', String(Math.min(1, (this.source?.level() ?? 0) * 4))), 100);
+    this.draw();
+  }
+
+  private async speak(): Promise<string> {
+    if (this.session !== null && this.speaker !== null) await this.end();
+    const file = by<HTMLSelectElement>('file').value;
+    const audible = by<HTMLInputElement>('audible').checked;
+    const source = by<HTMLInputElement>('from-file').checked ? await recording(`/samples/${file}`, audible) : await microphone();
+    const { sessionId } = await api.create(by<HTMLSelectElement>('source-language').value);
+    const patched = by<HTMLInputElement>('patched').checked;
+    this.session = sessionId;
+    this.source = source;
+    this.paused = this.heard = false;
+    this.speaker = new Speaker(await api.speaker(sessionId), source.track, patched, () => this.draw());
+    this.begun(sessionId);
+    void source.over.then(() => this.session === sessionId && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
+    return this.heard ? 'The worker hears you.' : 'The session row is written; the controller starts a worker.';
+  }
+
+  private async pause(): Promise<string> {
+    if (this.session === null) return '';
+    this.paused = !this.paused;
+    await api.status(this.session, this.paused ? 'paused' : 'active');
+    this.speaker?.mute(this.paused);
+    this.draw();
+    return this.paused ? 'Paused: nothing is transcribed.' : 'Goes on.';
+  }
+
+  private async end(): Promise<string> {
+    const session = this.session;
+    if (session !== null) await api.status(session, 'ended');
+    this.close();
+    return 'Ended: the last words are delivered, then the worker leaves.';
+  }
+
+  private close(): void {
+    this.speaker?.close();
+    this.source?.close();
+    this.speaker = this.source = this.session = null;
+    this.draw();
+  }
+
+  private draw(): void {
+    const state = this.speaker?.state;
+    // A recording waits until somebody hears it.
+    if (state?.media === 'connected' && !this.heard) {
+      this.heard = true;
+      this.source?.begin();
+      this.says.textContent = 'The worker hears you.';
+    }
+    const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;
+    const facts: [string, string, string][] = [
+      ['Signaling', state?.signaling ?? 'not yet', state?.signaling ?? ''],
+      ['Media', state?.media ?? 'not yet', state?.media ?? ''],
+      ['Offers answered', String(state?.offers ?? 0), ''],
+      ['Candidates', candidates, ''],
+    ];
+    by('speaker-facts').replaceChildren(...facts.flatMap(([name, text, mark]) => [h('dt', {}, name), h('dd', { 'data-fact': name, 'data-state': mark }, text)]));
+    by('speaker-problem').textContent = state?.problem ?? '';
+    const on = this.session !== null;
+    for (const id of ['pause', 'end', 'vanish']) by<HTMLButtonElement>(id).disabled = !on;
+    by('pause').textContent = this.paused ? 'Resume' : 'Pause';
+    by('speak').textContent = on ? 'Speak anew' : 'Start speaking';
+    by('file-choice').hidden = !by<HTMLInputElement>('from-file').checked;
+  }
+}
+
+api.config().then((config) => new Page(config)).catch((problem: unknown) => {
+  by('listener-says').textContent = problem instanceof Error ? problem.message : String(problem);
+});

@@ -1,0 +1,170 @@
+// The page in a real Chromium, against the real worker and controller: run by scripts/test within `local-stack run --web`.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Board, Row } from '../src/api.ts';
+import { recordingFor } from './microphone.ts';
+
+type Media = NonNullable<Row['worker']>['media'];
+
+const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
+const SCREENSHOTS = process.env['SCREENSHOTS'];
+const SAMPLES = fileURLToPath(new URL('../../../../samples/', import.meta.url));
+/** Longest wait for anything, also on a slow machine; nothing waits for a fixed time. */
+const PATIENCE = 60_000;
+
+let browser: Browser;
+let context: BrowserContext;
+
+before(async () => {
+  assert.notEqual(PAGE, '', 'LOCAL_STACK_WEB is not set: run this within `local-stack run --web -- …`');
+  const recording = join(mkdtempSync(join(tmpdir(), 'microphone-')), 'speech.wav');
+  recordingFor(join(SAMPLES, 'welcome.wav'), 4, recording);
+  const voice = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${recording}`];
+  // Root can't have Chromium's sandbox, nor can users of some distributions; all that is opened is our own page.
+  const bare = ['--no-sandbox'];
+  // Also on a machine without a network: elsewhere Chromium leaves 127.0.0.1 out.
+  const loopback = ['--allow-loopback-in-peer-connection'];
+  browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: [...voice, ...loopback, ...bare, '--disable-dev-shm-usage'] });
+  context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['microphone'] });
+  context.setDefaultTimeout(PATIENCE);
+});
+after(async () => {
+  await browser?.close();
+});
+
+test('two tabs read what a microphone heard, are caught up after a reload, and read on after the worker was killed', async (t) => {
+  const speaker = await open(t, '/');
+  await speaker.check('#from-microphone');
+  const begun = Date.now();
+  const session = await speak(speaker);
+  const [en, es] = [await open(t, listening(session, 'en')), await open(t, listening(session, 'es'))];
+  await en.waitForSelector('li.partial, li.final');
+  t.diagnostic(`first caption ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click (4 s of them silence of the recording)`);
+  await Promise.all([en, es].map((tab) => tab.waitForSelector('li.final')));
+  assert.equal(await en.locator('li.final').first().getAttribute('lang'), 'en');
+  assert.equal(await es.locator('li.final').first().getAttribute('lang'), 'es');
+  assert.notEqual(await text(es), await text(en), 'the second tab reads a translation');
+
+  // The product's application: its candidates went to nobody, so the worker knows the speaker only by what its checks found.
+  assert.match(await fact(speaker, 'Candidates'), /[1-9]\d* sent to nobody/);
+  assert.equal((await pair(speaker, session)).remoteCandidateType, 'prflx');
+
+  const known = await es.locator('li.final').count();
+  await es.reload();
+  await es.waitForSelector('li.catch-up');
+  assert.ok(known > 0 && (await es.locator('li.catch-up').first().getAttribute('lang')) === 'es');
+
+  const offers = Number(await fact(speaker, 'Offers answered'));
+  const killed = Date.now();
+  await speaker.click('[data-fault="kill-worker"]');
+  await Promise.all([en, es].map((tab) => tab.waitForSelector('li.final[data-generation="2"]')));
+  t.diagnostic(`finals in both tabs ${((Date.now() - killed) / 1_000).toFixed(1)} s after the worker was killed`);
+  assert.ok(Number(await fact(speaker, 'Offers answered')) > offers, 'the same page answered the next worker');
+  assert.equal(await fact(speaker, 'Media'), 'connected');
+  await once(en);
+
+  await screenshots(speaker, en);
+  await lags(t, en, 'en');
+  await lags(t, es, 'es');
+  await speaker.click('#end');
+  await Promise.all([en, es].map((tab) => tab.getByText('The session has ended.').waitFor()));
+  await Promise.all([speaker, en, es].map((tab) => tab.close()));
+});
+
+test('a patched front end names its recipient, and the worker then knows its candidates', async (t) => {
+  const speaker = await open(t, '/');
+  await speaker.selectOption('#file', 'short.wav');
+  await speaker.check('#patched');
+  const begun = Date.now();
+  const session = await speak(speaker);
+  await speaker.waitForSelector('[data-language="es"] li.final');
+  t.diagnostic(`first translated sentence ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click`);
+  assert.match(await fact(speaker, 'Candidates'), /^[1-9]\d* sent,/);
+  const media = await pair(speaker, session);
+  assert.ok(media.packets > 0, JSON.stringify(media));
+  t.diagnostic(`the worker's pair: ${media.candidateType} to ${media.remoteCandidateType}`);
+  await speaker.click('#end');
+  await speaker.getByText('The session has ended.').first().waitFor();
+  await speaker.close();
+});
+
+test('the page is used by keyboard, fits a telephone, and sets no trap', async (t) => {
+  const page = await open(t, '/');
+  await page.focus('#from-file');
+  await page.keyboard.press('ArrowLeft');
+  assert.ok(await page.isChecked('#from-microphone'));
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(over, 0, `nothing sticks out at ${width} px`);
+  }
+  const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, select, input')].filter((control) =>
+    (control.textContent ?? '').trim() === '' && control.getAttribute('aria-label') === null && control.closest('label') === null).length);
+  assert.equal(unnamed, 0, 'every control has a name');
+  await page.close();
+});
+
+/** A tab; whatever it complains about fails the test. */
+async function open(t: TestContext, path: string): Promise<Page> {
+  const page = await context.newPage();
+  page.on('pageerror', (problem) => assert.fail(`${path}: ${problem.message}`));
+  page.on('console', (said) => said.type() === 'error' && t.diagnostic(`${path}: ${said.text()}`));
+  await page.goto(PAGE + path);
+  await page.waitForSelector('#add-language option', { state: 'attached' });
+  return page;
+}
+
+const listening = (session: string, language: string) => `/?view=listen&session=${session}&languages=${language}`;
+
+async function speak(speaker: Page): Promise<string> {
+  await speaker.click('#speak');
+  await speaker.waitForSelector('dd[data-state="open"]');
+  return (await speaker.textContent('#session')) ?? '';
+}
+
+const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
+const text = async (tab: Page) => (await tab.textContent('li.final')) ?? '';
+
+/** The media as `sessionctl show --json` tells it, once a heartbeat has told the pair of candidates. */
+async function pair(speaker: Page, session: string): Promise<Media> {
+  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await speaker.waitForTimeout(250)) {
+    const board = (await (await speaker.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
+    const media = board.sessions[0]?.row?.worker?.media;
+    if (media?.remoteCandidateType) return media;
+  }
+  return assert.fail('no heartbeat told the pair of candidates');
+}
+
+/** No final twice, none left out: cursors count from 1 without a gap within each launch that was followed from its begin. */
+async function once(tab: Page): Promise<void> {
+  const cursors = await tab.locator('li.final[data-generation="2"]').evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset['cursor'])));
+  assert.deepEqual(cursors, cursors.map((_, index) => index + 1));
+}
+
+async function lags(t: TestContext, tab: Page, language: string): Promise<void> {
+  const of = (name: string) => tab.locator('li.final:not(.catch-up)').evaluateAll((items, key) => items.map((item) => Number((item as HTMLElement).dataset[key])), name);
+  const [lag, transit] = [await of('lag'), await of('transit')].map((all) => all.sort((a, b) => a - b));
+  const median = (all: number[] = []) => all[Math.floor(all.length / 2)] ?? 0;
+  t.diagnostic(`${language}: ${lag?.length} finals, lag to the post p50 ${median(lag)} ms, highest ${lag?.at(-1)} ms; from the post to the page p50 ${median(transit)} ms`);
+}
+
+/** For the README, when asked for. */
+async function screenshots(page: Page, reader: Page): Promise<void> {
+  if (SCREENSHOTS === undefined) return;
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  const taken = (name: string) => join(SCREENSHOTS, `${name}.png`);
+  await reader.waitForFunction(() => document.querySelectorAll('li.final').length >= 6);
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.emulateMedia({ colorScheme: 'light' });
+  const operator = await page.locator('#operator-panel').boundingBox();
+  await page.screenshot({ path: taken('page'), fullPage: true, clip: { x: 0, y: 0, width: 1280, height: operator?.y ?? 900 } });
+  await page.locator('#operator-panel').screenshot({ path: taken('operator') });
+  await reader.emulateMedia({ colorScheme: 'dark' });
+  await reader.setViewportSize({ width: 390, height: 620 });
+  await reader.screenshot({ path: taken('listener-dark') });
+}
