@@ -102,7 +102,7 @@ impl Voice {
     /// A vowel with swell and fall; every third begins with a fricative.
     fn syllable(&mut self, phrase: usize, n: usize) {
         let length = (FINE_RATE / self.manner.rate) as usize;
-        let fricative = if n % 3 == 0 { length / 3 } else { 0 };
+        let fricative = if n.is_multiple_of(3) { length / 3 } else { 0 };
         for at in 0..fricative {
             let swell = (std::f64::consts::PI * at as f64 / fricative as f64).sin();
             let hiss = self.chance.even() * swell * 0.05;
