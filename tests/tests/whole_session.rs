@@ -12,6 +12,20 @@ fn explain(rehearsal: &Rehearsal) -> String {
     format!("{}\n{:#}", rehearsal.progress, rehearsal.report)
 }
 
+/// Facts with each caption and each second of speech, in the row too, and no word about the person by default.
+fn how_it_was_said_arrives(report: &Value, story: &str) {
+    let voice = report["voice"].as_str().unwrap();
+    assert!(voice.contains("words/min") && voice.contains(" Hz") && voice.contains("dBFS"), "{story}");
+    let en = listener(report, "en");
+    let (segments, seconds) = (&en["emotionSegments"], &en["emotionSeconds"]);
+    assert!(segments.as_u64().unwrap() >= 1 && segments.as_u64() <= en["finals"].as_u64(), "{story}");
+    assert!((5..=14).contains(&seconds.as_u64().unwrap()), "of 14 s with pauses: {story}");
+    let row = &report["row"]["worker"];
+    assert!(row["voice"]["volume"]["level"].is_string() && row["voice"]["speechMs"].is_u64(), "{story}");
+    assert!(row["voice"]["arousal"].is_null() && row["voice"]["category"].is_null(), "{story}");
+    assert!(row["audioQuality"]["snrDb"].is_number(), "{story}");
+}
+
 #[test]
 fn a_whole_session_reaches_every_listener_and_closes_clean() {
     let rehearsal = rehearse(&[
@@ -45,7 +59,7 @@ fn a_whole_session_reaches_every_listener_and_closes_clean() {
     let exited =
         report["checks"].as_array().unwrap().iter().find(|c| c["what"] == "the task is STOPPED with exit code 0");
     assert!(exited.unwrap()["failure"].is_null(), "{story}");
-    assert!(report["voice"].as_str().unwrap().contains("words/min"), "{story}");
+    how_it_was_said_arrives(report, &story);
 }
 
 #[test]

@@ -52,6 +52,10 @@ pub struct ListenerReport {
     pub catch_up: usize,
     /// Finals in the speaker's language because translation failed.
     pub degraded: usize,
+    /// Messages of how a segment was said; catch-up has none.
+    pub emotion_segments: usize,
+    /// Messages of how a second sounded.
+    pub emotion_seconds: usize,
     /// Median lag of finals, ms.
     pub lag_p50_ms: Option<i64>,
     /// 95th percentile of the same.
@@ -169,6 +173,8 @@ fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
         partials: log.captions.iter().filter(|(_, c)| !c.is_final).count(),
         catch_up: log.captions.iter().filter(|(_, c)| c.catch_up).count(),
         degraded: log.finals().filter(|(_, c)| c.degraded).count(),
+        emotion_segments: log.emotions.iter().filter(|e| e.segment_id.is_some()).count(),
+        emotion_seconds: log.emotions.iter().filter(|e| e.segment_id.is_none()).count(),
         lag_p50_ms: percentile(&lags, 50),
         lag_p95_ms: percentile(&lags, 95),
         told_after_ms: log.ended.zip(r.end_made).map(|((at, _), made)| at.since(made)),

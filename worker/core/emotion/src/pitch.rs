@@ -7,7 +7,7 @@ pub(crate) const CEILING_HZ: f32 = 600.0;
 /// Candidates that are kept.
 pub(crate) const MOST: usize = 8;
 /// How much an octave further down costs, so that a period is preferred to two.
-const OCTAVE_COST: f32 = 0.01;
+const OCTAVE_COST: f32 = 0.03;
 /// A peak below this is not worth tracking.
 const LEAST_STRENGTH: f32 = 0.2;
 const RATE_HZ: f32 = 16_000.0;

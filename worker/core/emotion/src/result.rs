@@ -85,7 +85,8 @@ pub enum Source {
 pub struct Volume {
     /// The word: a whisper is told by phonation, the others relative to the speaker's baseline.
     pub level: VolumeLevel,
-    /// Root mean square of the speech, dB re full scale (a full-scale sine is −3 dBFS).
+    /// Root mean square of the speech, dB re full scale (a full-scale sine is −3 dBFS); what is 20 dB below its loudest moment counts
+    /// as a pause.
     pub dbfs: f64,
     /// Decibels above the speaker's usual level.
     pub relative_db: f64,

@@ -15,8 +15,8 @@ const SILENCE_THRESHOLD: f32 = 0.03;
 const JUMP_COST: f32 = 0.35;
 /// Cost of beginning or ending phonation.
 const SWITCH_COST: f32 = 0.14;
-/// The usual peak fades so much per frame: to a half in 10 s.
-const PEAK_FADE: f32 = 0.999_31;
+/// The usual peak fades so much per frame: to a half in 3 s, so that a change of gain is soon forgotten.
+const PEAK_FADE: f32 = 0.997_69;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {

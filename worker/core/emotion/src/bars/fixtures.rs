@@ -30,6 +30,7 @@ fn wav(name: &str) -> Vec<i16> {
     hound::WavReader::open(path(name)).unwrap().into_samples().map(Result::unwrap).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the fixtures are files")]
 fn rows(name: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(path(&format!("tests/fixtures/{name}.tsv"))).unwrap();
     text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()

@@ -52,6 +52,21 @@ fn seconds(events: &[Event]) -> Vec<&Reading> {
         .collect()
 }
 
+/// Readings of a recording cut into segments of 3 s.
+fn segments(pcm: &[i16], agc_on: bool) -> Vec<Reading> {
+    let mut analyzer = Analyzer::new(Config { agc_on });
+    let mut readings = Vec::new();
+    for (n, piece) in (0_u64..).zip(pcm.chunks_exact(48_000)) {
+        analyzer.push(n * 3_000, piece, Origin::Received);
+        analyzer.segment(n, n * 3_000, n * 3_000 + 3_000);
+        readings.extend(std::iter::from_fn(|| analyzer.poll()).filter_map(|event| match event {
+            Event::Segment { reading, .. } => Some(reading),
+            Event::Second(_) | Event::Quality(_) => None,
+        }));
+    }
+    readings
+}
+
 /// Samples from numbers around ±1.
 fn to_i16(samples: &[f64]) -> Vec<i16> {
     samples.iter().map(|x| (x * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).collect()

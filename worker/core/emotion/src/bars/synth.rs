@@ -24,8 +24,8 @@ pub(super) struct Manner {
     pub(super) glide: f64,
     /// Syllables per second.
     pub(super) rate: f64,
-    /// Peak, share of full scale.
-    pub(super) peak: f64,
+    /// Root mean square, pauses included, share of full scale.
+    pub(super) strength: f64,
     /// Share of the higher harmonics: 0 dull to 1 sharp.
     pub(super) sharpness: f64,
     /// Semitones by which each syllable departs from the glide, to and fro.
@@ -40,8 +40,8 @@ pub(super) struct Manner {
 
 impl Default for Manner {
     fn default() -> Self {
-        let (hz, rate, peak, sharpness, lively) = (120.0, 4.5, 0.3, 0.4, 1.0);
-        Self { hz, glide: 0.0, rate, peak, sharpness, lively, moving: 1.0, whisper: false, seed: 1 }
+        let (hz, rate, strength, sharpness, lively) = (120.0, 4.5, 0.05, 0.4, 1.0);
+        Self { hz, glide: 0.0, rate, strength, sharpness, lively, moving: 1.0, whisper: false, seed: 1 }
     }
 }
 
@@ -102,7 +102,7 @@ impl Voice {
     /// A vowel with swell and fall; every third begins with a fricative.
     fn syllable(&mut self, phrase: usize, n: usize) {
         let length = (FINE_RATE / self.manner.rate) as usize;
-        let fricative = if n % 3 == 0 { length / 3 } else { 0 };
+        let fricative = if n.is_multiple_of(3) { length / 3 } else { 0 };
         for at in 0..fricative {
             let swell = (std::f64::consts::PI * at as f64 / fricative as f64).sin();
             let hiss = self.chance.even() * swell * 0.05;
@@ -142,23 +142,23 @@ impl Voice {
     }
 
     fn finish(self) -> Spoken {
-        let mut fine = resonate(&self.fine);
+        let mut fine = resonate(&self.fine, WIDTHS.map(|width| if self.manner.whisper { 5.0 * width } else { width }));
         fine.iter_mut().zip(&self.hiss).for_each(|(x, hiss)| *x += hiss);
         let mut pcm = thin(&fine);
-        let most = pcm.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        pcm.iter_mut().for_each(|x| *x *= self.manner.peak / most);
+        let strength = super::noise::rms(&pcm);
+        pcm.iter_mut().for_each(|x| *x *= self.manner.strength / strength);
         let middles = (0..pcm.len() / 160).map(|k| (k * 160 + 80) * OVER);
         Spoken { f0: middles.map(|at| self.pitch[at]).collect(), pcm }
     }
 }
 
-/// Four resonators, one after the other.
-fn resonate(excitation: &[(f64, [f64; 4])]) -> Vec<f64> {
+/// Four resonators, one after the other. (The open glottis of a whisper damps them.)
+fn resonate(excitation: &[(f64, [f64; 4])], widths: [f64; 4]) -> Vec<f64> {
     let mut state = [[0.0_f64; 2]; 4];
     let mut out = Vec::with_capacity(excitation.len());
     for (excitation, formants) in excitation {
         let mut x = *excitation;
-        for ((state, hz), width) in state.iter_mut().zip(formants).zip(WIDTHS) {
+        for ((state, hz), width) in state.iter_mut().zip(formants).zip(widths) {
             let radius = (-std::f64::consts::PI * width / FINE_RATE).exp();
             let b = 2.0 * radius * (std::f64::consts::TAU * hz / FINE_RATE).cos();
             let c = -radius * radius;
