@@ -5,6 +5,7 @@
 
 pub mod deploy;
 pub mod network;
+pub mod sentences;
 pub mod stack;
 
 use serde_json::Value;

@@ -95,6 +95,14 @@ mod tests {
     }
 
     #[test]
+    fn a_speaker_who_connects_anew_is_made_known_to_the_worker() {
+        let mut world = World::active().live().with("speakerConnectionId", "abc=");
+        world.settle();
+        assert_eq!(world.row().intent.unwrap().speaker_connection.unwrap().as_str(), "abc=");
+        assert_eq!((world.plan().actions, world.tasks.len()), (vec![], 1));
+    }
+
+    #[test]
     fn a_changed_language_reaches_the_worker_without_a_restart() {
         let mut world = World::active().live().with("sourceLanguage", "de");
         let plan = world.plan();

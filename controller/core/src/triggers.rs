@@ -40,9 +40,17 @@ pub struct Look {
 )]
 pub struct UnknownEvent(String);
 
-/// The attributes of a session row that the run rule reads.
-const READ_BY_THE_RUN_RULE: [&str; 7] =
-    ["kvsChannelArn", "kvsStreamArn", "status", "isActive", "expiresAt", "sourceLanguage", "createdAt"];
+/// The attributes of a session row that the run rule reads, or that a worker which runs is told of.
+const READ_BY_THE_RUN_RULE: [&str; 8] = [
+    "kvsChannelArn",
+    "kvsStreamArn",
+    "status",
+    "isActive",
+    "expiresAt",
+    "sourceLanguage",
+    "createdAt",
+    "speakerConnectionId",
+];
 
 /// The phases that a row ends in, as the table spells them.
 const FINAL: [&str; 2] = ["Stopped", "Failed"];
@@ -156,6 +164,12 @@ mod tests {
         let old = json!({"status": {"S": "active"}, "listenerCount": {"N": "1"}});
         let new = json!({"status": {"S": "active"}, "listenerCount": {"N": "2"}});
         assert_eq!(sessions(&json!({"Records": [record("MODIFY", "1", old, new)]})), []);
+    }
+
+    #[test]
+    fn a_speaker_who_connects_anew_is_a_reason_to_look() {
+        let image = |connection: &str| json!({"status": {"S": "active"}, "speakerConnectionId": {"S": connection}});
+        assert_eq!(sessions(&json!({"Records": [record("MODIFY", "1", image("a="), image("b="))]})).len(), 1);
     }
 
     #[test]

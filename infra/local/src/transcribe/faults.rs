@@ -9,7 +9,7 @@
 //! | `{"refuse": {…, "how": "http"}}` | … before the stream opens, rather than in it |
 //! | `{"latency_ms": 500}` | results come so much later, until it is set again |
 //!
-//! `GET` tells what is set and how many streams are open.
+//! `GET` tells what is set, how many streams are open, and under `asked` the headers of the last streams.
 
 use serde::{Deserialize, Serialize};
 

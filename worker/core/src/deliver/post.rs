@@ -285,6 +285,7 @@ impl Delivery {
         let id = PostId(self.last_id + 1);
         let (connection, message) = self.speakers.post(id, now)?;
         self.last_id = id.0;
+        self.posts += 1;
         Some((id, connection, message.to_json()))
     }
 
