@@ -92,6 +92,14 @@ impl Internet {
     /// # Errors
     /// The first command that failed, with what it said.
     pub fn new(folder: &Path, ports: &str) -> Result<Self, String> {
+        Self::with_relay(folder, ports, &[])
+    }
+
+    /// The same, with more options of coturn.
+    ///
+    /// # Errors
+    /// The first command that failed, with what it said.
+    pub fn with_relay(folder: &Path, ports: &str, options: &[&str]) -> Result<Self, String> {
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let place = || Place::new().map_err(|e| e.to_string());
         let (worker, internet, relay, router, speaker) = (place()?, place()?, place()?, place()?, place()?);
@@ -105,7 +113,7 @@ impl Internet {
         worker.rules(&SECURITY_GROUP.replace("PORTS", ports))?;
         internet.rules(GATEWAY)?;
         router.rules(HOME)?;
-        let coturn = start_relay(&relay, folder)?;
+        let coturn = start_relay(&relay, folder, options)?;
         let rig = Self { worker, internet, relay, _router: router, speaker, coturn, folder: folder.to_owned() };
         rig.until_relay_answers()?;
         rig.nat_is_symmetric()?;
@@ -247,7 +255,7 @@ const HOME: &str = "table ip home {
 }";
 
 /// coturn with the credentials that the stand-in of KVS makes. Like KVS's, it lets nobody reach a private address.
-fn start_relay(place: &Place, folder: &Path) -> Result<Child, String> {
+fn start_relay(place: &Place, folder: &Path, more: &[&str]) -> Result<Child, String> {
     let file = |name: &str| folder.join(name).display().to_string();
     let log = File::create(folder.join("coturn.txt")).map_err(|e| e.to_string())?;
     let mut prefix = place.prefix();
@@ -276,7 +284,7 @@ fn start_relay(place: &Place, folder: &Path) -> Result<Child, String> {
     ];
     let (program, arguments) = prefix.split_first().ok_or("no command")?;
     let mut command = Command::new(program);
-    command.args(arguments).args(options).stdin(Stdio::null());
+    command.args(arguments).args(options).args(more).stdin(Stdio::null());
     let errors = log.try_clone().map_err(|e| e.to_string())?;
     command.stdout(log).stderr(errors).spawn().map_err(|e| format!("coturn did not start: {e}"))
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use e2e::network::{Forwarder, Internet, RELAY, RELAY_SECRET, SPEAKER, WORKER, Weather};
+use e2e::network::{Forwarder, Internet, Place, RELAY, RELAY_SECRET, SPEAKER, WORKER, Weather};
 use e2e::stack::Stack;
 use e2e::{binaries, root};
 use serde_json::{Value, json};
@@ -26,12 +26,17 @@ struct Scene {
 impl Scene {
     /// `None`, with a loud line, where it cannot stand.
     fn set(name: &str) -> Option<Self> {
+        Self::set_with(name, &[])
+    }
+
+    /// The same, with more options of the relay.
+    fn set_with(name: &str, relay: &[&str]) -> Option<Self> {
         if let Some(missing) = Internet::missing() {
             eprintln!("SKIPPED, NOT PASSED: {name}: {missing}");
             return None;
         }
         let folder = binaries().unwrap().join("../tmp/e2e").join(format!("{name}.rig"));
-        let internet = Internet::new(&folder, PORTS).unwrap();
+        let internet = Internet::with_relay(&folder, PORTS, relay).unwrap();
         internet.worker().enter().unwrap();
         let options = ["--ice-bind", WORKER, "--relay", RELAY, "--relay-secret", RELAY_SECRET];
         let stack = Stack::up_by(&internet.at_worker().unwrap(), name, &options).unwrap();
@@ -125,6 +130,23 @@ async fn audio_finds_its_way_directly_or_through_a_relay_and_without_any_the_row
     assert!(text.contains("neither STUN nor TURN"), "{text}");
 }
 
+/// Neither an interface nor a route: no offer is worth being sent, and nobody would otherwise learn why.
+#[tokio::test]
+async fn a_worker_without_a_network_says_so_in_its_row() {
+    let (name, session) = ("no-network", "quiet-island-406");
+    let place = match Place::new() {
+        Ok(place) => place,
+        Err(error) => return eprintln!("SKIPPED, NOT PASSED: {name}: a network namespace needs root: {error}"),
+    };
+    place.enter().unwrap();
+    let stack = Stack::up_by(&place.prefix(), name, &["--ice-bind", "0.0.0.0"]).unwrap();
+    stack.put_session(session).await.unwrap();
+    let told = |row: &Value| row["worker"]["trouble"]["cause"] == "noMediaPath";
+    let row = stack.until_row(session, false, "says that it has no address", told).await.unwrap();
+    let text = row["worker"]["trouble"]["text"].as_str().unwrap();
+    assert!(text.contains("no network address") && text.contains("default route") && !text.contains('\n'), "{text}");
+}
+
 /// What docs/adopting.md says of a private worker and an unpatched front end.
 #[tokio::test]
 #[ignore = "half a minute; the sentence is held by the core's own tests"]
@@ -155,4 +177,22 @@ async fn a_relayed_session_outlives_its_credential_and_its_permissions() {
         count("CREATE_PERMISSION processed, success")
     );
     assert!(count("REFRESH processed, success") > 0 && count("CREATE_PERMISSION processed, success") > 1, "{log}");
+}
+
+/// Told to grant 30 s, coturn 4.6 does so for the allocation and for every second refresh, and grants its usual ten minutes otherwise: refreshes
+/// come after 15, 315 and 330 s.
+#[tokio::test]
+#[ignore = "takes seven minutes; docs/benchmarks.md has the command"]
+async fn an_allocation_is_refreshed_again_and_again() {
+    let Some(scene) = Scene::set_with("relayed-short", &["--max-allocate-lifetime=30"]) else { return };
+    let report = scene.play(Weather::WorkerBehindRelay, 325, &["--patched"]);
+    let media = media(&report);
+    eprintln!("{media:#}");
+    assert_eq!((&media["candidateType"], &media["peers"]), (&json!("relay"), &json!(1)), "{media:#}");
+    let log = scene.internet.relay_log().unwrap();
+    // A release is a refresh, too, of no lifetime.
+    let of_worker = log.lines().filter(|line| line.contains("refreshed") && line.contains(":worker-"));
+    let refreshed = of_worker.filter(|line| !line.contains("lifetime=0")).count();
+    eprintln!("{refreshed} refreshes");
+    assert!(refreshed >= 2, "{refreshed}\n{log}");
 }

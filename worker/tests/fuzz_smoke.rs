@@ -6,6 +6,9 @@ mod targets;
 
 use proptest::prelude::*;
 
+/// Of each target: more than a minute of processor time in all.
+const CASES: u32 = 65_536;
+
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/../tests/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
@@ -17,8 +20,17 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 /// A seed with some bytes changed, a part cut out, and a part of another seed put in.
 fn mutated(name: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    changed(name, 0..=255)
+}
+
+/// The same for what must be text to be looked at: it stays text.
+fn reworded(name: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    changed(name, b' '..=b'~')
+}
+
+fn changed(name: &str, to: std::ops::RangeInclusive<u8>) -> impl Strategy<Value = Vec<u8>> + use<> {
     let seeds = || prop::sample::select(corpus(name));
-    let changes = prop::collection::vec((any::<usize>(), any::<u8>()), 0..30);
+    let changes = prop::collection::vec((any::<usize>(), to), 0..30);
     (seeds(), seeds(), changes, any::<[usize; 5]>()).prop_map(|(mut bytes, other, changes, places)| {
         for (at, byte) in changes {
             let length = bytes.len().max(1);
@@ -49,7 +61,7 @@ fn every_seed_is_survived() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn mutated_media_is_survived(bytes in mutated("mkv")) {
@@ -57,22 +69,22 @@ proptest! {
     }
 
     #[test]
-    fn mutated_rows_are_survived(bytes in mutated("session_row")) {
+    fn mutated_rows_are_survived(bytes in reworded("session_row")) {
         targets::session_row(&bytes);
     }
 
     #[test]
-    fn mutated_signaling_is_survived(bytes in mutated("signaling")) {
+    fn mutated_signaling_is_survived(bytes in reworded("signaling")) {
         targets::signaling(&bytes);
     }
 
     #[test]
-    fn mutated_answers_and_candidates_are_survived(bytes in mutated("sdp")) {
+    fn mutated_answers_and_candidates_are_survived(bytes in reworded("sdp")) {
         targets::sdp(&bytes);
     }
 
     #[test]
-    fn mutated_endpoints_and_client_ids_are_signed_as_they_are_or_refused(bytes in mutated("presign")) {
+    fn mutated_endpoints_and_client_ids_are_signed_as_they_are_or_refused(bytes in reworded("presign")) {
         targets::presign(&bytes);
     }
 
