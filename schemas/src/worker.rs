@@ -182,10 +182,31 @@ pub struct Waiting {
     pub caption_since: Option<Timestamp>,
 }
 
+/// Where the connection to the speaker's browser stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MediaState {
+    /// The worker looks for its own addresses and relays.
+    Gathering,
+    /// Its offer waits for the speaker's answer, and is repeated.
+    Offering,
+    /// The speaker has answered; a path is being looked for.
+    Connecting,
+    /// A path is there.
+    Connected,
+    /// Packets stopped; another path is being looked for on the same connection.
+    Restarting,
+    /// It failed and begins anew in a moment.
+    Failed,
+}
+
 /// State of the media path.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Media {
+    /// Where the connection stands; absent before the first, and on a KVS stream.
+    #[serde(default)]
+    pub state: Option<MediaState>,
     /// Type of the chosen local ICE candidate (`host`, `srflx`, `prflx`, `relay`).
     pub candidate_type: Option<String>,
     /// Type of the speaker's candidate in the same pair; `prflx` when it was learned from a check, as with a browser whose candidates never arrive.

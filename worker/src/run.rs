@@ -289,6 +289,7 @@ impl Worker {
     fn connect(&mut self, start: MediaStart) {
         match start {
             MediaStart::Now => self.stream.forget_place(),
+            MediaStart::Near => self.stream.forget_token(),
             MediaStart::Resume => {}
         }
         self.stream.connected();

@@ -123,3 +123,37 @@ async fn an_answer_that_is_no_description_is_told_at_once() {
         viewer.peer.close().await;
     }
 }
+
+/// Local ports of this process's UDP sockets.
+#[cfg(target_os = "linux")]
+fn ports() -> Vec<u16> {
+    let sockets =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+    let sockets: Vec<String> = sockets.map(|link| link.display().to_string()).collect();
+    let table = std::fs::read_to_string("/proc/self/net/udp").unwrap();
+    let port = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let mine = sockets.contains(&format!("socket:[{}]", fields[9]));
+        mine.then(|| u16::from_str_radix(fields[1].split_once(':').unwrap().1, 16).unwrap())
+    };
+    table.lines().skip(1).filter_map(port).collect()
+}
+
+/// Port 5353 would be that of multicast DNS, which a task without a default route cannot have.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_peer_opens_no_port_but_one_of_its_range() {
+    let viewer = Viewer::start(45_500..=45_500).await;
+    let open = ports();
+    assert!(open.contains(&45_500) && !open.contains(&5_353), "{open:?}");
+    viewer.peer.close().await;
+}
+
+#[tokio::test]
+async fn an_address_that_the_task_does_not_have_is_not_taken_for_ports_in_use() {
+    let (said, mut messages) = mpsc::unbounded_channel();
+    let elsewhere = std::net::IpAddr::from([192, 0, 2, 77]);
+    let _peer = Peer::start(elsewhere, 45_600..=45_601, async { Vec::new() }, move |message| drop(said.send(message)));
+    let PeerMessage::Event(PeerEvent::Unable(why)) = next(&mut messages).await else { panic!("no word") };
+    assert!(why.contains("network interface") && !why.contains("ICE_PORTS"), "{why}");
+}

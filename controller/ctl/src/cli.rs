@@ -8,7 +8,10 @@ use std::time::Duration;
 
 mod verbs;
 
-pub use verbs::{CostArgs, DrainArgs, HoldArgs, PreflightArgs, ReleaseArgs, RestartArgs, SignArgs, StopArgs, WaitArgs};
+pub use verbs::{
+    CostArgs, DrainArgs, EmotionCommand, EvalArgs, HoldArgs, PreflightArgs, ReleaseArgs, RestartArgs, SignArgs,
+    StopArgs, WaitArgs,
+};
 
 /// See which sessions are served and why, say what you wish for them, and rehearse a whole one.
 ///
@@ -74,6 +77,12 @@ pub enum Command {
     Preflight(PreflightArgs),
     /// Play a whole session with a speaker and listeners, then give a report card.
     Rehearse(Box<RehearseArgs>),
+    /// How good the judgements of the voice are.
+    Emotion {
+        /// What to do.
+        #[command(subcommand)]
+        command: EmotionCommand,
+    },
     /// Print completions for a shell.
     #[command(
         after_help = "Example:\n  sessionctl completions bash > ~/.local/share/bash-completion/completions/sessionctl"

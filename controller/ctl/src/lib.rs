@@ -16,6 +16,7 @@
 //! | [`money`], [`bill`] | what a generation has cost, and `cost` |
 //! | [`preflight`] | what must be in place, looked at without a change |
 //! | [`voice`] | how the speaker sounds, in a line |
+//! | [`evaluate`] | how good the judgements of the voice are on your corpus |
 //! | [`text`] | durations and widths for people |
 //! | [`rehearse`] | a whole session with a speaker and listeners, and its report card |
 
@@ -27,6 +28,7 @@ pub mod commands;
 pub mod concerns;
 pub mod definitions;
 pub mod error;
+pub mod evaluate;
 pub mod filter;
 pub mod money;
 pub mod orders;

@@ -9,7 +9,7 @@ use crate::text::{self, age, duration, mebibytes, utc, wrap};
 use crate::voice;
 use crate::why::{self, Theirs};
 use schemas::ids::Timestamp;
-use schemas::worker::{Media, Step, WorkerRow, WorkerStatus};
+use schemas::worker::{Media, MediaState, Step, WorkerRow, WorkerStatus};
 
 /// The current row in full, and the story of every generation that is kept.
 #[must_use]
@@ -202,16 +202,8 @@ fn voice(lines: &mut Vec<String>, worker: &WorkerStatus) {
 fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<'_>) {
     let (m, u) = (&worker.media, &worker.usage);
     heading(lines, "Media");
-    lines.push(format!(
-        "  {} candidate, {} packets, {} lost, jitter {:.1} ms, {} of audio, {} made up",
-        m.candidate_type.as_deref().unwrap_or("no"),
-        m.packets,
-        m.lost,
-        m.jitter_ms,
-        duration(ms(m.media_ms)),
-        duration(ms(m.concealed_ms))
-    ));
-    lines.push(path(m));
+    lines.push(way(m, worker.progress.rtp_at, scene.now));
+    lines.extend(packets(m));
     heading(lines, "Usage");
     lines.push(format!(
         "  {} transcribed in {} stream(s), {} characters translated in {} calls, {} posts ({} failed)",
@@ -230,21 +222,37 @@ fn media_and_usage(lines: &mut Vec<String>, worker: &WorkerStatus, scene: Scene<
     lines.push(format!("  service: {:?}, last heartbeat {} ago", worker.rung, age(worker.heartbeat_at, scene.now)));
 }
 
-/// How the audio comes, and what it took to keep it.
-fn path(m: &Media) -> String {
-    let round_trip = m.round_trip_ms.map_or_else(|| "not measured".to_owned(), |ms| format!("{ms:.1} ms"));
-    format!(
-        "  speaker's candidate {}, round trip {round_trip}, {} kbit/s, {} recovered by RED, {} by FEC, {:.0} ms in the jitter buffer, clock {:.0} ms behind, {} peer(s), {} ICE restart(s), stolen {} time(s)",
-        m.remote_candidate_type.as_deref().unwrap_or("unknown"),
-        m.bitrate / 1_000,
-        m.red_recovered,
-        m.fec_recovered,
-        m.buffer_ms,
-        m.clock_drift_ms,
-        m.peers,
-        m.ice_restarts,
-        m.stolen
-    )
+/// How the audio comes: the worker's candidate, then the speaker's.
+fn way(m: &Media, rtp_at: Option<Timestamp>, now: Timestamp) -> String {
+    let state = m.state.map_or_else(String::new, |state| format!("{}, ", format!("{state:?}").to_lowercase()));
+    let which = if m.state.is_none_or(|state| state == MediaState::Connected) { "path" } else { "last path" };
+    let path = match (&m.candidate_type, &m.remote_candidate_type) {
+        (None, _) => "no path".to_owned(),
+        (Some(own), None) => format!("{which} {own}"),
+        (Some(own), Some(speakers)) => format!("{which} {own} to {speakers}"),
+    };
+    let round_trip = m.round_trip_ms.map_or_else(String::new, |ms| format!(", round trip {ms:.1} ms"));
+    let last = rtp_at.map_or_else(|| "no packet yet".to_owned(), |at| format!("last packet {} ago", age(at, now)));
+    format!("  {state}{path}{round_trip}, {last}, {} kbit/s", m.bitrate / 1_000)
+}
+
+/// What came of it, and what it took to keep it.
+fn packets(m: &Media) -> [String; 2] {
+    [
+        format!(
+            "  {} packets, {} lost ({} of them recovered by RED, {} by FEC; {} late), jitter {:.1} ms, buffer {:.0} ms",
+            m.packets, m.lost, m.red_recovered, m.fec_recovered, m.late, m.jitter_ms, m.buffer_ms
+        ),
+        format!(
+            "  {} of audio, {} made up, clock {:+.0} ms; {} connection(s), {} ICE restart(s), audio taken away {} time(s)",
+            duration(ms(m.media_ms)),
+            duration(ms(m.concealed_ms)),
+            m.clock_drift_ms,
+            m.peers,
+            m.ice_restarts,
+            m.stolen
+        ),
+    ]
 }
 
 fn ms(value: u64) -> i64 {
@@ -272,6 +280,25 @@ mod tests {
                 "first caption posted",
             ]
         );
+    }
+
+    #[test]
+    fn a_path_that_is_gone_is_called_the_last_one() {
+        let (host, prflx) = (Some("host".to_owned()), Some("prflx".to_owned()));
+        let media = Media {
+            candidate_type: host,
+            remote_candidate_type: prflx,
+            round_trip_ms: Some(0.52),
+            bitrate: 33_400,
+            ..Media::default()
+        };
+        let told =
+            |state| way(&Media { state: Some(state), ..media.clone() }, Some(Timestamp(T0)), Timestamp(T0 + 2_000));
+        let connected = "  connected, path host to prflx, round trip 0.5 ms, last packet 2s ago, 33 kbit/s";
+        assert_eq!(told(MediaState::Connected), connected);
+        assert!(told(MediaState::Offering).starts_with("  offering, last path host to prflx"));
+        let nothing = Media { state: Some(MediaState::Offering), ..Media::default() };
+        assert_eq!(way(&nothing, None, Timestamp(T0)), "  offering, no path, no packet yet, 0 kbit/s");
     }
 
     #[test]

@@ -149,6 +149,11 @@ export class Observability extends Construct {
           ['Oldest word without its next stage, ms', [ours('LongestWait', 'Maximum')]],
           ['Less than the full service', [ours('Degraded', 'Sum'), ours('Erasure', 'Average')]],
           ['Messages to listeners', [ours('Posts', 'Sum'), ours('PostsFailed', 'Sum')]],
+          ['Audio of the speakers', [ours('SignalToNoise', 'Minimum'), ours('PacketLoss', 'Maximum'), ours('Clipping', 'Maximum')]],
+          ['Warnings to speakers', [
+            ours('WarningsSnrLow', 'Sum'), ours('WarningsClipping', 'Sum'), ours('WarningsEcho', 'Sum'), ours('WarningsSilence', 'Sum'),
+            ours('WarningsPacketLoss', 'Sum'), ours('WarningsJitter', 'Sum'),
+          ]],
         ];
       case 'dear':
         return [

@@ -154,7 +154,7 @@ impl Engine {
             Input::MediaStream(event) => self.on_media_stream(event),
             Input::Audio(frame) => self.on_audio(&frame),
             Input::Media(media) => {
-                self.media = self.join.describe(media);
+                self.media = media;
                 self.watch_network(&self.media.clone());
             }
             Input::Transcribe(id, event) => {

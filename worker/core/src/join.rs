@@ -22,7 +22,7 @@ use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::pace::Pace;
 use crate::time::MediaInstant;
-use schemas::worker::Media;
+use schemas::worker::{Media, MediaState};
 
 /// Offers in any second: the service takes 5 per connection, and what we send evenly may arrive in a heap.
 const OFFERS: usize = 2;
@@ -118,7 +118,22 @@ impl Join {
 
     /// Adds what only the negotiation knows.
     pub(crate) fn describe(&self, media: Media) -> Media {
-        Media { peers: self.peers, ice_restarts: self.restarts, stolen: self.contest.stolen, ..media }
+        let (peers, ice_restarts, stolen) = (self.peers, self.restarts, self.contest.stolen);
+        Media { state: self.media_state(), peers, ice_restarts, stolen, ..media }
+    }
+
+    fn media_state(&self) -> Option<MediaState> {
+        match &self.peer {
+            Peer::None => None,
+            Peer::Gathering { kind: Kind::Restart, .. }
+            | Peer::Offering { kind: Kind::Restart, .. }
+            | Peer::Answered { kind: Kind::Restart, .. } => Some(MediaState::Restarting),
+            Peer::Gathering { .. } => Some(MediaState::Gathering),
+            Peer::Offering { .. } => Some(MediaState::Offering),
+            Peer::Answered { .. } => Some(MediaState::Connecting),
+            Peer::Connected { .. } => Some(MediaState::Connected),
+            Peer::Failed { .. } => Some(MediaState::Failed),
+        }
     }
 
     /// Begins; the second call changes nothing.

@@ -134,6 +134,31 @@ fn an_ice_restart_that_brings_the_audio_back_leaves_the_peer_alone() {
 }
 
 #[test]
+fn the_row_says_where_the_connection_stands() {
+    let state = |talk: &Talk| talk.join.describe(Media::default()).state;
+    let mut talk = Talk::new();
+    assert_eq!(state(&talk), None);
+    talk.join.start(talk.now, &mut Outbox::default());
+    talk.signaling(SignalingEvent::Connected);
+    talk.until(10);
+    assert_eq!(state(&talk), Some(MediaState::Gathering));
+    talk.peer(PeerEvent::OfferReady("offer".into()));
+    assert_eq!(state(&talk), Some(MediaState::Offering));
+    talk.signaling(SignalingEvent::Answer("answer".into()));
+    assert_eq!(state(&talk), Some(MediaState::Offering), "it was not sent yet");
+    talk.until(20);
+    talk.signaling(SignalingEvent::Answer("answer".into()));
+    assert_eq!(state(&talk), Some(MediaState::Connecting));
+    talk.peer(PeerEvent::Connected);
+    talk.rtp();
+    assert_eq!(state(&talk), Some(MediaState::Connected));
+    talk.until(3_000);
+    assert_eq!(state(&talk), Some(MediaState::Restarting));
+    talk.peer(PeerEvent::Failed("ICE".into()));
+    assert_eq!(state(&talk), Some(MediaState::Failed));
+}
+
+#[test]
 fn a_restart_that_another_page_answers_is_followed_by_a_fresh_peer_at_once() {
     let mut talk = Talk::connected();
     talk.until(2_100);

@@ -106,6 +106,8 @@ pub enum MediaStart {
     Now,
     /// Where the last connection left off.
     Resume,
+    /// At the fragment that was read last, by its time: the service does not know the place itself any more.
+    Near,
 }
 
 /// One write of our section.

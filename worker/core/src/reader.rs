@@ -2,7 +2,8 @@
 //!
 //! *Flow*: the connection is opened at the newest fragment, and after a break where it left off.
 //! *Guarantees*: a stream allows five openings a second and three connections at once (KVS limits), so openings wait longer each time until audio
-//! comes; a place that the service does not know any more, or that is too long ago to be captioned, is left for the newest fragment.
+//! comes; a place that the service does not know any more is looked for by its time, and left for the newest fragment when it is not there
+//! either, or too long ago to be captioned.
 //! *Assumption*: a producer that pauses looks like a connection that hangs, so both are answered by opening anew, ever less often.
 
 use crate::input::{MediaStreamEnd, MediaStreamEvent};
@@ -35,8 +36,8 @@ pub(crate) struct Reader {
     existence: Existence,
     /// Since when there is no connection; `None` before the first.
     away_since: Option<MediaInstant>,
-    /// The place where the last connection left off is of use.
-    has_place: bool,
+    /// How the place where the last connection left off is found again; `None` when it is of no use.
+    place: Option<MediaStart>,
 }
 
 impl Reader {
@@ -47,7 +48,7 @@ impl Reader {
             stalls: 0,
             existence: Existence::default(),
             away_since: None,
-            has_place: false,
+            place: None,
         }
     }
 
@@ -68,7 +69,7 @@ impl Reader {
 
     /// Audio came.
     pub(crate) fn on_audio(&mut self) {
-        (self.fruitless, self.stalls, self.has_place) = (0, 0, true);
+        (self.fruitless, self.stalls, self.place) = (0, 0, Some(MediaStart::Resume));
     }
 
     /// Whether the stream does not exist any more.
@@ -104,7 +105,7 @@ impl Reader {
                 (true, detail)
             }
             MediaStreamEnd::PlaceLost(detail) => {
-                self.has_place = false;
+                self.place = self.place.filter(|place| *place == MediaStart::Resume).map(|_| MediaStart::Near);
                 (true, detail)
             }
             MediaStreamEnd::Gone(detail) | MediaStreamEnd::Refused(detail) => {
@@ -130,16 +131,15 @@ impl Reader {
 
     fn open(&mut self, now: MediaInstant, out: &mut Outbox) {
         let away_ms = self.away_since.map_or(0, |at| now.since(at));
-        let resume = self.has_place && away_ms <= RESUME_WITHIN_MS;
-        if self.has_place && !resume {
+        if self.place.is_some() && away_ms > RESUME_WITHIN_MS {
             out.warn(
                 "media_stream_skips",
                 format!("{} s were not heard: the stream could not be read", away_ms / 1_000),
             );
-            self.has_place = false;
+            self.place = None;
         }
         self.state = Link::Opening { since: now };
-        out.push(Output::OpenMedia(if resume { MediaStart::Resume } else { MediaStart::Now }));
+        out.push(Output::OpenMedia(self.place.unwrap_or(MediaStart::Now)));
     }
 
     /// Does what is due. `heard_at` is the moment of the last audio.

@@ -68,11 +68,17 @@ fn after_a_break_reading_goes_on_where_it_left_off() {
 }
 
 #[test]
-fn a_place_that_is_lost_is_left_for_the_newest_fragment() {
+fn a_place_that_is_lost_is_looked_for_by_its_time_and_then_left_for_the_newest_fragment() {
     let mut talk = Talk::new();
     talk.heard();
-    talk.ends(MediaStreamEnd::PlaceLost("4000".into()));
-    assert_eq!(talk.until(1_000), [Output::OpenMedia(MediaStart::Now)]);
+    let lost = || MediaStreamEnd::PlaceLost("4000".into());
+    talk.ends(lost());
+    assert_eq!(talk.until(1_000), [Output::OpenMedia(MediaStart::Near)]);
+    talk.ends(lost());
+    assert_eq!(talk.until(2_000), [Output::OpenMedia(MediaStart::Now)]);
+    talk.heard();
+    talk.ends(MediaStreamEnd::Clean);
+    assert_eq!(talk.until(3_000), [Output::OpenMedia(MediaStart::Resume)], "there is a place once more");
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Engine {
                 delivery_at: at(self.delivery.delivered_at),
                 waiting,
             },
-            media: self.media.clone(),
+            media: self.join.describe(self.media.clone()),
             languages: self.languages(),
             usage: Usage {
                 transcribed_ms: self.transcriber.sent_ms(),

@@ -47,7 +47,9 @@ impl Ear {
             AudioKind::Concealed => Origin::Concealed,
             AudioKind::Filled => Origin::Filled,
         };
-        self.flushed = false;
+        if std::mem::take(&mut self.flushed) {
+            self.watch.begin(frame.start_ms);
+        }
         analyzer.push(frame.start_ms, &frame.pcm, origin);
     }
 

@@ -10,7 +10,7 @@ pub enum Start {
     Now,
     /// After the fragment that this token came with.
     Token(String),
-    /// The fragment that the service got at this moment, epoch ms: it broke off before any token had come.
+    /// The fragment that the service got at this moment, epoch ms: it broke off before any token had come, or the token is not good any more.
     Server(i64),
 }
 
@@ -33,6 +33,8 @@ pub struct Fragments {
     token: Option<String>,
     /// When the service got the fragment that is not whole yet.
     open_ms: Option<i64>,
+    /// When the service got the newest fragment of which a frame was taken.
+    taken_ms: Option<i64>,
 }
 
 impl Fragments {
@@ -44,6 +46,11 @@ impl Fragments {
             (None, Some(ms)) => Start::Server(ms),
             (None, None) => Start::Now,
         }
+    }
+
+    /// The service does not know the token any more: the next connection begins at the fragment that was read last, by its time.
+    pub fn forget_token(&mut self) {
+        (self.token, self.open_ms) = (None, self.taken_ms);
     }
 
     /// The place is not known to the service any more: the next connection begins at the newest fragment.
@@ -95,6 +102,7 @@ impl Fragments {
             Some((newest, _)) if rank(number) < rank(newest) => false,
             Some(_) | None => {
                 self.taken = Some((number.clone(), self.current.seen));
+                self.taken_ms = self.current.server_ms;
                 true
             }
         }
@@ -153,6 +161,24 @@ mod tests {
         take(&mut fragments, 1);
         begin(&mut fragments, "3");
         assert_eq!(take(&mut fragments, 4), 0);
+    }
+
+    #[test]
+    fn a_token_that_the_service_forgot_costs_no_frame_and_doubles_none() {
+        let mut fragments = Fragments::default();
+        begin(&mut fragments, "9");
+        assert_eq!(take(&mut fragments, 5), 5);
+        fragments.tag(&Tag::ContinuationToken("after 9".into()));
+        begin(&mut fragments, "10");
+        fragments.tag(&Tag::ServerTimestamp(3_000));
+        assert_eq!(take(&mut fragments, 3), 3);
+        fragments.forget_token();
+        assert_eq!(fragments.start(), Start::Server(3_000));
+        fragments.connected();
+        begin(&mut fragments, "9");
+        assert_eq!(take(&mut fragments, 5), 0, "clocks are rounded: the one before may come once more");
+        begin(&mut fragments, "10");
+        assert_eq!(take(&mut fragments, 5), 2);
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl StreamReceiver {
         self.fragments.start()
     }
 
+    /// The service does not know the token any more: the place is found by its time.
+    pub fn forget_token(&mut self) {
+        self.fragments.forget_token();
+    }
+
     /// The service does not know the place any more.
     pub fn forget_place(&mut self) {
         self.fragments.forget_place();

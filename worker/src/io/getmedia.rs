@@ -137,8 +137,11 @@ fn endpoint_end(error: Option<&GetDataEndpointError>, detail: String) -> MediaSt
 fn media_end(error: Option<&GetMediaError>, start: &Start, detail: String) -> MediaStreamEnd {
     match error {
         Some(e) if e.is_resource_not_found_exception() => MediaStreamEnd::Gone(detail),
-        Some(e) if e.is_client_limit_exceeded_exception() || e.is_connection_limit_exceeded_exception() => {
+        Some(e) if e.is_connection_limit_exceeded_exception() => {
             MediaStreamEnd::Busy(format!("{detail}; a stream allows three readers"))
+        }
+        Some(e) if e.is_client_limit_exceeded_exception() => {
+            MediaStreamEnd::Busy(format!("{detail}; a stream allows five openings a second"))
         }
         Some(e) if e.is_invalid_argument_exception() && *start != Start::Now => MediaStreamEnd::PlaceLost(detail),
         Some(e) if e.is_not_authorized_exception() || e.is_invalid_argument_exception() => {

@@ -195,7 +195,7 @@ pub fn open(channel: Channel, report: impl Fn(SignalingEvent) + Send + Sync + 's
         match channel.join().await {
             Ok(connection) => {
                 report(SignalingEvent::Connected);
-                converse(&mut Heard(connection), &mut messages, &report).await;
+                converse(&mut Heard { connection, offers: 0 }, &mut messages, &report).await;
             }
             Err(error) => report(SignalingEvent::Closed { gone: error.gone(), detail: error.to_string() }),
         }
@@ -204,35 +204,56 @@ pub fn open(channel: Channel, report: impl Fn(SignalingEvent) + Send + Sync + 's
 }
 
 /// A connection that tells at its end what it has let go.
-struct Heard(Connection);
+struct Heard {
+    connection: Connection,
+    /// Of a master: it has nothing to offer to a viewer.
+    offers: u64,
+}
+
+impl Heard {
+    /// What the engine hears of an event. A viewer is offered something only by a channel in ingestion mode, or by a master that is none; it is
+    /// said once, because such a master may say it without end.
+    fn translate(&mut self, event: Event) -> Option<SignalingEvent> {
+        if matches!(event, Event::Offer { .. }) {
+            if self.offers == 0 {
+                tracing::warn!(
+                    event = "offer_ignored",
+                    "the master offers; it should answer: the channel may be in ingestion mode, or the page is made for another service"
+                );
+            }
+            self.offers += 1;
+        }
+        translate(event)
+    }
+}
 
 impl Drop for Heard {
     fn drop(&mut self) {
-        let ignored = self.0.ignored();
-        if ignored != Ignored::default() {
+        let (ignored, offers) = (self.connection.ignored(), self.offers);
+        if ignored != Ignored::default() || offers > 0 {
             let Ignored { unknown, malformed, oversized } = ignored;
-            tracing::warn!(event = "signaling_ignored", unknown, malformed, oversized);
+            tracing::warn!(event = "signaling_ignored", unknown, malformed, oversized, offers);
         }
     }
 }
 
 async fn converse(
-    Heard(connection): &mut Heard,
+    heard: &mut Heard,
     messages: &mut mpsc::UnboundedReceiver<Outgoing>,
     report: &(impl Fn(SignalingEvent) + Send + Sync),
 ) {
     loop {
         tokio::select! {
-            event = connection.next() => match event {
+            event = heard.connection.next() => match event {
                 Some(event) => {
-                    if let Some(event) = translate(event) {
+                    if let Some(event) = heard.translate(event) {
                         report(event);
                     }
                 }
                 None => return,
             },
             Some(message) = messages.recv() => {
-                if let Err(error) = connection.send(&message) {
+                if let Err(error) = heard.connection.send(&message) {
                     report(SignalingEvent::Refused(error.to_string()));
                 }
             }
@@ -251,10 +272,6 @@ fn translate(event: Event) -> Option<SignalingEvent> {
             SignalingEvent::Refused(format!("{} {} {}", status.status_code, status.error_type, status.description))
         }
         Event::Closed { detail } => SignalingEvent::Closed { detail, gone: false },
-        // A viewer is offered something only by a channel in ingestion mode, which is not ours.
-        Event::Offer { .. } => {
-            tracing::warn!("an offer came to the viewer: the channel seems to be in ingestion mode");
-            return None;
-        }
+        Event::Offer { .. } => return None,
     })
 }

@@ -13,7 +13,7 @@ use kvs_signaling::Role;
 use local_stack::kvs::{KvsConfig, Limits, Running, serve};
 use schemas::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Intent, Media, Phase, Restarts, WorkerRow};
+use schemas::worker::{Desired, Intent, Media, Phase, Restarts, WorkerRow, WorkerStatus};
 use serde_json::{Value, json};
 use sessionctl::rehearse::speaker::{Network, Speaker};
 use sessionctl::rehearse::{microphone, record};
@@ -33,7 +33,7 @@ use worker_core::time::MediaInstant;
 use worker_core::{Engine, EngineConfig};
 
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const SESSION: &str = "blessed-shepherd-123";
+pub const SESSION: &str = "blessed-shepherd-123";
 const ACCOUNT: &str = "111122223333";
 /// No step takes nearly as long; a step that hangs fails here instead of for ever.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -94,7 +94,7 @@ impl Service {
         named.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).to_owned()]).collect()
     }
 
-    async fn master(&self) -> kvs_signaling::Connection {
+    pub async fn master(&self) -> kvs_signaling::Connection {
         let ask = json!({ "ChannelARN": self.arn.as_str(), "SingleMasterChannelEndpointConfiguration":
             { "Protocols": ["WSS"], "Role": "MASTER" } });
         let endpoint = self.call("/getSignalingChannelEndpoint", ask).await;
@@ -109,12 +109,19 @@ impl Service {
     pub async fn tab(&self, speech: Vec<i16>, patched: bool) -> Tab {
         let network = Network { ice_servers: Vec::new(), bind: Some(LOOPBACK), patched };
         let (events_in, events) = mpsc::unbounded_channel();
-        let (lines_in, lines) = watch::channel(None);
+        let (lines_in, mut lines) = watch::channel(None);
+        let (socket, plugged) = watch::channel(None);
         let (speak, spoken) = watch::channel(false);
         let (gone, leave) = watch::channel(false);
-        let microphone = tokio::spawn(microphone::run(speech, lines, spoken, events_in.clone()));
+        let microphone = tokio::spawn(microphone::run(speech, plugged, spoken, events_in.clone()));
         let browser = tokio::spawn(Speaker::new(network, self.master().await, lines_in, events_in).run(leave));
-        Tab { events, speak, gone, browser, microphone }
+        let (cable, line) = (socket.clone(), lines.clone());
+        let wired = tokio::spawn(async move {
+            while lines.changed().await.is_ok() {
+                cable.send_replace(lines.borrow_and_update().clone());
+            }
+        });
+        Tab { events, speak, gone, browser, tasks: [microphone, wired], socket, line }
     }
 }
 
@@ -124,7 +131,10 @@ pub struct Tab {
     pub speak: watch::Sender<bool>,
     gone: watch::Sender<bool>,
     browser: tokio::task::JoinHandle<()>,
-    microphone: tokio::task::JoinHandle<()>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
+    /// What the microphone is plugged into, and what the browser has for it.
+    socket: watch::Sender<Option<microphone::Line>>,
+    line: watch::Receiver<Option<microphone::Line>>,
 }
 
 impl Tab {
@@ -132,7 +142,17 @@ impl Tab {
     pub async fn close(self) {
         self.gone.send_replace(true);
         self.browser.await.unwrap();
-        self.microphone.abort();
+        self.tasks.iter().for_each(|task| task.abort());
+    }
+
+    /// No packets any more; the connection stays.
+    pub fn unplug(&self) {
+        self.socket.send_replace(None);
+    }
+
+    /// Packets again.
+    pub fn plug(&self) {
+        self.socket.send_replace(self.line.borrow().clone());
     }
 }
 
@@ -151,6 +171,8 @@ pub struct Seen {
     pub made_up: usize,
     pub path: Option<Path>,
     pub media: Media,
+    /// Our section of the row, as it was last written.
+    pub row: Option<WorkerStatus>,
     /// The last packet.
     pub rtp_at: Option<Instant>,
 }
@@ -183,8 +205,13 @@ pub struct Viewer {
 impl Viewer {
     /// Offers each 0.5 s. Without RTP for `stall_ms` the speaker is missed: long where that must not happen on a machine that is busy.
     pub async fn start(service: &Service, stall_ms: u64) -> Self {
+        Self::start_as(SESSION, service, stall_ms).await
+    }
+
+    /// The same with another client id, as a stranger on the channel.
+    pub async fn start_as(session: &str, service: &Service, stall_ms: u64) -> Self {
         let variables = [
-            ("SESSION_ID", SESSION),
+            ("SESSION_ID", session),
             ("GENERATION", "1"),
             ("WORKERS_TABLE", "W"),
             ("CONNECTIONS_TABLE", "C"),
@@ -194,7 +221,7 @@ impl Viewer {
         ];
         let read = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         let config = Config::read(read).unwrap();
-        let session = SessionId::try_new(SESSION).unwrap();
+        let session = SessionId::try_new(session).unwrap();
         let sdk = service.sdk().await;
         let (sender, events) = mpsc::unbounded_channel();
         let table = Table::new(&sdk, "W".into(), "C".into(), session.clone(), Generation(1));
@@ -272,6 +299,7 @@ impl Viewer {
             self.feed(Input::Audio(frame));
         }
         self.seen.media = self.receiver.media();
+        self.feed(Input::Media(self.seen.media.clone()));
     }
 
     fn feed(&mut self, input: Input) {
@@ -279,7 +307,10 @@ impl Viewer {
         self.engine.handle(input, now);
         loop {
             match self.engine.poll() {
-                Output::WriteStatus(_) => self.engine.handle(Input::Control(control()), now),
+                Output::WriteStatus(write) => {
+                    self.seen.row = Some(write.status);
+                    self.engine.handle(Input::Control(control()), now);
+                }
                 Output::ReadAudience => self.engine.handle(Input::Audience(AudienceRows::default()), now),
                 Output::MeasureResources => {}
                 Output::Log(Fact { event, .. }) => self.seen.facts.push(event),

@@ -1,8 +1,11 @@
 //! Arguments of the verbs that write a wish, and of `cost` and `preflight`.
 
 use super::duration;
-use clap::{ArgGroup, Args};
+use crate::evaluate::corpus::Layout;
+use crate::evaluate::listen::Baseline;
+use clap::{ArgGroup, Args, Subcommand};
 use schemas::ids::SessionId;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Who wishes it, and why.
@@ -116,6 +119,50 @@ pub struct CostArgs {
     /// One JSON document.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to do with `emotion`.
+#[derive(Debug, Subcommand)]
+pub enum EmotionCommand {
+    /// Judge a corpus of acted emotions that you have, by the worker's own streaming analysis. Nothing is downloaded.
+    #[command(
+        after_help = "Exit codes: 0 evaluated · 1 some files could not be evaluated, or high or low arousal is missing · 2 no such corpus\n\nExamples:\n  sessionctl emotion eval --layout emodb --root emodb/wav --out report.json\n  sessionctl emotion eval --layout ravdess --root ravdess --agc --noise-snr 10 --out report.json --json\n\nA directory of your own (--layout csv) holds labels.csv with the columns path,speaker,emotion and, if known, gender."
+    )]
+    Eval(EvalArgs),
+}
+
+/// Arguments of `emotion eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// How the corpus names its files.
+    #[arg(long, value_enum)]
+    pub layout: Layout,
+    /// The directory that holds it.
+    #[arg(long, value_name = "DIR")]
+    pub root: PathBuf,
+    /// Where the report goes, as JSON.
+    #[arg(long, value_name = "FILE.json")]
+    pub out: PathBuf,
+    /// Take the microphones to level the loudness: it counts for nothing then.
+    #[arg(long)]
+    pub agc: bool,
+    /// Add white noise at this ratio of the recording to it, dB.
+    #[arg(long, value_name = "DB", value_parser = decibels, allow_negative_numbers = true)]
+    pub noise_snr: Option<f64>,
+    /// Whether a speaker's usual voice is learnt from one recording to the next, as in a session.
+    #[arg(long, value_enum, default_value = "live")]
+    pub baseline: Baseline,
+    /// Draws the order of the speakers, the noise and the intervals.
+    #[arg(long, default_value = "1")]
+    pub seed: u64,
+    /// The same JSON on stdout, in place of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn decibels(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|db: &f64| (-20.0..=100.0).contains(db));
+    number.ok_or_else(|| "expected decibels from -20 to 100".to_owned())
 }
 
 /// Arguments of `preflight`.

@@ -3,12 +3,12 @@
 use crate::aws::{Aws, connect};
 use crate::bill;
 use crate::board::{self, Scene};
-use crate::cli::{Cli, Command, CostArgs, OneArgs, PreflightArgs};
+use crate::cli::{Cli, Command, CostArgs, EmotionCommand, OneArgs, PreflightArgs};
 use crate::definitions::{self, Definitions};
 use crate::error::CtlError;
 use crate::store::{self, Record, Which};
 use crate::why::{self, Theirs};
-use crate::{preflight, rehearse, replay, show};
+use crate::{evaluate, preflight, rehearse, replay, show};
 use clap::CommandFactory;
 use schemas::ids::{SessionId, Timestamp};
 use std::io::{IsTerminal, Write, stdout};
@@ -36,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<u8, CtlError> {
         Command::Drain(args) => wish::drain(&aws().await, args).await,
         Command::Preflight(args) => preflight::run(&aws().await, event(&args), args.json).await,
         Command::Rehearse(args) => rehearse::run(&cli.env, region, *args).await,
+        Command::Emotion { command: EmotionCommand::Eval(args) } => evaluate::run(&args),
         Command::Completions { shell } => completions(shell),
     }
 }

@@ -99,7 +99,14 @@ fn judged(quota: &Quota, value: Result<f64, String>, each: f64, sessions: Option
             )
         }
         Err(problem) => mended(
-            check(*what, Verdict::Unknown, format!("not read ({problem}); a new account has {new_account} {unit}")),
+            check(
+                *what,
+                Verdict::Unknown,
+                format!(
+                    "not read ({problem}); a new account has {new_account} {unit}, which is {} for {wanted} live session(s)",
+                    if f64::from(*new_account) < need { "not enough" } else { "enough" }
+                ),
+            ),
             format!("aws service-quotas get-service-quota {of}"),
         ),
     }
@@ -113,7 +120,9 @@ mod tests {
     fn a_quota_that_is_not_read_is_not_called_fine_and_says_how_to_read_it() {
         let unread = judged(&STREAMS, Err("access denied".into()), 1.0, None);
         assert_eq!(unread.verdict, Verdict::Unknown);
-        assert!(unread.said.contains("a new account has 25 streams"), "{unread:?}");
+        assert!(unread.said.contains("a new account has 25 streams, which is enough for 1 "), "{unread:?}");
+        let many = judged(&STREAMS, Err("access denied".into()), 1.0, Some(40.0));
+        assert!(many.said.contains("which is not enough for 40 "), "{many:?}");
         let command = unread.command.unwrap();
         assert!(command.contains("get-service-quota --service-code transcribe --quota-code L-0599F82B"), "{command}");
     }

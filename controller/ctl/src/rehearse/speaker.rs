@@ -6,6 +6,7 @@
 use super::microphone::Line;
 use super::record::{Event, SpeakerEvent};
 use kvs_signaling::{Connection, Event as Signal, Outgoing};
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
@@ -224,6 +225,8 @@ impl Speaker {
         media.register_codec(RTCRtpCodecParameters { rtp_codec: red, payload_type: RED }, RtpCodecKind::Audio)?;
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(self.network.bind.is_some_and(|bind| bind.is_loopback()))
+            // Its default wants a multicast route.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .with_ice_timeouts(
                 Some(Duration::from_secs(5)),
                 Some(Duration::from_secs(15)),

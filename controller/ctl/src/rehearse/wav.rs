@@ -38,18 +38,26 @@ pub enum AudioError {
     },
 }
 
-/// Reads the file.
+/// Reads the file at [`RATE`].
 ///
 /// # Errors
 /// [`AudioError`], in one line.
 pub fn load(path: &Path) -> Result<Vec<i16>, AudioError> {
+    load_at(path, RATE)
+}
+
+/// Reads the file at this rate, Hz.
+///
+/// # Errors
+/// [`AudioError`], in one line.
+pub fn load_at(path: &Path, rate: u32) -> Result<Vec<i16>, AudioError> {
     let name = path.display().to_string();
     let open = |detail: String| AudioError::Open { path: name.clone(), detail };
     let file = std::fs::File::open(path).map_err(|e| open(e.to_string()))?;
     if file.metadata().is_ok_and(|m| m.is_dir()) {
         return Err(open("is a directory".into()));
     }
-    decode(std::io::BufReader::new(file)).map_err(|detail| AudioError::Format { path: name, detail })
+    decode_at(std::io::BufReader::new(file), rate).map_err(|detail| AudioError::Format { path: name, detail })
 }
 
 /// Reads WAV bytes: PCM of 8 to 32 bits or 32-bit float, any rate, any number of channels.
@@ -57,6 +65,10 @@ pub fn load(path: &Path) -> Result<Vec<i16>, AudioError> {
 /// # Errors
 /// What is wrong with them.
 pub fn decode(bytes: impl Read) -> Result<Vec<i16>, String> {
+    decode_at(bytes, RATE)
+}
+
+fn decode_at(bytes: impl Read, rate: u32) -> Result<Vec<i16>, String> {
     let mut reader = WavReader::new(bytes).map_err(|e| e.to_string())?;
     let spec = reader.spec();
     let channels = usize::from(spec.channels);
@@ -71,7 +83,7 @@ pub fn decode(bytes: impl Read) -> Result<Vec<i16>, String> {
     if mono.is_empty() {
         return Err("it holds no sound".into());
     }
-    let resampled = resample(mono, spec.sample_rate)?;
+    let resampled = resample(mono, spec.sample_rate, rate)?;
     Ok(resampled.into_iter().map(to_pcm).collect())
 }
 
@@ -94,12 +106,12 @@ fn mean(samples: &[f32]) -> f32 {
     samples.iter().sum::<f32>() / samples.len() as f32
 }
 
-fn resample(mono: Vec<f32>, rate: u32) -> Result<Vec<f32>, String> {
-    if rate == RATE {
+fn resample(mono: Vec<f32>, rate: u32, wanted: u32) -> Result<Vec<f32>, String> {
+    if rate == wanted {
         return Ok(mono);
     }
     let fault = |e: &dyn std::fmt::Display| format!("{rate} Hz cannot be resampled: {e}");
-    let (from, to) = (rate as usize, RATE as usize);
+    let (from, to) = (rate as usize, wanted as usize);
     let mut resampler = Fft::<f32>::new(from, to, CHUNK, 1, FixedSync::Both).map_err(|e| fault(&e))?;
     let frames = mono.len();
     let input = InterleavedOwned::new_from(mono, 1, frames).map_err(|e| fault(&e))?;

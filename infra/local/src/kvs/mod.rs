@@ -6,6 +6,7 @@
 mod channel;
 mod control;
 mod faults;
+mod feed;
 pub mod mkv;
 mod put_media;
 pub mod relay;

@@ -1,22 +1,32 @@
 //! Streams: made by name, fed by `PutMedia` or in process, sent by `GetMedia` to at most three readers at once.
 //!
-//! `GET /_local/streams` tells what is there; `POST` breaks the next fragment that is sent: `{"cut_next": BYTES}` ends the connection in the
-//! middle of it, `{"fail_next": CODE}` sends the error in its place.
+//! `GET /_local/streams` tells what is there; `POST` breaks it:
+//!
+//! | body | effect |
+//! |---|---|
+//! | `{"cut_next": BYTES}` | the connection ends in the middle of the next fragment that is sent |
+//! | `{"fail_next": CODE}` | this error comes in its place |
+//! | `{"refuse_media": {"exception": "ClientLimitExceededException", "times": 2}}` | the next two `GetMedia` calls fail |
+//! | `{"refuse_endpoint": {…}}` | the same for readers' `GetDataEndpoint` |
+//! | `{"forget_tokens": true}` | continuation tokens that were given so far are not valid any more |
+//! | `{"move_endpoint": true}` | readers are cut off, and find the stream at another endpoint only |
+//! | `{"lose_next": 2}` | the next two fragments of the producer never come: he paused |
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::channel::Rate;
 use super::control::{Refusal, refuse};
+use super::feed::{Breaks, Content, begin};
+pub use super::feed::{Feed, Stored};
 use super::mkv;
 use super::service::Service;
 
@@ -24,77 +34,6 @@ use super::service::Service;
 const READERS: usize = 3;
 /// `GetMedia`, `PutMedia`, `GetDataEndpoint` and `DescribeStream` calls per second and stream (KVS limits).
 const CALLS: usize = 5;
-
-/// One fragment as it is sent: its number, when it came, and its bytes with the tags after it.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// Its number, which is its continuation token too.
-    pub number: u64,
-    /// When it came, epoch ms.
-    pub server_ms: i64,
-    /// The document.
-    pub bytes: Bytes,
-}
-
-/// What a stream holds.
-#[derive(Debug, Default)]
-pub struct Content {
-    fragments: Vec<Stored>,
-    /// Ends every connection after so many more bytes.
-    cut_after: Option<usize>,
-    breaks: Breaks,
-}
-
-/// What is wrong with the next fragment that is sent.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Breaks {
-    /// The connection ends after so many of its bytes.
-    cut_next: Option<usize>,
-    /// This error comes in its place.
-    fail_next: Option<u32>,
-}
-
-/// A stream that a test or a producer feeds.
-#[derive(Debug, Clone)]
-pub struct Feed(Arc<watch::Sender<Content>>);
-
-impl Default for Feed {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Content::default())))
-    }
-}
-
-impl Feed {
-    /// A fragment came in.
-    pub fn push(&self, fragment: Stored) {
-        self.0.send_modify(|content| content.fragments.push(fragment));
-    }
-
-    /// The next connection breaks off after so many bytes.
-    pub fn cut_after(&self, bytes: usize) {
-        self.0.send_modify(|content| content.cut_after = Some(bytes));
-    }
-
-    /// The number that the next fragment gets.
-    pub(super) fn next_number(&self) -> u64 {
-        self.0.borrow().fragments.last().map_or(1, |last| last.number + 1)
-    }
-
-    fn readers(&self) -> usize {
-        self.0.receiver_count()
-    }
-
-    /// What is to be broken, once.
-    fn take_breaks(&self) -> Breaks {
-        let mut breaks = Breaks::default();
-        self.0.send_if_modified(|content| {
-            breaks = std::mem::take(&mut content.breaks);
-            false
-        });
-        breaks
-    }
-}
 
 /// A stream and what the control plane knows of it.
 #[derive(Debug, Default)]
@@ -117,29 +56,6 @@ impl Entry {
     }
 }
 
-/// Where a reader begins: the index of its first fragment.
-fn begin(content: &Content, selector: &Value) -> Result<usize, Refusal> {
-    let invalid = |why: &str| Err(refuse(400, "InvalidArgumentException", why));
-    let all = &content.fragments;
-    match selector["StartSelectorType"].as_str() {
-        Some("NOW") => Ok(all.len().saturating_sub(1)),
-        Some("EARLIEST") => Ok(0),
-        Some("CONTINUATION_TOKEN") => {
-            let token = selector["ContinuationToken"].as_str().and_then(|token| token.parse::<u64>().ok());
-            let place = token.and_then(|token| all.iter().position(|fragment| fragment.number == token));
-            place.map_or_else(|| invalid("the continuation token is not valid"), |place| Ok(place + 1))
-        }
-        Some("SERVER_TIMESTAMP") => {
-            let Some(at) = selector["StartTimestamp"].as_f64() else { return invalid("StartTimestamp is missing") };
-            let later = |fragment: &Stored| {
-                std::time::Duration::from_millis(fragment.server_ms.unsigned_abs()).as_secs_f64() >= at - 0.000_5
-            };
-            Ok(all.iter().position(later).unwrap_or(all.len()))
-        }
-        Some(_) | None => invalid("StartSelectorType is not one that stands in here"),
-    }
-}
-
 /// The routes of the control plane that concern streams.
 pub fn control() -> Router<Arc<Service>> {
     Router::new()
@@ -151,7 +67,9 @@ pub fn control() -> Router<Arc<Service>> {
 
 /// The routes of the data endpoint.
 pub fn data() -> Router<Arc<Service>> {
-    Router::new().route("/getMedia", post(get_media)).route("/putMedia", post(super::put_media::put_media))
+    Router::new()
+        .route("/at/{endpoint}/getMedia", post(get_media))
+        .route("/putMedia", post(super::put_media::put_media))
 }
 
 /// The knobs.
@@ -229,35 +147,58 @@ async fn delete(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -> 
 }
 
 async fn endpoint(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -> Result<Json<Value>, Refusal> {
-    if !matches!(ask["APIName"].as_str(), Some("GET_MEDIA" | "PUT_MEDIA")) {
-        return Err(refuse(400, "InvalidArgumentException", "only GET_MEDIA and PUT_MEDIA stand in here"));
-    }
-    let answer = json!({ "DataEndpoint": format!("http://{}", service.viewers) });
-    find(&service, named(&ask), |entry| &mut entry.calls, |_arn, _entry| Ok(Json(answer)))
+    let reads = match ask["APIName"].as_str() {
+        Some("GET_MEDIA") => true,
+        Some("PUT_MEDIA") => false,
+        Some(_) | None => {
+            return Err(refuse(400, "InvalidArgumentException", "only GET_MEDIA and PUT_MEDIA stand in here"));
+        }
+    };
+    let data = format!("http://{}", service.viewers);
+    find(
+        &service,
+        named(&ask),
+        |entry| &mut entry.calls,
+        |_arn, entry| {
+            if !reads {
+                return Ok(Json(json!({ "DataEndpoint": data })));
+            }
+            entry.feed.refusal(|breaks| &mut breaks.refuse_endpoint)?;
+            let endpoint = entry.feed.0.borrow().endpoint;
+            Ok(Json(json!({ "DataEndpoint": format!("{data}/at/{endpoint}") })))
+        },
+    )
 }
 
-async fn get_media(State(service): State<Arc<Service>>, Json(ask): Json<Value>) -> Result<Response, Refusal> {
-    let (feed, content, first) = find(
+/// A reader, if there is a place for one: where it begins.
+fn admit(entry: &mut Entry, endpoint: u64, selector: &Value) -> Result<Reading, Refusal> {
+    entry.feed.refusal(|breaks| &mut breaks.refuse_media)?;
+    if entry.feed.readers() >= READERS {
+        return Err(refuse(400, "ConnectionLimitExceededException", "three readers are connected to the stream"));
+    }
+    let content = entry.feed.0.subscribe();
+    if content.borrow().endpoint != endpoint {
+        return Err(refuse(400, "InvalidEndpointException", "the stream is at another endpoint"));
+    }
+    let at = begin(&content.borrow(), selector)?;
+    let mut opened = selector.clone();
+    opened["first"] = json!(at);
+    entry.opened.push(opened);
+    Ok(Reading { feed: entry.feed.clone(), content, at, endpoint, left: None, ends: false })
+}
+
+async fn get_media(
+    State(service): State<Arc<Service>>,
+    Path(endpoint): Path<u64>,
+    Json(ask): Json<Value>,
+) -> Result<Response, Refusal> {
+    let mut reading = find(
         &service,
         named(&ask),
         |entry| &mut entry.media,
-        |_arn, entry| {
-            if entry.feed.readers() >= READERS {
-                return Err(refuse(
-                    400,
-                    "ConnectionLimitExceededException",
-                    "three readers are connected to the stream",
-                ));
-            }
-            let content = entry.feed.0.subscribe();
-            let first = begin(&content.borrow(), &ask["StartSelector"])?;
-            entry.opened.push(ask["StartSelector"].clone());
-            Ok((entry.feed.clone(), content, first))
-        },
+        |_arn, entry| admit(entry, endpoint, &ask["StartSelector"]),
     )?;
-    let mut left = None;
-    feed.0.send_modify(|content| left = content.cut_after.take());
-    let reading = Reading { feed, content, at: first, left, ends: false };
+    reading.left = reading.feed.quietly(|content| content.cut_after.take());
     let body = stream::unfold(reading, |reading| async move { reading.next().await });
     Ok(([("content-type", "video/webm")], Body::from_stream(body)).into_response())
 }
@@ -267,6 +208,7 @@ struct Reading {
     feed: Feed,
     content: watch::Receiver<Content>,
     at: usize,
+    endpoint: u64,
     /// So many bytes are still sent.
     left: Option<usize>,
     ends: bool,
@@ -278,14 +220,18 @@ impl Reading {
             return None;
         }
         let mut bytes = loop {
-            let found = self.content.borrow_and_update().fragments.get(self.at).map(|found| found.bytes.clone());
+            let (moved, found) = {
+                let content = self.content.borrow_and_update();
+                (content.endpoint != self.endpoint, content.fragments.get(self.at).map(|found| found.bytes.clone()))
+            };
             match found {
+                _ if moved => return None,
                 Some(bytes) => break bytes,
                 None => self.content.changed().await.ok()?,
             }
         };
         self.at += 1;
-        let Breaks { cut_next, fail_next } = self.feed.take_breaks();
+        let (cut_next, fail_next) = self.feed.take_breaks();
         if let Some(most) = cut_next {
             bytes.truncate(most);
             self.ends = true;
@@ -305,7 +251,7 @@ impl Reading {
 async fn break_it(State(service): State<Arc<Service>>, Json(breaks): Json<Breaks>) -> Json<Value> {
     service.with(|state| {
         for entry in state.streams.values() {
-            entry.feed.0.send_modify(|content| content.breaks = breaks.clone());
+            entry.feed.set(&breaks);
         }
     });
     look(State(service)).await

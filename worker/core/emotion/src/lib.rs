@@ -24,9 +24,39 @@
 //! |---|---|
 //! | [`analyzer`] | the façade: `push`, `word`, `segment`, `poll` |
 //! | [`result`] | what comes out |
+//! | `hops` `front` | 10 ms hops however it was pushed; window, spectrum, autocorrelation |
+//! | `pitch` `track` | candidates, and the path through them decided 40 ms later |
+//! | `vad` `loudness` `snr` `echo` `quality` | speech or not, LUFS, and the quality of the audio |
+//! | `frame` `summary` `syllables` `words` | two minutes of features, and what a stretch of them amounts to |
+//! | `baseline` `agc` `arousal` `labels` | the usual voice, and how far from it this is |
+//! | `pipeline` `reader` | the pipeline, and the readings |
 
 pub mod analyzer;
 pub mod result;
+
+mod agc;
+mod arousal;
+mod baseline;
+
+mod echo;
+mod frame;
+mod front;
+mod hops;
+mod labels;
+mod loudness;
+mod pipeline;
+mod pitch;
+mod quality;
+mod reader;
+mod snr;
+mod summary;
+mod syllables;
+mod track;
+mod vad;
+mod words;
+
+#[cfg(test)]
+mod bars;
 
 pub use analyzer::{Analyzer, Config, Origin};
 pub use result::{

@@ -161,7 +161,7 @@ pub struct Evidence {
     pub tilt_db: f64,
     /// Speech over background noise, dB; `None` until both were heard.
     pub snr_db: Option<f64>,
-    /// Short-term loudness (the last 3 s) by EBU R 128, LUFS; `None` when it is below −70.
+    /// Loudness of the speech by the K weighting of EBU R 128, pauses left out, LUFS; `None` below −70.
     pub lufs: Option<f64>,
 }
 
@@ -198,7 +198,7 @@ pub struct Quality {
     /// Share of the received samples at 98 % of full scale or above, 0 to 1.
     pub clipped_share: f64,
     /// Level of the strongest echo with a delay of 50 to 500 ms re the direct voice over the last seconds, dB, at least −40;
-    /// `None` until two seconds of speech were heard.
+    /// `None` until some four seconds of speech were heard.
     pub echo_db: Option<f64>,
     /// Received audio below −50 dBFS without a break, ms, up to this second's end. What was not received neither adds nor resets.
     pub silent_ms: u64,

@@ -72,8 +72,8 @@ pub(crate) struct Watch {
     /// How often in a row a rule was broken.
     bad: BTreeMap<AudioIssue, u32>,
     warned: BTreeMap<AudioIssue, MediaInstant>,
-    /// Media time from which on a silence counts.
-    begun_ms: Option<u64>,
+    /// Media time from which on audio counts: its begin, or the end of the last pause.
+    begun_ms: u64,
 }
 
 impl Watch {
@@ -82,20 +82,24 @@ impl Watch {
         self.clipped.clear();
         self.packets.clear();
         self.bad.clear();
-        self.begun_ms = None;
         if let Some(seen) = &mut self.seen {
             seen.issues.clear();
             seen.silence_ms = 0;
         }
     }
 
+    /// Audio comes, from this media time on, after a pause or for the first time.
+    pub(crate) fn begin(&mut self, media_ms: u64) {
+        self.begun_ms = media_ms;
+    }
+
     /// A second of audio was measured; gives what the speaker is to be told.
     pub(crate) fn measured(&mut self, second: &Quality, now: MediaInstant) -> Vec<Warning> {
-        if second.received_ms == 0 {
+        // The rest of a second that a pause cut off comes with the first audio after it.
+        if second.received_ms == 0 || second.end_ms <= self.begun_ms {
             return Vec::new();
         }
-        let begun = *self.begun_ms.get_or_insert(second.start_ms);
-        let silence_ms = second.silent_ms.min(second.end_ms.saturating_sub(begun));
+        let silence_ms = second.silent_ms.min(second.end_ms - self.begun_ms);
         let clipping = self.clipping_percent(second);
         let seen = self.seen.get_or_insert_default();
         seen.snr_db = second.snr_db.map(tenths);

@@ -81,6 +81,9 @@ fn five_seconds_of_silence_are_told_and_a_pause_of_the_session_is_none() {
     let mut watch = Watch::default();
     told(&mut watch, 0..4, |n| silence(n, n + 1));
     watch.pause();
+    watch.begin(100_000);
+    let rest = |n| Quality { received_ms: 300, silent_ms: 4_300, ..silence(n, 0) };
+    assert_eq!(told(&mut watch, 4..5, rest), []);
     let after = told(&mut watch, 100..110, |n| silence(n, 4 + n - 99));
     assert_eq!(after, [(104, AudioIssue::Silence)], "the silence before the pause does not count");
 }

@@ -24,7 +24,8 @@ impl Queue {
             self.0.retain(|waiting| waiting.body.partial_of() != Some(segment));
         } else if let Some(of_segment) = item.body.emotion_of_segment() {
             self.0.retain(|waiting| waiting.body.emotion_of_segment() != Some(of_segment));
-        } else if let Body::Ended(_) = item.body {
+        } else if matches!(item.body, Body::Status(..) | Body::Ended(_)) {
+            // Either may be the last that a listener hears of this worker.
             self.0.retain(|waiting| waiting.body.emotion_of_segment().is_none());
         }
         self.0.push_back(item);
@@ -60,7 +61,10 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::ids::{SessionId, Timestamp};
+    use crate::captions::Snapshot;
+    use crate::degrade::Service;
+    use crate::deliver::Rendered;
+    use schemas::ids::{Language, SessionId, Timestamp};
     use schemas::message::Emotion;
     use schemas::reason::Cause;
     use schemas::worker::Rung;
@@ -80,7 +84,24 @@ mod tests {
         })))
     }
     fn status() -> Item {
-        item(Body::Status(Rung::Full, ""))
+        item(Body::Status(Service { rung: Rung::Paused, cause: None, sentence: "" }))
+    }
+    fn caption() -> Item {
+        let language = Language::try_new("en").unwrap();
+        let words = crate::captions::tests::words("amen", 0, 0);
+        let shown = Snapshot {
+            segment: 1,
+            source: language.clone(),
+            words,
+            stable: 0,
+            is_final: true,
+            start_ms: 0,
+            end_ms: 300,
+        };
+        let (text, degraded, catch_up) = ("amen".to_owned(), false, false);
+        let shown = Arc::new(shown);
+        let rendered = Rendered { shown, language, text, cursor: 1, revision: 1, stable_words: 1, degraded, catch_up };
+        item(Body::Caption(Arc::new(rendered)))
     }
     fn order(mut queue: Queue) -> Vec<String> {
         let name = |item: Item| match item.body {
@@ -95,19 +116,22 @@ mod tests {
     #[test]
     fn how_something_was_said_waits_behind_words_and_only_the_newest_of_it() {
         let mut queue = Queue::default();
-        [emotion(Some("1-1")), emotion(None), emotion(Some("1-2")), status(), emotion(None), status()]
+        [emotion(Some("1-1")), emotion(None), emotion(Some("1-2")), caption(), emotion(None), caption()]
             .into_iter()
             .for_each(|item| queue.push(item));
-        assert_eq!(order(queue), ["status", "status", "1-2", "second"]);
+        assert_eq!(order(queue), ["caption", "caption", "1-2", "second"]);
     }
 
     #[test]
-    fn nothing_follows_the_end() {
+    fn nothing_follows_the_last_word_of_a_worker() {
         let mut queue = Queue::default();
-        [emotion(None), emotion(Some("1-1")), status(), item(Body::Ended(Cause::SessionEnded))]
+        [emotion(None), caption(), emotion(Some("1-1")), item(Body::Ended(Cause::SessionEnded))]
             .into_iter()
             .for_each(|item| queue.push(item));
-        assert_eq!(order(queue), ["status", "ended"]);
+        assert_eq!(order(queue), ["caption", "ended"]);
+        let mut queue = Queue::default();
+        [emotion(None), status()].into_iter().for_each(|item| queue.push(item));
+        assert_eq!(order(queue), ["status"]);
     }
 
     #[test]

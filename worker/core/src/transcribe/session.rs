@@ -9,11 +9,14 @@
 //! speaker speaks is replaced; wishes that the service refuses are given up, and the captions are not.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
+mod opening;
+mod renewing;
+
 use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
 use super::demand::{Begin, Demand, Idle, Moment};
 use super::mute::{Mute, is_mute};
-use super::renewal::{Over, Renewal};
+use super::renewal::Renewal;
 use super::stream::{Stream, feed, send_rest, to_heard};
 use crate::audio::SAMPLES_PER_MS;
 use crate::config::Wishes;
@@ -21,15 +24,12 @@ use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
+use renewing::is_time_to_renew;
 use schemas::ids::Language;
 
 /// While audio waits for its pace, look again after so long, ms.
 const PACE_STEP_MS: u64 = 50;
-/// Silence that is a good moment to renew a stream, ms.
-const ROTATE_SILENCE_MS: u64 = 700;
-/// A renewal that failed is tried again after so long, ms.
-const ROTATE_RETRY_MS: u64 = 60_000;
-/// Without such a silence a stream is renewed anyway so long after it was due, ms.
+/// Without a silence a stream is renewed anyway so long after it was due, ms.
 const ROTATE_LATEST_MS: u64 = 600_000;
 
 #[derive(Debug)]
@@ -179,58 +179,6 @@ impl Transcriber {
         }
     }
 
-    /// Something came from the stream that takes over, or from the one that was taken over.
-    fn on_renewal(&mut self, id: StreamId, event: TranscribeEvent, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
-        match event {
-            TranscribeEvent::Opened => {
-                self.take_over(at, out);
-                Vec::new()
-            }
-            TranscribeEvent::Result(result) => {
-                let heard = self.renewal.stream().map(|stream| to_heard(id, &result, &stream.timeline));
-                heard.into_iter().collect()
-            }
-            TranscribeEvent::Closed(end) => {
-                let whole = end == StreamEnd::Clean;
-                if self.renewal.is_coming() {
-                    out.fact("renewal_failed", format!("{}; the old stream goes on", describe(&end)));
-                    self.renew_after = at.now.plus_ms(ROTATE_RETRY_MS);
-                }
-                self.renewal_over(whole, at, out)
-            }
-        }
-    }
-
-    /// The new stream is open: the old one ends, and gives its last words.
-    fn take_over(&mut self, at: &Moment, out: &mut Outbox) {
-        let State::Open(old) = &mut self.state else { return };
-        let Some(mut new) = self.renewal.take_coming() else { return };
-        new.opened = true;
-        std::mem::swap(old, &mut new);
-        out.push(Output::EndStream(new.id));
-        out.fact("stream_renewed", format!("stream {} takes over from stream {}", old.id.0, new.id.0));
-        self.renewal = Renewal::going(new, at.now);
-    }
-
-    /// The renewal has come to its end; when the last words of the old stream may be missing, they are replayed.
-    fn renewal_over(&mut self, whole: bool, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
-        match self.renewal.over() {
-            Over::Abandoned => Vec::new(),
-            Over::Went { until_sample, held } => {
-                let unheard = (self.watermark / SAMPLES_PER_MS, until_sample / SAMPLES_PER_MS);
-                if whole || at.audio.levels.speech_dbfs(unheard.0, unheard.1).is_none() {
-                    return held;
-                }
-                if let State::Open(stream) | State::Ending { stream, .. } = &self.state {
-                    out.push(Output::DropStream(stream.id));
-                }
-                out.fact("stream_closed", "the last words before a renewal are replayed");
-                self.state = State::Closed { not_before: at.now, begin: Begin::Watermark };
-                Vec::new()
-            }
-        }
-    }
-
     fn closed(&mut self, end: &StreamEnd, ending: bool, now: MediaInstant, out: &mut Outbox) {
         if let State::Ending { begin, .. } = self.state
             && ending
@@ -244,28 +192,6 @@ impl Transcriber {
         out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(end)));
         self.outage_since.get_or_insert(now);
         self.state = State::Closed { not_before: now.plus_ms(wait), begin: Begin::Watermark };
-    }
-
-    /// A refusal may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
-    /// were not the reason, and come again with the retry.
-    fn give_up_wishes(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
-        match (end, self.wishes, &self.refused_wishes) {
-            (StreamEnd::Refused(detail), Wishes::All, _) => {
-                out.warn("wishes_refused", format!("{detail}; the next stream opens without them"));
-                (self.wishes, self.refused_wishes) = (Wishes::Plain, Some(detail.clone()));
-                Some(0)
-            }
-            (StreamEnd::Refused(_), Wishes::Plain, Some(_)) => {
-                (self.wishes, self.refused_wishes) = (Wishes::All, None);
-                None
-            }
-            (StreamEnd::Refused(_), Wishes::Plain, None) => None,
-            (
-                StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_),
-                Wishes::All | Wishes::Plain,
-                _,
-            ) => None,
-        }
     }
 
     /// Does what is due; gives what was held back.
@@ -305,51 +231,6 @@ impl Transcriber {
         released
     }
 
-    /// Opens the stream that takes over here; the old one waits, and ends when the new one is open.
-    fn renew(&mut self, at: &Moment, out: &mut Outbox) {
-        let State::Open(old) = &mut self.state else { return };
-        self.sent_samples += send_rest(old, at.audio, out);
-        let (cursor, language) = (old.cursor, old.language.clone());
-        let stream = self.announce(cursor, &language, at, out);
-        self.renewal = Renewal::Coming(stream);
-    }
-
-    fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
-        let cursor = self.first_sample(begin, at, out);
-        self.state = State::Open(self.announce(cursor, language, at, out));
-    }
-
-    fn announce(&mut self, cursor: u64, language: &Language, at: &Moment, out: &mut Outbox) -> Stream {
-        let id = StreamId(self.next_id);
-        self.next_id += 1;
-        self.streams += 1;
-        out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
-        out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
-        Stream::new(id, language.clone(), cursor, at.now)
-    }
-
-    /// Where the next stream begins: nothing is left out but silence that fills a gap.
-    fn first_sample(&self, begin: Begin, at: &Moment, out: &mut Outbox) -> u64 {
-        let ring = &at.audio.ring;
-        let wanted = match begin {
-            Begin::Watermark => self.watermark,
-            Begin::Preroll => self.watermark.max(ring.end().saturating_sub(at.timing.preroll_ms * SAMPLES_PER_MS)),
-            Begin::At(sample) => self.watermark.max(sample),
-            Begin::Onset(sample) => {
-                let heard = self.watermark.max(sample);
-                let onset_ms = at.audio.levels.speech_from_ms(heard / SAMPLES_PER_MS);
-                let preroll = onset_ms.saturating_sub(at.timing.onset_preroll_ms) * SAMPLES_PER_MS;
-                heard.max(preroll.min(ring.end()))
-            }
-        };
-        let cursor = wanted.max(ring.first());
-        let (from_ms, until_ms) = (wanted / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
-        if self.watermark > 0 && at.audio.levels.speech_dbfs(from_ms, until_ms).is_some() {
-            out.warn("audio_dropped", format!("speech within {} ms had left the buffer", until_ms - from_ms));
-        }
-        at.audio.after_fill(cursor)
-    }
-
     /// Ends the stream as wanted; its last results still come.
     fn end(&mut self, reason: &'static str, begin: Begin, at: &Moment, out: &mut Outbox) {
         let closed = State::Closed { not_before: at.now, begin };
@@ -381,16 +262,7 @@ impl Transcriber {
             }
             State::Open(_) | State::Ending { .. } | State::Closed { .. } => {}
         }
-        if self.renewal.deadline().is_none_or(|until| at.now < until) {
-            return Vec::new();
-        }
-        if self.renewal.is_coming() {
-            self.renew_after = at.now.plus_ms(ROTATE_RETRY_MS);
-        }
-        if let Some(stream) = self.renewal.stream() {
-            out.push(Output::DropStream(stream.id));
-        }
-        self.renewal_over(false, at, out)
+        self.give_up_renewal(at, out)
     }
 
     /// Forgets the streams at once.
@@ -440,11 +312,6 @@ fn reason_to_end(stream: &Stream, at: &Moment, demand: &Demand) -> Option<(&'sta
         }
         Demand::Stream(_) => None,
     }
-}
-
-fn is_time_to_renew(stream: &Stream, at: &Moment) -> bool {
-    let old = at.now.since(stream.since) >= at.timing.rotate_after_ms;
-    old && stream.opened && at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS
 }
 
 fn describe(end: &StreamEnd) -> String {

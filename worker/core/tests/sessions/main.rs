@@ -12,6 +12,7 @@
 //! | nobody listens | `transcription`: nobody pays; `text`: a language without listeners |
 //! | four hours | `endurance` |
 //! | everything throttled | `delivery` |
+//! | how it was said, and how good the microphone is | `voice` |
 //! | what the speaker is told | `notices` |
 //! | the end, announced or not | `ending` |
 //! | anything at any time | `endurance`: a property over random faults |
@@ -26,4 +27,5 @@ mod notices;
 mod streams;
 mod text;
 mod transcription;
+mod voice;
 mod world;

@@ -1,7 +1,6 @@
 //! Captions and translations.
 
 use crate::world::{Talk, World, config, language, prompt_translator};
-use schemas::message::Message;
 use worker_core::EngineConfig;
 use worker_core::config::PartialPolicy;
 use worker_core::input::{StreamEnd, TranslateFailure};
@@ -102,23 +101,6 @@ fn translations_that_overtake_each_other_do_not_overtake_the_finals() {
     world.run_until(20_000);
     world.check_contract();
     assert_eq!(world.seat("eva").text(), "es:a es:b es:c es:d es:e es:f es:g");
-}
-
-#[test]
-fn every_final_comes_with_its_rate_in_words_once() {
-    let mut world = World::new(Talk::long(4));
-    world.listener("ann", "en");
-    world.run_until(30_000);
-    let emotion = |m: &Message| match m {
-        Message::Emotion(e) => Some(e.clone()),
-        Message::Transcription(_) | Message::CaptionStatus(_) | Message::SessionEnded(_) => None,
-    };
-    let emotions: Vec<_> = world.seat("ann").received.iter().filter_map(|(_, m)| emotion(m)).collect();
-    let of_segments: Vec<_> = emotions.iter().filter(|e| e.segment_id.is_some()).collect();
-    let segments: Vec<&str> = of_segments.iter().filter_map(|e| e.segment_id.as_deref()).collect();
-    assert_eq!(segments, ["1-1", "1-2", "1-3", "1-4"]);
-    let rate = of_segments[0].voice.rate.unwrap();
-    assert!((rate.wpm.unwrap() - 155.0).abs() < 6.0, "{rate:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Handler, PeerConfig, PeerError};
 use crate::io::signaling::IceServer;
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -28,8 +29,10 @@ pub(super) async fn build(config: &PeerConfig, handler: Arc<Handler>) -> Result<
     let mut last_error = None;
     for port in config.ports.clone() {
         let address = SocketAddr::new(config.bind, port);
-        if UdpSocket::bind(address).is_err() {
-            continue;
+        match UdpSocket::bind(address) {
+            Ok(_free) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
+            Err(error) => return Err(PeerError::NoSocket { bind: config.bind, source: error.into() }),
         }
         match build_on(address, config, handler.clone()).await {
             Ok(connection) => return Ok(connection),
@@ -55,6 +58,9 @@ async fn build_on(
     let seconds = |s| Some(Duration::from_secs(s));
     let settings = SettingEngineBuilder::new()
         .with_include_loopback_candidate(config.bind.is_loopback())
+        // By default the crate binds port 5353 and joins its multicast group for every connection, which fails without a default route, and asks the
+        // network for the speaker's `.local` names, which only the speaker's own network knows.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_ice_timeouts(seconds(5), seconds(15), seconds(2))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
@@ -71,7 +77,7 @@ async fn build_on(
         .with_udp_addrs(vec![address])
         .build()
         .await
-        .map_err(|source| PeerError::NoSocket { bind: config.bind, source })?;
+        .map_err(|source| PeerError::NoSocket { bind: config.bind, source: source.into() })?;
     Ok(Arc::new(connection))
 }
 

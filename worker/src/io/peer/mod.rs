@@ -79,9 +79,14 @@ pub enum PeerError {
     NoSocket {
         /// The address.
         bind: IpAddr,
-        /// What the crate said.
-        source: webrtc::error::Error,
+        /// What the system or the crate said.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Nothing but loopback is there, and no server told an address.
+    #[error(
+        "the task has no network address that a speaker could reach: it needs a network interface and a default route"
+    )]
+    NoAddress,
     /// The master answered without audio, or refused it.
     #[error("the speaker's answer has no audio: its page must add the microphone before it answers")]
     NoAudio,
@@ -190,10 +195,10 @@ async fn converse(
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = &mut patience, if !offered => offered = offer_now(connection, report).await,
+            () = &mut patience, if !offered => offered = offer_now(connection, report).await?,
             _ = look.tick(), if answered => report_path(connection, report).await,
             Some(signal) = signals.recv() => match signal {
-                Signal::Gathered if !offered => offered = offer_now(connection, report).await,
+                Signal::Gathered if !offered => offered = offer_now(connection, report).await?,
                 Signal::Gathered => {}
                 Signal::Connected => report_path(connection, report).await,
             },
@@ -219,7 +224,7 @@ async fn converse(
                     let offer = connection.create_offer(None).await?;
                     connection.set_local_description(offer).await?;
                     // What was gathered stays good, and is in the description; it is not announced again.
-                    (answered, offered) = (false, offer_now(connection, report).await);
+                    (answered, offered) = (false, offer_now(connection, report).await?);
                 }
                 // A candidate may overtake the answer (KVS WebRTC developer guide).
                 Some(Command::Candidate(json)) if !answered => early.push(json),
@@ -230,10 +235,13 @@ async fn converse(
 }
 
 /// Reports the offer with all the candidates that are known.
-async fn offer_now(connection: &Arc<dyn PeerConnection>, report: &Report) -> bool {
-    let Some(description) = connection.local_description().await else { return false };
+async fn offer_now(connection: &Arc<dyn PeerConnection>, report: &Report) -> Result<bool, PeerError> {
+    let Some(description) = connection.local_description().await else { return Ok(false) };
+    if !sdp::has_address(&description.sdp) {
+        return Err(PeerError::NoAddress);
+    }
     report(PeerMessage::Event(PeerEvent::OfferReady(description.sdp)));
-    true
+    Ok(true)
 }
 
 /// A candidate that cannot be used is one path less, not a failure.

@@ -1,5 +1,7 @@
 //! The little that is done to a session description before the crate reads it. Pure.
 
+use std::net::IpAddr;
+
 /// What is kept of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
@@ -50,6 +52,14 @@ fn bundle_of(sdp: &str, mid: &str) -> String {
     sdp.lines().map(line).collect()
 }
 
+/// Whether a description has a candidate that somebody could send to; a task without a network offers the unspecified address.
+#[must_use]
+pub fn has_address(sdp: &str) -> bool {
+    let candidates = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+    let mut addresses = candidates.filter_map(|line| line.split_whitespace().nth(4)?.parse::<IpAddr>().ok());
+    addresses.any(|address| !address.is_unspecified())
+}
+
 /// Whether a candidate names its host by multicast DNS, which nobody outside its network can resolve.
 #[must_use]
 pub fn is_mdns(candidate: &str) -> bool {
@@ -76,6 +86,13 @@ mod tests {
     fn an_answer_that_refuses_the_audio_is_no_way() {
         assert!(!audio_only("v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 63\r\na=mid:0\r\n").audio);
         assert!(!audio_only("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n").audio && !audio_only("").audio);
+    }
+
+    #[test]
+    fn an_offer_of_the_unspecified_address_is_an_offer_of_nothing() {
+        let host = |address: &str| format!("v=0\r\na=candidate:1 1 udp 2130706431 {address} 50000 typ host\r\n");
+        assert!(!has_address(&host("0.0.0.0")) && !has_address("v=0\r\n"));
+        assert!(has_address(&host("10.0.0.10")) && has_address(&(host("0.0.0.0") + &host("192.0.2.1"))));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Spoken {
 #[derive(Debug, Clone, Default)]
 pub struct Talk {
     pub words: Vec<Spoken>,
+    /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words.
+    pub voice: Option<Vec<i16>>,
 }
 
 impl Talk {
@@ -47,6 +49,9 @@ impl Talk {
 
     /// The audio of so many milliseconds.
     pub fn audio(&self, start_ms: u64, len_ms: u64) -> Vec<i16> {
+        if let Some(voice) = &self.voice {
+            return (start_ms * 16..(start_ms + len_ms) * 16).map(|n| voice[n as usize % voice.len()]).collect();
+        }
         (start_ms..start_ms + len_ms).flat_map(|ms| [self.sample(ms); 16]).collect()
     }
 
