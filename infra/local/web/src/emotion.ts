@@ -63,15 +63,17 @@ const PLOTS: Plot[] = [
 export class EmotionPanel {
   private readonly points = new Map<string, Point[]>();
   private readonly seen = new Set<string>();
+  private readonly nothing = h('p', { class: 'empty' }, 'Volume, rate and what else the worker tells, of the last minute.');
 
   constructor(private readonly plots: HTMLElement, private readonly words: HTMLElement) {
+    this.clear();
     setInterval(() => this.points.size > 0 && this.draw(Date.now()), 1_000);
   }
 
   clear(): void {
     this.points.clear();
     this.seen.clear();
-    this.plots.replaceChildren();
+    this.plots.replaceChildren(this.nothing);
     this.words.textContent = '';
   }
 
@@ -101,7 +103,7 @@ export class EmotionPanel {
       this.points.set(plot.name, points);
       return points.length === 0 ? [] : [figure(plot, points, now)];
     });
-    this.plots.replaceChildren(...drawn);
+    this.plots.replaceChildren(...(drawn.length > 0 ? drawn : [this.nothing]));
   }
 }
 
