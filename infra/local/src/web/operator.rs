@@ -13,8 +13,11 @@ use super::{Refused, WebConfig};
 /// A look takes some tens of milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A session id from a URL.
+/// A session id from a URL; one that `sessionctl` would take for an option is none.
 pub(super) fn session(text: &str) -> Result<SessionId, Refused> {
+    if text.starts_with('-') {
+        return Err(Refused::bad(format!("{text:?} is no session id: it begins with a dash")));
+    }
     SessionId::try_new(text).map_err(|problem| Refused::bad(format!("{text:?} is no session id: {problem}")))
 }
 
