@@ -107,7 +107,7 @@ const DRAWS: usize = 2_000;
 /// Fewer speakers give no interval that means anything.
 const SPEAKERS_LEAST: usize = 3;
 
-/// A statistic with its interval by the bootstrap over speakers (percentiles of [`DRAWS`] draws).
+/// A statistic with its interval by the bootstrap over speakers (percentiles of `DRAWS` draws).
 pub fn estimate(
     judged: &[Judged],
     statistic: fn(&[&Judged]) -> Option<f64>,
