@@ -52,7 +52,7 @@ const STAGES: [&str; 5] = [
     "RTP packet → audio event handed to Transcribe's client",
     "partial result → first post",
     "final result → last request to Translate",
-    "answer of Translate → first post",
+    "answer of Translate → queued for 100 listeners (all places are taken)",
     "outcome of a post → next post",
 ];
 
@@ -136,7 +136,7 @@ impl Bench {
             match output {
                 Output::Wait(until) => {
                     self.wait = until;
-                    return done;
+                    return done.or(is_awaited.then(Instant::now));
                 }
                 Output::OpenStream { id, .. } => {
                     self.stream = Some(id);
@@ -158,7 +158,8 @@ impl Bench {
                     self.shell.execute(output);
                 }
                 Output::SendAudio { .. } => drop(self.shell.execute(output)),
-                // Signaling, peers and logs are none of what is measured.
+                Output::Log(fact) => assert!(!fact.event.contains("failed"), "{fact:?}"),
+                // Signaling and peers are none of what is measured.
                 _ => {}
             }
             if is_awaited {
@@ -232,7 +233,7 @@ impl Bench {
             }
             Input::Translated(..) => {
                 self.translating -= 1;
-                Stage::Translation
+                return self.clocked(Stage::Translation, input, |output| matches!(output, Output::Wait(_)));
             }
             other => panic!("{other:?}"),
         };

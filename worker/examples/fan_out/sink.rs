@@ -29,18 +29,27 @@ async fn serve(mut socket: TcpStream) {
         held.extend_from_slice(&chunk[..count]);
         while let Some((request, translates)) = request(&held) {
             held.drain(..request);
-            let body = if translates {
-                r#"{"TranslatedText":"so it is said in another language","SourceLanguageCode":"en","TargetLanguageCode":"es"}"#
-            } else {
-                ""
-            };
-            let head = "content-type: application/x-amz-json-1.1\r\ncontent-length";
-            let answer = format!("HTTP/1.1 200 OK\r\n{head}: {}\r\n\r\n{body}", body.len());
-            if socket.write_all(answer.as_bytes()).await.is_err() {
+            let body = if translates { translation() } else { Vec::new() };
+            let head = "content-type: application/cbor\r\nsmithy-protocol: rpc-v2-cbor\r\ncontent-length";
+            let mut answer = format!("HTTP/1.1 200 OK\r\n{head}: {}\r\n\r\n", body.len()).into_bytes();
+            answer.extend(body);
+            if socket.write_all(&answer).await.is_err() {
                 return;
             }
         }
     }
+}
+
+/// An answer of TranslateText: a map of three texts in CBOR, none longer than a byte can say.
+fn translation() -> Vec<u8> {
+    let fields = [
+        ("TranslatedText", "so it is said in another language, more or less"),
+        ("SourceLanguageCode", "en"),
+        ("TargetLanguageCode", "es"),
+    ];
+    let text = |text: &str| [&[0x78, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let pairs = fields.iter().flat_map(|(name, value)| [text(name), text(value)].concat());
+    std::iter::once(0xa3).chain(pairs).collect()
 }
 
 /// Length of the first request when it is there completely, and whether it is one to Translate.
