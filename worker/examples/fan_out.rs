@@ -13,9 +13,8 @@ mod sink;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use schemas::ids::{ChannelArn, ConnectionId, Generation, Language, Timestamp};
-use schemas::reason::{Cause, Why};
-use schemas::session::{CaptionOptions, ListenerRow};
-use schemas::worker::{Desired, Intent, Phase, Restarts, WorkerRow};
+use schemas::session::ListenerRow;
+use schemas::worker::{Desired, WorkerRow};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -269,36 +268,13 @@ impl Bench {
     }
 }
 
+/// The sample of the contract, whose speaker speaks English, as a row that wants a worker for as long as the bench lasts.
 fn row() -> WorkerRow {
-    WorkerRow {
-        session_id: "a-b-1".parse().unwrap(),
-        schema: 1,
-        revision: 1,
-        generation: Generation(1),
-        phase: Phase::Live,
-        phase_since: Timestamp(0),
-        why: Why::new(Cause::SessionActive, "wanted", Timestamp(0)),
-        next_look_at: Some(Timestamp(1)),
-        intent: Some(Intent {
-            desired: Desired::Run,
-            leave_by: None,
-            channel_arn: Some(ChannelArn::try_new(ARN).unwrap()),
-            stream_arn: None,
-            source_language: Language::try_new("en").unwrap(),
-            expires_at: Timestamp(i64::MAX / 2),
-            decided_at: Timestamp(0),
-            wanted_since: None,
-            task_definition: None,
-            speaker_connection: None,
-            options: CaptionOptions::new(),
-        }),
-        task: None,
-        restarts: Restarts::default(),
-        worker: None,
-        operator: schemas::operator::Operator::default(),
-        published: None,
-        channel_deleted_at: None,
-    }
+    let mut row: WorkerRow = serde_json::from_str(include_str!("../../schemas/golden/worker-row.json")).unwrap();
+    row.generation = Generation(1);
+    let intent = row.intent.as_mut().unwrap();
+    (intent.desired, intent.expires_at) = (Desired::Run, Timestamp(i64::MAX / 2));
+    row
 }
 
 fn listeners() -> Vec<ListenerRow> {

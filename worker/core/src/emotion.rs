@@ -1,9 +1,7 @@
 //! From a reading of the voice to what is told of it: always the facts, judgements only in the mode that asks for them.
 
 use crate::config::EmotionMode;
-use schemas::voice::{
-    Category, CategorySource, Judgement, Pitch, Rate, RateBasis, RateClass, Voice, VoiceFlag, Volume, VolumeLevel,
-};
+use schemas::voice::{CategorySource, Judgement, Pitch, Rate, Voice, VoiceFlag, Volume};
 use std::collections::BTreeSet;
 use worker_emotion as measured;
 
@@ -41,50 +39,23 @@ fn judged(facts: Voice, reading: &measured::Reading) -> Voice {
     let Some(arousal) = reading.arousal else { return facts };
     Voice {
         arousal: Some(Judgement { value: hundredths(arousal.value), confidence: hundredths(arousal.confidence) }),
-        category: Some(match reading.category {
-            measured::Category::Neutral => Category::Neutral,
-            measured::Category::Activated => Category::Activated,
-            measured::Category::Subdued => Category::Subdued,
-            measured::Category::Whisper => Category::Whisper,
-        }),
-        category_source: Some(match reading.category_source {
-            measured::Source::Prosody => CategorySource::Prosody,
-        }),
+        category: Some(reading.category),
+        category_source: Some(CategorySource::Prosody),
         category_confidence: Some(hundredths(reading.category_confidence)),
         intensity: Some(hundredths(reading.intensity)),
         ..facts
     }
 }
 
-fn volume(volume: measured::Volume) -> Volume {
-    let level = match volume.level {
-        measured::VolumeLevel::Loud => VolumeLevel::Loud,
-        measured::VolumeLevel::Medium => VolumeLevel::Medium,
-        measured::VolumeLevel::Soft => VolumeLevel::Soft,
-        measured::VolumeLevel::Whisper => VolumeLevel::Whisper,
-    };
-    Volume { level, dbfs: tenths(volume.dbfs), relative_db: tenths(volume.relative_db) }
+fn volume(volume: Volume) -> Volume {
+    Volume { dbfs: tenths(volume.dbfs), relative_db: tenths(volume.relative_db), ..volume }
 }
 
-fn rate(rate: measured::Rate) -> Rate {
-    Rate {
-        classification: match rate.classification {
-            measured::RateClass::VerySlow => RateClass::VerySlow,
-            measured::RateClass::Slow => RateClass::Slow,
-            measured::RateClass::Medium => RateClass::Medium,
-            measured::RateClass::Fast => RateClass::Fast,
-            measured::RateClass::VeryFast => RateClass::VeryFast,
-        },
-        basis: match rate.basis {
-            measured::RateBasis::Words => RateBasis::Words,
-            measured::RateBasis::Syllables => RateBasis::Syllables,
-        },
-        wpm: rate.wpm.map(tenths),
-        syllables_per_second: rate.syllables_per_second.map(tenths),
-    }
+fn rate(rate: Rate) -> Rate {
+    Rate { wpm: rate.wpm.map(tenths), syllables_per_second: rate.syllables_per_second.map(tenths), ..rate }
 }
 
-fn pitch(pitch: measured::Pitch) -> Pitch {
+fn pitch(pitch: Pitch) -> Pitch {
     Pitch {
         hz: tenths(pitch.hz),
         relative_semitones: tenths(pitch.relative_semitones),
@@ -114,6 +85,7 @@ fn hundredths(value: f64) -> f64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use schemas::voice::{Category, RateBasis, RateClass, VolumeLevel};
 
     /// A loud, fast, high second.
     pub(crate) fn excited() -> measured::Reading {
@@ -121,20 +93,18 @@ pub(crate) mod tests {
             start_ms: 1_000,
             end_ms: 2_000,
             speech_ms: 940,
-            arousal: Some(measured::Arousal { value: 0.7234, confidence: 0.81 }),
-            valence: None,
-            category: measured::Category::Activated,
-            category_source: measured::Source::Prosody,
+            arousal: Some(Judgement { value: 0.7234, confidence: 0.81 }),
+            category: Category::Activated,
             category_confidence: 0.64,
             intensity: 0.447,
-            volume: Some(measured::Volume { level: measured::VolumeLevel::Loud, dbfs: -12.34, relative_db: 5.26 }),
-            rate: Some(measured::Rate {
-                classification: measured::RateClass::Fast,
-                basis: measured::RateBasis::Syllables,
+            volume: Some(Volume { level: VolumeLevel::Loud, dbfs: -12.34, relative_db: 5.26 }),
+            rate: Some(Rate {
+                classification: RateClass::Fast,
+                basis: RateBasis::Syllables,
                 wpm: None,
                 syllables_per_second: Some(5.61),
             }),
-            pitch: Some(measured::Pitch { hz: 251.02, relative_semitones: -0.01, range_semitones: 5.4 }),
+            pitch: Some(Pitch { hz: 251.02, relative_semitones: -0.01, range_semitones: 5.4 }),
             evidence: measured::Evidence::default(),
             flags: measured::Flags { clipped: true, ..measured::Flags::default() },
         }

@@ -3,9 +3,10 @@
 use super::corpus::{Emotion, Gender, Layout, Recording};
 use super::listen::{Heard, Setting};
 use super::stats::{self, Coverage, Estimate, Judged};
+use schemas::voice::Category;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use worker_emotion::{Category, Reading};
+use worker_emotion::Reading;
 
 /// What others reached on acted speech, for comparison: the mean over six corpora of the best set of prosodic features.
 const EGEMAPS: &str = "chance 0.50; eGeMAPS with a trained classifier 0.80 over six acted corpora (Eyben et al. 2016)";

@@ -1,8 +1,8 @@
 //! The index of arousal: how far the voice is from its usual self, and how sure that is.
 
 use crate::baseline::{Baseline, FEATURES, LEVEL, Values, values};
-use crate::result::Arousal;
 use crate::summary::Summary;
+use schemas::voice::Judgement;
 
 /// What each feature counts: level, pitch, range, rate, tilt.
 const WEIGHTS: [f64; FEATURES] = [0.30, 0.30, 0.10, 0.15, 0.15];
@@ -45,8 +45,8 @@ fn distance_of(differences: &Values, agc: bool) -> f64 {
 }
 
 /// The index for a distance.
-pub(crate) fn arousal(of: &Summary, distance: f64, baseline: &Baseline, now: Circumstances) -> Arousal {
-    Arousal { value: 1.0 / (1.0 + (-STEEPNESS * distance).exp()), confidence: confidence(of, baseline, now) }
+pub(crate) fn arousal(of: &Summary, distance: f64, baseline: &Baseline, now: Circumstances) -> Judgement {
+    Judgement { value: 1.0 / (1.0 + (-STEEPNESS * distance).exp()), confidence: confidence(of, baseline, now) }
 }
 
 fn confidence(of: &Summary, baseline: &Baseline, now: Circumstances) -> f64 {

@@ -1,6 +1,6 @@
 //! Words for the numbers, with enough inertia that they do not flap.
 
-use crate::result::{Category, RateBasis, RateClass, VolumeLevel};
+use schemas::voice::{Category, RateBasis, RateClass, VolumeLevel};
 
 /// The words of the last reading, which the next one leaves only for a reason.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +31,7 @@ const RATIO: [f64; 4] = [0.70, 0.85, 1.15, 1.30];
 
 /// What a category is decided by.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Judgement {
+pub(crate) struct Deviation {
     /// Scales from the usual voice.
     pub(crate) distance: f64,
     /// How sure arousal is.
@@ -70,7 +70,7 @@ impl Labels {
     }
 
     /// The word for the manner of speaking, and how sure it is.
-    pub(crate) fn category(&mut self, of: Judgement, whisper: bool) -> (Category, f64) {
+    pub(crate) fn category(&mut self, of: Deviation, whisper: bool) -> (Category, f64) {
         if whisper {
             self.side = Side::Usual;
             return (Category::Whisper, of.confidence.max(LEAST_CONFIDENCE));
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn without_confidence_everything_is_neutral() {
-        let of = Judgement { distance: 2.0, confidence: 0.3, reliable: true };
+        let of = Deviation { distance: 2.0, confidence: 0.3, reliable: true };
         assert_eq!(Labels::default().category(of, false).0, Category::Neutral);
-        assert_eq!(Labels::default().category(Judgement { confidence: 0.9, ..of }, false).0, Category::Activated);
-        let unready = Judgement { confidence: 0.9, reliable: false, ..of };
+        assert_eq!(Labels::default().category(Deviation { confidence: 0.9, ..of }, false).0, Category::Activated);
+        let unready = Deviation { confidence: 0.9, reliable: false, ..of };
         assert_eq!(Labels::default().category(unready, false).0, Category::Neutral);
     }
 

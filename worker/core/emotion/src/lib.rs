@@ -18,7 +18,7 @@
 //!
 //! What is claimed, and what is not: level, pitch, rate and phonation are *measured*, against Praat and against known truth.
 //! Arousal is an index made of them, relative to the speaker's own voice. Valence and words like "angry" are never said here:
-//! the voice alone does not tell joy from anger. A model of the user's may fill [`Reading::valence`] afterwards.
+//! the voice alone does not tell joy from anger.
 //!
 //! | module | what |
 //! |---|---|
@@ -59,7 +59,4 @@ mod words;
 mod bars;
 
 pub use analyzer::{Analyzer, Config, Origin};
-pub use result::{
-    Arousal, Category, Event, Evidence, Flags, Pitch, Quality, Rate, RateBasis, RateClass, Reading, Source, Volume,
-    VolumeLevel,
-};
+pub use result::{Event, Evidence, Flags, Quality, Reading};

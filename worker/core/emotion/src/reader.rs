@@ -5,10 +5,11 @@ use crate::arousal::{Circumstances, arousal, distance};
 use crate::baseline::{Baseline, LEVEL, PITCH, RATE};
 use crate::frame::{History, KEPT};
 use crate::hops::HOP_MS;
-use crate::labels::{self, Judgement, Labels};
-use crate::result::{Category, Evidence, Flags, Pitch, Rate, Reading, Source, Volume};
+use crate::labels::{self, Deviation, Labels};
+use crate::result::{Evidence, Flags, Reading};
 use crate::summary::{LOOK_BACK, Summary};
 use crate::words::Words;
+use schemas::voice::{Category, Pitch, Rate, Volume};
 
 /// Frames per second.
 const SECOND: u64 = 100;
@@ -144,15 +145,13 @@ impl Reader {
         let arousal = heard.then(|| arousal(of, distance, &self.baseline, now));
         let confidence = arousal.map_or(0.0, |a| a.confidence);
         let reliable = clear && !flags.baseline_warming;
-        let (category, category_confidence) = labels.category(Judgement { distance, confidence, reliable }, whisper);
+        let (category, category_confidence) = labels.category(Deviation { distance, confidence, reliable }, whisper);
         Reading {
             start_ms: frames.0 * HOP_MS,
             end_ms: frames.1 * HOP_MS,
             speech_ms: of.speech_ms,
             arousal,
-            valence: None,
             category: if heard { category } else { Category::Neutral },
-            category_source: Source::Prosody,
             category_confidence,
             intensity: arousal.map_or(0.0, |a| (2.0 * (a.value - 0.5).abs()).min(1.0)),
             volume: heard.then(|| self.volume(labels, of.level, whisper)),

@@ -1,4 +1,6 @@
-//! What comes out of the analysis. All numbers are finite.
+//! What comes out of the analysis. All numbers are finite; words and units are those of the messages to listeners, not yet rounded.
+
+use schemas::voice::{Category, Judgement, Pitch, Rate, Volume};
 
 /// Something was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,14 +27,11 @@ pub struct Reading {
     pub end_ms: u64,
     /// Milliseconds of measured speech in it; what was concealed or filled does not count.
     pub speech_ms: u64,
-    /// Arousal; `None` when there was no speech to measure.
-    pub arousal: Option<Arousal>,
-    /// Pleasantness from −1 to 1. Always `None` here: prosody does not tell it. A model may fill it in.
-    pub valence: Option<f64>,
-    /// The word for the manner of speaking.
+    /// How activated the voice is: 0.5 is how this speaker usually speaks. `None` when there was no speech to measure; the confidence is at most
+    /// 0.4 until the baseline has heard enough.
+    pub arousal: Option<Judgement>,
+    /// The word for the manner of speaking, from level, pitch, rate and timbre alone.
     pub category: Category,
-    /// Where the word comes from.
-    pub category_source: Source,
     /// How sure the word is, 0 to 1.
     pub category_confidence: f64,
     /// How far from neutral, 0 to 1: twice the distance of arousal from one half.
@@ -47,110 +46,6 @@ pub struct Reading {
     pub evidence: Evidence,
     /// What to keep in mind about this reading.
     pub flags: Flags,
-}
-
-/// How activated the voice is, relative to the speaker's own.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arousal {
-    /// 0 (subdued) to 1 (activated); 0.5 is how this speaker usually speaks.
-    pub value: f64,
-    /// 0 to 1; at most 0.4 until the baseline has heard enough.
-    pub confidence: f64,
-}
-
-/// The manner of speaking, as far as prosody tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Category {
-    /// As usual, or nothing else is certain enough.
-    #[default]
-    Neutral,
-    /// Clearly more than usual: louder, higher, livelier, faster. Joy and anger both sound so.
-    Activated,
-    /// Clearly less than usual: softer, lower, flatter, slower. Sadness and calm both sound so.
-    Subdued,
-    /// Spoken without phonation, at whatever level.
-    Whisper,
-}
-
-/// Where a category comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Source {
-    /// From level, pitch, rate and timbre alone.
-    #[default]
-    Prosody,
-}
-
-/// Loudness of the speech.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Volume {
-    /// The word: a whisper is told by phonation, the others relative to the speaker's baseline.
-    pub level: VolumeLevel,
-    /// Root mean square of the speech, dB re full scale (a full-scale sine is −3 dBFS); what is 20 dB below its loudest moment counts
-    /// as a pause.
-    pub dbfs: f64,
-    /// Decibels above the speaker's usual level.
-    pub relative_db: f64,
-}
-
-/// How loud, in the product's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum VolumeLevel {
-    /// More than 4 dB above the speaker's usual level.
-    Loud,
-    /// Within 4 dB of it.
-    Medium,
-    /// More than 4 dB below it.
-    Soft,
-    /// Without phonation, at whatever level.
-    Whisper,
-}
-
-/// Speaking rate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// The word.
-    pub classification: RateClass,
-    /// What the word was decided by.
-    pub basis: RateBasis,
-    /// Words per minute by the word times that were reported; `None` without at least two words.
-    pub wpm: Option<f64>,
-    /// Syllable nuclei per second of speech; `None` when too little was voiced.
-    pub syllables_per_second: Option<f64>,
-}
-
-/// How fast, in the product's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RateClass {
-    /// Below 100 words per minute, or below 0.7 of the speaker's usual syllable rate.
-    VerySlow,
-    /// Below 130, or below 0.85.
-    Slow,
-    /// Below 160, or up to 1.15.
-    Medium,
-    /// Below 190, or up to 1.3.
-    Fast,
-    /// Above.
-    VeryFast,
-}
-
-/// What a rate's word was decided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RateBasis {
-    /// Words per minute, absolute.
-    Words,
-    /// Syllables per second, relative to the speaker's usual rate.
-    Syllables,
-}
-
-/// Pitch of the voiced part.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pitch {
-    /// Median fundamental frequency, Hz.
-    pub hz: f64,
-    /// Semitones above the speaker's usual median.
-    pub relative_semitones: f64,
-    /// From the 20th to the 80th percentile, semitones.
-    pub range_semitones: f64,
 }
 
 /// Further facts.

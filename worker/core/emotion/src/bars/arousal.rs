@@ -1,7 +1,8 @@
 use super::fixtures::welcome;
 use super::synth::{Manner, speak};
 use super::{events, seconds, to_i16};
-use crate::{Analyzer, Category, Config, Event, Origin};
+use crate::{Analyzer, Config, Event, Origin};
+use schemas::voice::Category;
 
 /// Five manners of the same speaker: octaves of pitch, liveliness, rate, level and sharpness from strongly down to strongly up.
 const LEVELS: [(f64, f64, f64, f64, f64); 5] = [

@@ -1,6 +1,7 @@
 use super::fixtures::{utterances, welcome, welcome_syllables};
 use super::{events, frames};
 use crate::{Analyzer, Config, Event, Origin};
+use schemas::voice::{RateBasis, RateClass};
 
 /// Syllables per second of one recording as a segment.
 fn rate(pcm: &[i16]) -> f64 {
@@ -79,7 +80,7 @@ fn reported_words_give_the_rate_by_words() {
     });
     let rate = reading.unwrap().rate.unwrap();
     assert_eq!(rate.wpm, Some(200.0));
-    assert_eq!((rate.classification, rate.basis), (crate::RateClass::VeryFast, crate::RateBasis::Words));
+    assert_eq!((rate.classification, rate.basis), (RateClass::VeryFast, RateBasis::Words));
 }
 
 #[test]

@@ -2,7 +2,8 @@ use super::fixtures::{utterances, welcome};
 use super::noise::rms;
 use super::synth::{Manner, speak};
 use super::{events, gained, seconds, to_f64, to_i16};
-use crate::{Category, Config, VolumeLevel};
+use crate::Config;
+use schemas::voice::{Category, VolumeLevel};
 
 /// Readings that are long enough to tell, and how many of them are whispers.
 fn whispers(pcm: &[i16]) -> (usize, usize) {
