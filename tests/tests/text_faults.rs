@@ -89,15 +89,16 @@ impl Seat {
         }
     }
 
-    /// Waits until a sentence after this one is being spoken.
-    async fn mid_sentence_after(&self, finals: usize) {
-        self.until("speech goes on", |seat| seat.finals().len() >= finals).await;
+    /// Waits until a sentence after this one is being spoken. False: the talk was over before.
+    async fn mid_sentence_after(&self, finals: usize) -> bool {
+        self.until("speech goes on", |seat| seat.finals().len() >= finals || seat.ended()).await;
         let known = self.of("transcription").len();
         let speaking = |seat: &Self| {
             let newer = seat.of("transcription").into_iter().skip(known);
             newer.into_iter().any(|c| c["isFinal"] == false && c["text"].as_str().unwrap().split(' ').count() >= 4)
         };
-        self.until("mid-sentence", speaking).await;
+        self.until("mid-sentence", |seat| speaking(seat) || seat.ended()).await;
+        !self.ended()
     }
 
     /// What was said, by segment and text: of a translation, its original.
@@ -141,6 +142,13 @@ async fn report_of(mut rehearsal: Child) -> Value {
     });
     let output = output.await.unwrap();
     serde_json::from_str(&output[output.find('{').unwrap()..]).unwrap()
+}
+
+/// A recogniser that falls behind the speech has no sentence in which a fault could still come. Whoever is on time has one.
+fn check_too_late(report: &Value) {
+    let lag_ms = &report["listeners"][0]["lagP50Ms"];
+    assert!(lag_ms.as_u64() > Some(REAL_TIME_MS), "captions were on time ({lag_ms} ms), and still the talk was over");
+    eprintln!("skipped: the faults came too late, for this machine recognises slower than speech ({lag_ms} ms late)");
 }
 
 /// No sentence was lost or doubled, in the language of the speaker or another. A recogniser that falls behind the speech cannot
@@ -208,7 +216,9 @@ async fn faults_of_every_text_service_in_one_session_lose_and_double_nothing() {
     // faults of the API.
     let throttle = |times: u32| json!({"refuse": {"exception": "ThrottlingException", "times": times}});
     stack.admin("translate/faults", Some(&throttle(1_000))).await.unwrap();
-    ann.mid_sentence_after(1).await;
+    if !ann.mid_sentence_after(1).await {
+        return check_too_late(&report_of(rehearsal).await);
+    }
     stack.admin("transcribe/faults", Some(&json!({"cut": "unclean"}))).await.unwrap();
     break_posts(&stack, &busy, 429, 4).await;
     break_posts(&stack, &shaky, 500, 3).await;
@@ -220,7 +230,9 @@ async fn faults_of_every_text_service_in_one_session_lose_and_double_nothing() {
     stack.admin("translate/faults", Some(&throttle(0))).await.unwrap();
 
     // The stream fails, and Transcribe has no room for the next one.
-    ann.mid_sentence_after(3).await;
+    if !ann.mid_sentence_after(3).await {
+        return check_too_late(&report_of(rehearsal).await);
+    }
     let refuse = json!({"refuse": {"exception": "LimitExceededException", "times": 1}});
     stack.admin("transcribe/faults", Some(&refuse)).await.unwrap();
     let cut = json!({"cut": {"exception": "InternalFailureException"}});
