@@ -1,6 +1,8 @@
+use super::words::forecast;
 use super::*;
 use crate::store::samples::{T0, row};
 use schemas::reason::{Cause, Why};
+use schemas::worker::Phase;
 
 const NOW: Timestamp = Timestamp(T0 + 10_000);
 
