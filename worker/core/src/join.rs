@@ -11,10 +11,12 @@
 mod answers;
 mod channel;
 mod contest;
+mod peer;
 
 use self::answers::{Answer, Answers};
 use self::channel::Channel;
 use self::contest::Contest;
+use self::peer::{Kind, Peer, RESTART_MS};
 use crate::config::Timing;
 use crate::input::{PeerEvent, SignalingEvent};
 use crate::link::doubled;
@@ -22,7 +24,7 @@ use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::pace::Pace;
 use crate::time::MediaInstant;
-use schemas::worker::{Media, MediaState};
+use schemas::worker::Media;
 
 /// Offers in any second: the service takes 5 per connection, and what we send evenly may arrive in a heap.
 const OFFERS: usize = 2;
@@ -30,8 +32,6 @@ const OFFERS: usize = 2;
 const PEERS: usize = 1;
 /// Gathering asks servers on the way: so long is patient, ms.
 const GATHER_PATIENCE_MS: u64 = 30_000;
-/// An ICE restart that brought no audio within so long did not help, ms.
-const RESTART_MS: u64 = 3_000;
 /// First wait after a peer that failed without ever carrying audio, ms; it doubles.
 const FAILED_FIRST_MS: u64 = 500;
 /// Longest such wait, ms.
@@ -46,35 +46,6 @@ const MOST_UNHURRIED: u32 = 3;
 const UNHURRIED_MS: u64 = 24_000;
 /// A master that answers the first offer within so long is not slow, ms.
 const QUICK_MS: u64 = 1_000;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Peer {
-    None,
-    Gathering { since: MediaInstant, kind: Kind },
-    Offering { offer: String, since: MediaInstant, kind: Kind, sent: u32, next_at: MediaInstant },
-    Answered { since: MediaInstant, kind: Kind },
-    Connected { since: MediaInstant },
-    Failed { retry_at: MediaInstant },
-}
-
-/// What an offer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A peer that is new.
-    Fresh,
-    /// Another path for the peer that there is.
-    Restart,
-}
-
-impl Kind {
-    /// How long a step may take that takes this long for a fresh peer.
-    fn limit(self, fresh_ms: u64) -> u64 {
-        match self {
-            Self::Fresh => fresh_ms,
-            Self::Restart => RESTART_MS,
-        }
-    }
-}
 
 /// The way to the speaker.
 #[derive(Debug)]
@@ -119,21 +90,7 @@ impl Join {
     /// Adds what only the negotiation knows.
     pub(crate) fn describe(&self, media: Media) -> Media {
         let (peers, ice_restarts, stolen) = (self.peers, self.restarts, self.contest.stolen);
-        Media { state: self.media_state(), peers, ice_restarts, stolen, ..media }
-    }
-
-    fn media_state(&self) -> Option<MediaState> {
-        match &self.peer {
-            Peer::None => None,
-            Peer::Gathering { kind: Kind::Restart, .. }
-            | Peer::Offering { kind: Kind::Restart, .. }
-            | Peer::Answered { kind: Kind::Restart, .. } => Some(MediaState::Restarting),
-            Peer::Gathering { .. } => Some(MediaState::Gathering),
-            Peer::Offering { .. } => Some(MediaState::Offering),
-            Peer::Answered { .. } => Some(MediaState::Connecting),
-            Peer::Connected { .. } => Some(MediaState::Connected),
-            Peer::Failed { .. } => Some(MediaState::Failed),
-        }
+        Media { state: self.peer.state(), peers, ice_restarts, stolen, ..media }
     }
 
     /// Begins; the second call changes nothing.
@@ -411,5 +368,4 @@ impl Join {
 }
 
 #[cfg(test)]
-#[path = "join_tests.rs"]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod cache;
+mod job;
 mod split;
 mod translator;
 

@@ -7,7 +7,7 @@
 
 use super::budget::Budget;
 use super::cache::Cache;
-use super::carry_on;
+use super::job::{Health, Job, Key, Stage};
 use super::split::split;
 use crate::captions::{Shown, has_spaces};
 use crate::config::{Timing, Wishes};
@@ -18,7 +18,7 @@ use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
 use schemas::worker::RungCause;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A final is tried again so often.
 const RETRIES: u32 = 2;
@@ -41,48 +41,6 @@ pub(crate) struct Done {
     pub(crate) language: Language,
     /// The translation; `None` when there is none.
     pub(crate) text: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    segment: u64,
-    language: Language,
-    is_final: bool,
-}
-
-#[derive(Debug)]
-struct Job {
-    shown: Shown,
-    parts: VecDeque<String>,
-    translated: Vec<String>,
-    attempts: u32,
-    stage: Stage,
-    next: Option<(Shown, Vec<String>)>,
-}
-
-impl Job {
-    /// The next part is translated.
-    fn take(&mut self, translation: String, key: &Key) {
-        let Some(part) = self.parts.pop_front() else { return };
-        let text = if key.is_final {
-            translation
-        } else {
-            carry_on(self.translated.last(), &part, translation, &key.language)
-        };
-        self.translated.push(text);
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Stage {
-    Asked { id: TranslationId, at: MediaInstant },
-    Waiting { until: MediaInstant },
-}
-
-#[derive(Debug, Default)]
-struct Health {
-    failures: u32,
-    paused_until: MediaInstant,
 }
 
 /// All requests.
