@@ -2,11 +2,10 @@
 //! counters, a speaker who comes back, a sound card that is fast or slow, and a clock that jumps. Nothing here waits.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-mod dice;
 mod endless;
 
 use bytes::Bytes;
-use dice::Dice;
+use local_stack::network::Dice;
 use proptest::prelude::*;
 use worker::media::{AudioReceiver, RtpAudio};
 use worker_core::time::MediaInstant;

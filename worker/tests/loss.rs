@@ -2,10 +2,8 @@
 //! sounds like it, and what was made up is reported. `cargo test -p worker --release --test loss -- --ignored --nocapture` prints the table of docs/benchmarks.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod dice;
-
 use bytes::Bytes;
-use dice::{Dice, Network};
+use local_stack::network::{Dice, Network};
 use schemas::worker::Media;
 use worker::media::{AudioReceiver, RtpAudio};
 use worker_core::input::AudioKind;
@@ -124,8 +122,9 @@ struct Row {
     correlation: f64,
 }
 
-fn run(speech: &[i16], packets: &[Bytes], network: Network, seed: u64) -> Row {
-    let (arrivals, dropped) = carry(&send(packets, network.red), network, seed);
+/// With RED or with Opus alone.
+fn run(speech: &[i16], packets: &[Bytes], (network, red): (Network, bool), seed: u64) -> Row {
+    let (arrivals, dropped) = carry(&send(packets, red), network, seed);
     let heard = hear(&arrivals);
     let (said_ms, heard_ms) = (speech.len() as i64 / 16, heard.pcm.len() as i64 / 16);
     assert!((said_ms - heard_ms).abs() <= 20, "{said_ms} ms were said, {heard_ms} ms were heard");
@@ -144,7 +143,7 @@ fn begin(speech: &[i16]) -> &[i16] {
 fn without_loss_nothing_is_made_up() {
     let speech = speech();
     let speech = begin(&speech);
-    let row = run(speech, &encode(speech), Network::default(), 1);
+    let row = run(speech, &encode(speech), (Network::default(), false), 1);
     assert_eq!((row.heard.media.lost, row.heard.concealed_ms), (0, 0));
     assert!(row.correlation > 0.85, "{}", row.correlation);
 }
@@ -155,8 +154,8 @@ fn loss_is_counted_as_it_was_and_red_hides_nearly_all_of_it() {
     let speech = begin(&speech);
     let packets = encode(speech);
     for (loss, seed) in [(0.05, 2), (0.1, 3), (0.2, 4)] {
-        let fec = run(speech, &packets, Network { loss, burst: 1, ..Network::default() }, seed);
-        let red = run(speech, &packets, Network { loss, burst: 1, red: true, ..Network::default() }, seed);
+        let fec = run(speech, &packets, (Network { loss, burst: 1, ..Network::default() }, false), seed);
+        let red = run(speech, &packets, (Network { loss, burst: 1, ..Network::default() }, true), seed);
         for row in [&fec, &red] {
             let media = &row.heard.media;
             assert_eq!(media.lost, row.dropped);
@@ -174,11 +173,11 @@ fn bursts_jitter_and_duplicates_leave_the_length_exact() {
     let speech = speech();
     let speech = begin(&speech);
     let packets = encode(speech);
-    let burst = run(speech, &packets, Network { loss: 0.1, burst: 3, red: true, ..Network::default() }, 5);
+    let burst = run(speech, &packets, (Network { loss: 0.1, burst: 3, ..Network::default() }, true), 5);
     assert_eq!(burst.heard.media.lost, burst.dropped);
     // 15 ms reorder nothing; 50 ms reorder up to three packets, within the hold; 200 ms are more than the hold allows.
     for (jitter_ms, most_share) in [(15.0, 0.0), (50.0, 0.02), (200.0, 0.7)] {
-        let row = run(speech, &packets, Network { jitter_ms, doubled: 0.1, red: true, ..Network::default() }, 6);
+        let row = run(speech, &packets, (Network { jitter_ms, doubled: 0.1, ..Network::default() }, true), 6);
         let share = row.heard.concealed_ms as f64 * 16.0 / row.heard.pcm.len() as f64;
         assert!(share <= most_share, "{jitter_ms} ms: {share} {:?}", row.heard.media);
         assert!(row.heard.media.duplicates + row.heard.media.late > 0);
@@ -194,8 +193,8 @@ fn table() {
     println!(
         "| network | dropped | RED | FEC | made up | share | correlation | mean wait |\n|---|---|---|---|---|---|---|---|"
     );
-    let loss = |loss, burst, red| Network { loss, burst, red, ..Network::default() };
-    let jitter = |jitter_ms, red| Network { jitter_ms, red, doubled: 0.1, ..Network::default() };
+    let loss = |loss, burst, red| (Network { loss, burst, ..Network::default() }, red);
+    let jitter = |jitter_ms, red| (Network { jitter_ms, doubled: 0.1, ..Network::default() }, red);
     let cases = [
         ("no loss", loss(0.0, 1, false)),
         ("5 %, Opus", loss(0.05, 1, false)),

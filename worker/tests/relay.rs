@@ -1,125 +1,17 @@
-//! Speech from the rehearsal's speaker to the viewer through a relay of real sockets that loses, delays, reorders and doubles RTP, from a seed.
+//! Speech from the rehearsal's speaker to the viewer through the local stack's relay of real sockets, which loses, delays, reorders and doubles RTP, from a seed.
 //! `cargo test -p worker --test relay -- --ignored --nocapture` prints the table of docs/benchmarks.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a relay needs two of the rehearsal's events")]
 
-mod dice;
 mod viewer;
 
-use dice::{Dice, Network};
 use local_stack::kvs::Limits;
+use local_stack::network::{Network, Roads, Seen};
 use sessionctl::rehearse::record::{Event, SpeakerEvent};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UdpSocket;
 use viewer::sound::{correlation, speech};
 use viewer::{Service, Viewer};
-
-/// What the relay saw.
-#[derive(Debug, Default)]
-struct Tap {
-    network: Network,
-    dropped: u64,
-    doubled: u64,
-    /// RTP timestamps of the first and the newest packet that were passed on.
-    first: Option<u32>,
-    newest: Option<u32>,
-    /// Where the viewer is.
-    viewer: Option<SocketAddr>,
-    speaker: Option<SocketAddr>,
-}
-
-/// Between the speaker, who takes it for the viewer, and the viewer.
-#[derive(Clone)]
-struct Relay {
-    tap: Arc<Mutex<Tap>>,
-    port: u16,
-}
-
-impl Relay {
-    async fn start(seed: u64) -> Self {
-        let (front, back) =
-            (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
-        let relay = Self { tap: Arc::default(), port: front.local_addr().unwrap().port() };
-        tokio::spawn(relay.clone().run(Arc::new(front), Arc::new(back), Dice(seed)));
-        relay
-    }
-
-    /// The offer with the relay in the place of the viewer.
-    fn rewrite(&self, sdp: &str) -> String {
-        let mut lines = Vec::new();
-        for line in sdp.lines() {
-            let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            if line.starts_with("a=candidate:") {
-                let viewer = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
-                self.tap.lock().unwrap().viewer = Some(viewer);
-                words[5] = self.port.to_string();
-            }
-            lines.push(words.join(" "));
-        }
-        lines.join("\r\n") + "\r\n"
-    }
-
-    async fn run(self, front: Arc<UdpSocket>, back: Arc<UdpSocket>, mut dice: Dice) {
-        let (mut from_speaker, mut from_viewer, mut burst) = ([0; 2_048], [0; 2_048], 0);
-        loop {
-            tokio::select! {
-                Ok((length, speaker)) = front.recv_from(&mut from_speaker) => {
-                    let packet = &from_speaker[..length];
-                    let copies = self.judge(packet, speaker, &mut dice, &mut burst);
-                    let Some(viewer) = self.tap.lock().unwrap().viewer else { continue };
-                    for delay in copies {
-                        let (back, packet) = (back.clone(), packet.to_vec());
-                        if delay.is_zero() {
-                            let _ = back.send_to(&packet, viewer).await;
-                            continue;
-                        }
-                        tokio::spawn(async move {
-                            tokio::time::sleep(delay).await;
-                            let _ = back.send_to(&packet, viewer).await;
-                        });
-                    }
-                }
-                Ok((length, _)) = back.recv_from(&mut from_viewer) => {
-                    let speaker = self.tap.lock().unwrap().speaker;
-                    if let Some(speaker) = speaker {
-                        let _ = front.send_to(&from_viewer[..length], speaker).await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// After how long each copy of a packet is passed on; ICE, DTLS and RTCP pass at once.
-    fn judge(&self, packet: &[u8], speaker: SocketAddr, dice: &mut Dice, burst: &mut u32) -> Vec<Duration> {
-        let mut tap = self.tap.lock().unwrap();
-        tap.speaker = Some(speaker);
-        // RFC 7983 and RFC 5761.
-        let is_rtp = (128..192).contains(&packet[0]) && !(192..224).contains(&packet[1]) && packet.len() >= 12;
-        if !is_rtp {
-            return vec![Duration::ZERO];
-        }
-        let network = tap.network;
-        if network.loses(dice, burst) {
-            tap.dropped += 1;
-            return Vec::new();
-        }
-        let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
-        tap.first.get_or_insert(timestamp);
-        tap.newest = Some(timestamp);
-        let mut late = || Duration::from_secs_f64(network.late_ms(dice) / 1_000.0);
-        let mut copies = vec![late()];
-        if network.doubled > 0.0 {
-            let again = late();
-            if dice.roll() < network.doubled {
-                tap.doubled += 1;
-                copies.push(again);
-            }
-        }
-        copies
-    }
-}
 
 /// What came of it.
 struct Row {
@@ -135,14 +27,12 @@ struct Row {
 async fn run(seconds: usize, network: Network, seed: u64) -> Row {
     let (speech, said) = speech(seconds);
 
-    let service = Service::start(Limits::default()).await;
-    let relay = Relay::start(seed).await;
+    let roads = Arc::new(Roads::new(seed));
+    let service = Service::start_behind(Limits::default(), Some(roads.clone())).await;
     let mut viewer = Viewer::start(&service, 8_000).await;
-    let rewriting = relay.clone();
-    viewer.rewrite = Box::new(move |sdp| rewriting.rewrite(&sdp));
     let mut tab = service.tab(speech, false).await;
     viewer.until("the audio flows", |seen| seen.flows()).await;
-    relay.tap.lock().unwrap().network = network;
+    roads.set(network);
     tab.speak.send_replace(true);
     let mut at = None;
     viewer
@@ -158,7 +48,7 @@ async fn run(seconds: usize, network: Network, seed: u64) -> Row {
         })
         .await;
     // The rest comes without trouble, so that the end is known exactly.
-    relay.tap.lock().unwrap().network = Network::default();
+    roads.set(Network::default());
     viewer.live(Duration::from_millis(500)).await;
     tab.close().await;
     viewer.live(Duration::from_millis(300)).await;
@@ -168,11 +58,12 @@ async fn run(seconds: usize, network: Network, seed: u64) -> Row {
     let correlation = correlation(&said, &viewer.seen.pcm, at.unwrap());
     let heard_ms = viewer.seen.pcm.len() as i64 / 16;
     viewer.finish().await;
-    let tap = relay.tap.lock().unwrap();
-    let said_ms = i64::from(tap.newest.unwrap().wrapping_sub(tap.first.unwrap())) / 48 + 20;
+    let Seen { dropped, stamps, .. } = *roads.told().seen.values().next().unwrap();
+    let (first, newest) = stamps.unwrap();
+    let said_ms = i64::from(newest.wrapping_sub(first)) / 48 + 20;
     assert_eq!(media.media_ms as i64, heard_ms);
     assert!((said_ms - heard_ms).abs() <= 20, "{said_ms} ms were said, {heard_ms} ms were heard: {media:?}");
-    Row { dropped: tap.dropped, media, said_ms, heard_ms, correlation }
+    Row { dropped, media, said_ms, heard_ms, correlation }
 }
 
 #[tokio::test]
@@ -187,7 +78,7 @@ async fn a_fifth_of_the_packets_is_lost_and_the_length_stays_exact() {
 
 #[tokio::test]
 async fn packets_that_are_late_doubled_and_out_of_order_leave_the_length_exact() {
-    let row = run(5, Network { loss: 0.05, burst: 3, jitter_ms: 200.0, doubled: 0.1, ..Network::default() }, 43).await;
+    let row = run(5, Network { loss: 0.05, burst: 3, jitter_ms: 200.0, doubled: 0.1 }, 43).await;
     assert!(row.media.duplicates + row.media.late > 0 && row.media.jitter_ms > 10.0, "{:?}", row.media);
     assert!(row.correlation > 0.5, "{}", row.correlation);
 }
@@ -211,7 +102,7 @@ async fn table() {
         ("jitter 200 ms, 10 % doubled", Network { jitter_ms: 200.0, doubled: 0.1, ..Network::default() }),
         (
             "10 % in bursts of 3, jitter 200 ms, 10 % doubled",
-            Network { loss: 0.1, burst: 3, jitter_ms: 200.0, doubled: 0.1, ..Network::default() },
+            Network { loss: 0.1, burst: 3, jitter_ms: 200.0, doubled: 0.1 },
         ),
     ];
     for (name, network) in cases {

@@ -1,6 +1,6 @@
 """The WebSocket side of the session service, as listeners see it: a Lambda function of the local stack.
 
-Routes: `$connect` lets everybody in; `joinSession` writes the connection's row and answers `sessionJoined`;
+Routes: `$connect` lets everybody in, and keeps where the session's speaker is (P4 of docs/adopting.md); `joinSession` writes the connection's row and answers `sessionJoined`;
 `heartbeat` answers `heartbeatAck`; `$disconnect` deletes the row. Return bodies never reach a client, so every answer
 is a PostToConnection.
 """
@@ -25,6 +25,7 @@ def route(event, rows, post, now):
     context = event["requestContext"]
     connection = context["connectionId"]
     if context["eventType"] == "CONNECT":
+        _name_speaker(event.get("queryStringParameters") or {}, connection, rows)
         return {"statusCode": 200}
     if context["eventType"] == "DISCONNECT":
         rows.delete_item(TableName=_table(), Key={"connectionId": {"S": connection}})
@@ -41,6 +42,25 @@ def route(event, rows, post, now):
     else:
         post(_error("UNKNOWN_ACTION", f"no such action: {action}", now))
     return {"statusCode": 200}
+
+
+def _name_speaker(query, connection, rows):
+    """Keeps the connection of a client who is the session's own speaker; there is no Cognito here, so the token is the `sub`."""
+    session, sub = query.get("sessionId"), query.get("token")
+    if not session or not sub:
+        return
+    try:
+        # The condition also keeps a ghost row from being made.
+        rows.update_item(
+            TableName=_sessions(),
+            Key={"sessionId": {"S": session}},
+            UpdateExpression="SET speakerConnectionId = :connection",
+            ConditionExpression="speakerId = :sub",
+            ExpressionAttributeValues={":connection": {"S": connection}, ":sub": {"S": sub}},
+        )
+    except Exception as error:  # whoever is not the speaker is let in as anybody is
+        if getattr(error, "response", {}).get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            raise
 
 
 def _join(message, connection, context, rows, post, now):
@@ -106,3 +126,7 @@ def _client(service, endpoint=None):
 
 def _table():
     return os.environ["CONNECTIONS_TABLE"]
+
+
+def _sessions():
+    return os.environ["SESSIONS_TABLE"]

@@ -5,6 +5,7 @@ import os
 import unittest
 
 os.environ.setdefault("CONNECTIONS_TABLE", "Connections-test")
+os.environ.setdefault("SESSIONS_TABLE", "Sessions-test")
 
 import session_service  # noqa: E402
 
@@ -16,6 +17,7 @@ class Rows:
 
     def __init__(self):
         self.items, self.done = {}, []
+        self.speakers = {"a-b-123": {"speakerId": "ann"}}
 
     def put_item(self, TableName, Item):
         self.done.append("put")
@@ -26,14 +28,30 @@ class Rows:
         self.items.pop(Key["connectionId"]["S"], None)
 
 
+    def update_item(self, TableName, Key, UpdateExpression, ConditionExpression, ExpressionAttributeValues):
+        assert (TableName, ConditionExpression) == ("Sessions-test", "speakerId = :sub")
+        row = self.speakers.get(Key["sessionId"]["S"], {})
+        if row.get("speakerId") != ExpressionAttributeValues[":sub"]["S"]:
+            raise Refused({"Error": {"Code": "ConditionalCheckFailedException"}})
+        row["speakerConnectionId"] = ExpressionAttributeValues[":connection"]["S"]
+
+
+class Refused(Exception):
+    """As botocore's ClientError."""
+
+    def __init__(self, response):
+        super().__init__(response)
+        self.response = response
+
+
 class Listener(unittest.TestCase):
     def setUp(self):
         self.rows, self.posted = Rows(), []
 
-    def send(self, kind, body=None):
+    def send(self, kind, body=None, query=None):
         text = body if isinstance(body, str) else json.dumps(body)
         context = {"connectionId": "c=1", "eventType": kind, "identity": {"sourceIp": "127.0.0.1"}}
-        event = {"requestContext": context, "body": text}
+        event = {"requestContext": context, "body": text, "queryStringParameters": query}
         answer = session_service.route(event, self.rows, self.posted.append, NOW)
         self.assertEqual(answer["statusCode"], 200)
 
@@ -43,6 +61,16 @@ class Listener(unittest.TestCase):
     def test_connecting_writes_no_row(self):
         self.send("CONNECT")
         self.assertEqual((self.rows.items, self.posted), ({}, []))
+
+    def test_the_sessions_own_speaker_is_kept_with_the_session(self):
+        self.send("CONNECT", query={"sessionId": "a-b-123", "token": "ann"})
+        self.assertEqual(self.rows.speakers["a-b-123"]["speakerConnectionId"], "c=1")
+        self.assertEqual((self.rows.items, self.posted), ({}, []), "and is no listener")
+
+    def test_whoever_is_not_the_speaker_is_let_in_and_kept_nowhere(self):
+        for query in [{"sessionId": "a-b-123", "token": "bob"}, {"sessionId": "a-b-999", "token": "ann"}, {"sessionId": "a-b-123"}]:
+            self.send("CONNECT", query=query)
+        self.assertEqual(self.rows.speakers, {"a-b-123": {"speakerId": "ann"}})
 
     def test_joining_writes_the_row_and_is_answered(self):
         self.join("es")

@@ -50,6 +50,11 @@ pub enum Fault {
         /// The knobs.
         knobs: Vec<String>,
     },
+    /// Make the network between speakers and workers bad, for example `loss=0.2 burst=3`, `jitter_ms=50`; `loss=0` mends it.
+    Network {
+        /// The knobs.
+        knobs: Vec<String>,
+    },
     /// Set knobs of the posts to listeners, for example `refuse={"status":429,"times":9,"connection":"abc="}`.
     Gateway {
         /// The knobs.
@@ -98,6 +103,7 @@ impl Fault {
             Self::Kvs { knobs } => set("kvs", knobs)?,
             Self::Transcribe { knobs } => set("transcribe", knobs)?,
             Self::Translate { knobs } => set("translate", knobs)?,
+            Self::Network { knobs } => set("kvs/network", knobs)?,
             Self::Gateway { knobs } => set("gateway", knobs)?,
         })
     }

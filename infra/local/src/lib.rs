@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod guard;
 pub mod kvs;
 pub mod mapping;
+pub mod network;
 pub mod run;
 pub mod standin;
 pub mod transcribe;

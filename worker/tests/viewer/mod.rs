@@ -11,6 +11,7 @@ pub mod sound;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use kvs_signaling::Role;
 use local_stack::kvs::{KvsConfig, Limits, Running, serve};
+use local_stack::network::Roads;
 use schemas::ids::{ChannelArn, Generation, Language, SessionId, StreamArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Intent, Media, Phase, Restarts, WorkerRow, WorkerStatus};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use sessionctl::rehearse::speaker::{Network, Speaker};
 use sessionctl::rehearse::{microphone, record};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -47,7 +49,12 @@ pub struct Service {
 
 impl Service {
     pub async fn start(limits: Limits) -> Self {
-        let config = KvsConfig { limits, ..KvsConfig::new("us-east-1", ACCOUNT, ACCOUNT, "secret") };
+        Self::start_behind(limits, None).await
+    }
+
+    /// With these between the viewers and the speaker.
+    pub async fn start_behind(limits: Limits, roads: Option<Arc<Roads>>) -> Self {
+        let config = KvsConfig { limits, roads, ..KvsConfig::new("us-east-1", ACCOUNT, ACCOUNT, "secret") };
         let running = serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), config).await.unwrap();
         let arn = ChannelArn::try_new("arn:aws:kinesisvideo:us-east-1:111122223333:channel/session-none/1700000000000")
             .unwrap();
@@ -188,9 +195,6 @@ impl Seen {
     }
 }
 
-/// What is done to an offer on its way.
-type Rewrite = Box<dyn FnMut(String) -> String + Send>;
-
 pub struct Viewer {
     engine: Engine,
     shell: Shell,
@@ -198,7 +202,6 @@ pub struct Viewer {
     receiver: AudioReceiver,
     zero: Instant,
     until: MediaInstant,
-    pub rewrite: Rewrite,
     pub seen: Seen,
 }
 
@@ -237,7 +240,6 @@ impl Viewer {
             receiver: AudioReceiver::new().unwrap(),
             zero: Instant::now(),
             until: MediaInstant(0),
-            rewrite: Box::new(|sdp| sdp),
             seen: Seen::default(),
         };
         viewer.feed(Input::Control(control()));
@@ -327,7 +329,6 @@ impl Viewer {
     fn execute(&mut self, output: Output) -> Flow {
         let output = match output {
             Output::SendOffer(sdp) => {
-                let sdp = (self.rewrite)(sdp);
                 self.seen.offers.push((Instant::now(), sdp.clone()));
                 Output::SendOffer(sdp)
             }

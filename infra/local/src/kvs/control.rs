@@ -53,6 +53,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .merge(super::stream::control())
         .layer(from_fn_with_state(service.clone(), gate))
         .route("/_local/faults", get(state).post(break_it))
+        .route("/_local/network/faults", get(network).post(worsen))
         .merge(super::stream::knobs())
         .with_state(service)
 }
@@ -204,4 +205,21 @@ async fn state(State(service): State<Arc<Service>>) -> Json<Value> {
         });
         json!({ "channels": channels.collect::<Vec<_>>(), "set": state.knobs })
     }))
+}
+
+async fn network(State(service): State<Arc<Service>>) -> Response {
+    match &service.config.roads {
+        Some(roads) => Json(roads.told()).into_response(),
+        None => {
+            let why = "nothing stands between speakers and workers here: their media is not on loopback";
+            (StatusCode::CONFLICT, why).into_response()
+        }
+    }
+}
+
+async fn worsen(State(service): State<Arc<Service>>, Json(change): Json<Value>) -> Response {
+    match service.config.roads.as_ref().map(|roads| roads.change(&change)) {
+        Some(Err(why)) => (StatusCode::BAD_REQUEST, why).into_response(),
+        Some(Ok(())) | None => network(State(service)).await,
+    }
 }

@@ -1,7 +1,8 @@
 //! Kinesis Video Streams: the control plane of signaling channels, and signaling itself.
 //!
 //! Three ports, as AWS has three hosts: the control plane (the listener given), and one for masters and one for
-//! viewers, which [`serve`] opens on free ports of the same address. `POST /_local/faults` on the first breaks things.
+//! viewers, which [`serve`] opens on free ports of the same address. `POST /_local/faults` on the first breaks things,
+//! `POST /_local/network/faults` makes the media path bad ([`crate::network`]).
 
 mod channel;
 mod control;
@@ -25,6 +26,7 @@ use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use crate::network::Roads;
 pub use crate::standin::Running;
 
 /// The clocks and quotas of signaling; [`Limits::default`] is AWS's (KVS WebRTC quotas).
@@ -82,12 +84,14 @@ pub struct KvsConfig {
     pub secret_access_key: String,
     /// The relay that `GetIceServerConfig` hands out; none on loopback, where nobody needs one.
     pub relay: Option<relay::Relay>,
+    /// What stands between speakers and viewers on loopback; `None` leaves candidates as they are.
+    pub roads: Option<Arc<Roads>>,
     /// Clocks and quotas.
     pub limits: Limits,
 }
 
 impl KvsConfig {
-    /// AWS's limits, no relay.
+    /// AWS's limits, no relay, nothing between.
     pub fn new(region: &str, account: &str, access_key_id: &str, secret_access_key: &str) -> Self {
         Self {
             region: region.to_owned(),
@@ -95,6 +99,7 @@ impl KvsConfig {
             access_key_id: access_key_id.to_owned(),
             secret_access_key: secret_access_key.to_owned(),
             relay: None,
+            roads: None,
             limits: Limits::default(),
         }
     }

@@ -13,6 +13,7 @@ use super::KvsConfig;
 use super::channel::{Channel, Conn, Effect, Now, Rate, Refused};
 use super::faults::{Cut, Faults, Knobs};
 use super::sigv4::Key;
+use crate::network::Roads;
 
 /// To one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,22 @@ pub struct State {
     pub streams: BTreeMap<String, super::stream::Entry>,
     /// Faults that last.
     pub knobs: Knobs,
-    sockets: BTreeMap<Conn, mpsc::UnboundedSender<Out>>,
+    sockets: BTreeMap<Conn, Socket>,
     last: Conn,
+}
+
+#[derive(Debug)]
+struct Socket {
+    to: mpsc::UnboundedSender<Out>,
+    /// Its client id; `None` is a master.
+    viewer: Option<String>,
+}
+
+/// What messages meet on their way.
+#[derive(Debug, Clone, Copy)]
+struct Way<'a> {
+    arn: &'a str,
+    roads: Option<&'a Roads>,
 }
 
 /// The stand-in.
@@ -108,6 +123,10 @@ impl Service {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn way<'a>(&'a self, arn: &'a str) -> Way<'a> {
+        Way { arn, roads: self.config.roads.as_deref() }
+    }
+
     /// Makes a channel; `None` if the name is taken.
     pub fn create(&self, name: &str, ttl_seconds: u64) -> Option<String> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -134,7 +153,8 @@ impl Service {
     pub fn delete(&self, arn: &str) -> bool {
         self.with(|state| {
             let Some(entry) = state.channels.remove(arn) else { return false };
-            state.act(entry.channel.everyone().map(|(conn, _)| Effect::Close(conn)).collect());
+            let effects = entry.channel.everyone().map(|(conn, _)| Effect::Close(conn)).collect();
+            state.act(self.way(arn), effects);
             true
         })
     }
@@ -152,8 +172,8 @@ impl Service {
             Some(effects.map(|effects| {
                 let (to, out) = mpsc::unbounded_channel();
                 state.last = conn;
-                state.sockets.insert(conn, to);
-                state.act(effects);
+                state.sockets.insert(conn, Socket { to, viewer: viewer.map(str::to_owned) });
+                state.act(self.way(arn), effects);
                 Joined { conn, out }
             }))
         })
@@ -165,7 +185,7 @@ impl Service {
         self.with(|state| {
             if let Some(entry) = state.channels.get_mut(arn) {
                 let effects = entry.channel.message(conn, text, now, limits);
-                state.act(effects);
+                state.act(self.way(arn), effects);
             }
         });
     }
@@ -216,10 +236,17 @@ impl Service {
 }
 
 impl State {
-    fn act(&mut self, effects: Vec<Effect>) {
+    fn act(&mut self, way: Way<'_>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send(conn, message) => self.send(conn, Out::Message(message)),
+                Effect::Send(conn, message) => {
+                    let viewer = self.sockets.get(&conn).and_then(|socket| socket.viewer.as_deref());
+                    let message = match way.roads {
+                        Some(roads) => roads.through(way.arn, viewer, message),
+                        None => message,
+                    };
+                    self.send(conn, Out::Message(message));
+                }
                 Effect::Close(conn) => self.send(conn, Out::Cut(Cut::Clean)),
             }
         }
@@ -228,7 +255,7 @@ impl State {
     fn send(&self, conn: Conn, out: Out) {
         if let Some(socket) = self.sockets.get(&conn) {
             // A socket that has just ended leaves by itself.
-            let _ending = socket.send(out);
+            let _ending = socket.to.send(out);
         }
     }
 }

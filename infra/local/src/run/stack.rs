@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ use crate::guard::Guard;
 use crate::kvs::relay::Relay;
 use crate::kvs::{self, KvsConfig};
 use crate::mapping::{self, Poller};
+use crate::network::Roads;
 use crate::standin::Running;
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
 use crate::translate::{self, TranslateConfig};
@@ -37,6 +39,8 @@ const WORKER_IMAGE: &str = "session-worker:local";
 const SESSIONS: &str = "Sessions-local";
 /// Our own table, whose stream wakes it too.
 const WORKERS: &str = "SessionWorkers-local";
+/// Seed of what a bad network does by chance.
+const CHANCE: u64 = 20;
 /// How long tasks get to end when the stack stops.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -217,7 +221,9 @@ struct StandIns {
 
 async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig, emulator: &str) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
-    let kvs = KvsConfig { relay: options.relay.clone(), ..KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET) };
+    // Media elsewhere than on loopback goes its own way.
+    let roads = options.ice_bind.is_none().then(|| Arc::new(Roads::new(CHANCE)));
+    let kvs = KvsConfig { relay: options.relay.clone(), roads, ..KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET) };
     let kvs = kvs::serve(ports.kvs, kvs).await?;
     let recogniser = match &options.transcript {
         Some(file) => Recogniser::Scripted { file: file.clone() },

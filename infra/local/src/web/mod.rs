@@ -8,6 +8,7 @@
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
 //! | `POST /api/faults/{name}` | the knobs of [`crate::admin`] that a demonstration needs |
+//! | `GET /api/faults` | what is set of the network ([`crate::network`]), and what came of it |
 //!
 //! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it.
 
@@ -113,6 +114,7 @@ fn router(config: WebConfig) -> Router {
         .route("/api/sessions/{session}/speaker", get(speaker))
         .route("/api/operator/list", get(list))
         .route("/api/operator/{session}/{what}", get(look).post(wish))
+        .route("/api/faults", get(network))
         .route("/api/faults/{name}", post(break_it))
         .nest_service("/samples", samples)
         .fallback_service(files)
@@ -148,7 +150,8 @@ async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {
     let language = ask["sourceLanguage"].as_str().unwrap_or("en");
-    web.service.create(language).await.map(|session| Json(json!({ "sessionId": session })))
+    let judged = ask["judged"].as_bool().unwrap_or_default();
+    web.service.create(language, judged).await.map(|session| Json(json!({ "sessionId": session })))
 }
 
 async fn change(State(web): State<Arc<Web>>, Path(session): Path<String>, Json(ask): Json<Value>) -> Answer {
@@ -182,9 +185,16 @@ async fn wish(
     operator::say(&web.config, &arguments).await.map(|said| Json(json!({ "said": said })))
 }
 
+async fn network(State(web): State<Arc<Web>>) -> Answer {
+    inject(&web, &Fault::Network { knobs: Vec::new() }).await
+}
+
 async fn break_it(State(web): State<Arc<Web>>, Path(name): Path<String>, Json(ask): Json<Value>) -> Answer {
-    let fault = fault_named(&name, ask["session"].as_str())?;
-    let done = fault::inject_at(&web.config.admin, &fault).await.map_err(Refused::upstream)?;
+    inject(&web, &fault_named(&name, ask["session"].as_str())?).await
+}
+
+async fn inject(web: &Web, fault: &Fault) -> Answer {
+    let done = fault::inject_at(&web.config.admin, fault).await.map_err(Refused::upstream)?;
     Ok(Json(serde_json::from_str(&done).unwrap_or_else(|_| json!({ "said": done }))))
 }
 
@@ -198,7 +208,15 @@ fn fault_named(name: &str, session: Option<&str>) -> Result<Fault, Refused> {
             Fault::Translate { knobs: knobs(r#"refuse={"exception":"ThrottlingException","times":12}"#) }
         }
         ("cut-signaling", _) => Fault::Kvs { knobs: knobs("cut=unclean") },
+        ("drop-none", _) => lossy("0", "1"),
+        ("drop-10", _) => lossy("0.1", "1"),
+        ("drop-20", _) => lossy("0.2", "1"),
+        ("drop-20-bursts", _) => lossy("0.2", "3"),
         ("kill-worker", None) => return Err(Refused::bad("kill-worker needs a session")),
         _ => return Err(Refused::bad(format!("no fault is named {name}"))),
     })
+}
+
+fn lossy(loss: &str, burst: &str) -> Fault {
+    Fault::Network { knobs: vec![format!("loss={loss}"), format!("burst={burst}")] }
 }

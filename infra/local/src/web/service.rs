@@ -32,14 +32,17 @@ impl Service {
         Self { http: reqwest::Client::new(), api, kvs, secret }
     }
 
-    /// Makes a session: its channel first, then its row. Its id.
-    pub(super) async fn create(&self, language: &str) -> Result<String, Refused> {
+    /// Makes a session: its channel first, then its row. Its id. `judged` wishes judgements of the voice, which are off by default.
+    pub(super) async fn create(&self, language: &str, judged: bool) -> Result<String, Refused> {
         if language.len() != 2 || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
             return Err(Refused::bad(format!("{language:?} is no language of two letters")));
         }
         let (session, arn) = self.channel().await?;
         let endpoints = self.endpoints(&arn).await?;
-        let row = row(&session, language, &arn, &endpoints, now_ms());
+        let mut row = row(&session, language, &arn, &endpoints, now_ms());
+        if judged {
+            row["captionOptions"] = json!({ "M": { "emotion": { "S": "emotion" } } });
+        }
         let put = json!({ "TableName": SESSIONS, "Item": row });
         self.api.call("DynamoDB_20120810.PutItem", &put).await.map_err(Refused::upstream)?;
         Ok(session)
@@ -104,6 +107,8 @@ impl Service {
             "channelArn": arn,
             "region": self.api.region(),
             "endpoint": row["Item"]["kvsSignalingEndpoints"]["M"]["WSS"]["S"],
+            // Who they are: there is no Cognito here to say it.
+            "token": row["Item"]["speakerId"]["S"],
             "credentials": { "accessKeyId": self.api.account(), "secretAccessKey": self.secret },
             "iceServers": servers,
         }))

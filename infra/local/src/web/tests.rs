@@ -15,9 +15,23 @@ fn a_button_breaks_what_it_names_and_nothing_else() {
     assert!(matches!(fault_named("kill-worker", Some("a-b-001")), Ok(Fault::KillWorker { session: Some(_) })));
     assert!(fault_named("kill-worker", None).is_err(), "never all workers");
     assert!(fault_named("kill-controller", None).is_err());
-    for name in ["cut-transcribe", "throttle-translate", "cut-signaling"] {
+    for name in
+        ["cut-transcribe", "throttle-translate", "cut-signaling", "drop-10", "drop-20", "drop-20-bursts", "drop-none"]
+    {
         assert!(fault_named(name, None).is_ok(), "{name}");
     }
+}
+
+#[test]
+fn dropping_nothing_also_ends_bursts() {
+    let knobs = |name| match fault_named(name, None) {
+        Ok(Fault::Network { knobs }) => knobs.join(" "),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (knobs("drop-20-bursts"), knobs("drop-none")),
+        ("loss=0.2 burst=3".to_owned(), "loss=0 burst=1".to_owned())
+    );
 }
 
 #[test]

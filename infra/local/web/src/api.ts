@@ -13,6 +13,14 @@ export interface SpeakerAccess {
   endpoint: string;
   credentials: { accessKeyId: string; secretAccessKey: string };
   iceServers: RTCIceServer[];
+  /** Who they are, for the WebSocket. */
+  token: string;
+}
+
+/** What the network between speaker and worker does to audio packets, and what came of it, by channel. */
+export interface NetworkState {
+  set: { loss: number; burst: number };
+  seen: Record<string, { passed: number; dropped: number }>;
 }
 
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -27,13 +35,14 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 export const api = {
   config: () => call<Config>('GET', 'config'),
-  create: (sourceLanguage: string) => call<{ sessionId: string }>('POST', 'sessions', { sourceLanguage }),
+  create: (sourceLanguage: string, judged: boolean) => call<{ sessionId: string }>('POST', 'sessions', { sourceLanguage, judged }),
   status: (session: string, status: 'active' | 'paused' | 'ended') => call('PATCH', `sessions/${session}`, { status }),
   speaker: (session: string) => call<SpeakerAccess>('GET', `sessions/${session}/speaker`),
   list: () => call<Board>('GET', 'operator/list'),
   show: (session: string) => call<Board>('GET', `operator/${session}/show`),
   why: (session: string) => call<{ text: string }>('GET', `operator/${session}/why`),
   wish: (session: string, verb: string) => call<{ said: string }>('POST', `operator/${session}/${verb}`, {}),
+  network: () => call<NetworkState>('GET', 'faults'),
   fault: (name: string, session: string | null) => call('POST', `faults/${name}`, { session }),
 };
 
@@ -49,7 +58,7 @@ export interface Row {
   phase: string;
   phaseSince: number;
   why: { cause: string; text: string; at: number };
-  intent?: { decidedAt: number; wantedSince?: number | null } | null;
+  intent?: { decidedAt: number; wantedSince?: number | null; speakerConnection?: string | null } | null;
   task?: { arn: string; launchedAt: number; stoppedAt?: number | null } | null;
   restarts?: { consecutive: number };
   operator?: { hold?: { until: number } | null; order?: { verb: string } | null };
@@ -57,7 +66,11 @@ export interface Row {
     heartbeatAt: number;
     startUp: { processAt?: number | null; joinedAt?: number | null; firstAudioAt?: number | null; firstCaptionAt?: number | null };
     progress: { rtpAt?: number | null; transcriptAt?: number | null; translationAt?: number | null; deliveryAt?: number | null };
-    media: { candidateType?: string | null; remoteCandidateType?: string | null; packets: number; lost: number; concealedMs: number };
+    media: {
+      candidateType?: string | null; remoteCandidateType?: string | null;
+      packets: number; lost: number; redRecovered: number; fecRecovered: number; concealedMs: number;
+    };
+    audioQuality?: { snrDb?: number | null; packetLossPercent: number; issues: string[] } | null;
     languages: Record<string, { listeners: number; lagP50Ms?: number | null; lagP95Ms?: number | null }>;
     rung: string;
   } | null;

@@ -65,7 +65,7 @@ export class EmotionPanel {
   private readonly seen = new Set<string>();
   private readonly nothing = h('p', { class: 'empty' }, 'Volume, rate and what else the worker tells, of the last minute.');
 
-  constructor(private readonly plots: HTMLElement, private readonly words: HTMLElement) {
+  constructor(private readonly plots: HTMLElement, private readonly words: HTMLElement, private readonly usual: HTMLElement) {
     this.clear();
     setInterval(() => this.points.size > 0 && this.draw(Date.now()), 1_000);
   }
@@ -75,6 +75,7 @@ export class EmotionPanel {
     this.seen.clear();
     this.plots.replaceChildren(this.nothing);
     this.words.textContent = '';
+    this.usual.hidden = true;
   }
 
   /** Every listener of this page hears the same: it counts once. */
@@ -86,7 +87,7 @@ export class EmotionPanel {
     for (const plot of PLOTS) {
       const { value, usual, word: told } = plot.read(message);
       if (value === null) continue;
-      if (told !== '') said.push(told);
+      if (told !== '') said.push(`${plot.name.toLowerCase()} ${told}`);
       this.points.set(plot.name, [...(this.points.get(plot.name) ?? []), { at: message.timestamp, value, usual }]);
     }
     const [category, confidence] = [word(message, 'category'), number(message, 'categoryConfidence')];
@@ -104,6 +105,7 @@ export class EmotionPanel {
       return points.length === 0 ? [] : [figure(plot, points, now)];
     });
     this.plots.replaceChildren(...(drawn.length > 0 ? drawn : [this.nothing]));
+    this.usual.hidden = ![...this.points.values()].some((points) => points.some(({ usual }) => usual !== null));
   }
 }
 

@@ -1,14 +1,14 @@
 // One listener's column: the example listener of schemas/front-end, and how its captions look.
 import { Listener } from '../../../../schemas/front-end/listener.ts';
-import type { Caption, Emotion, Incoming } from '../../../../schemas/front-end/messages.ts';
+import type { Caption, Incoming } from '../../../../schemas/front-end/messages.ts';
 import { h } from './dom.ts';
 
-/** The listener as it is, with an ear for the voice. */
+/** The listener as it is, with an ear for the rest of the page. */
 class Attentive extends Listener {
-  heard: (emotion: Emotion) => void = () => {};
+  heard: (message: Incoming) => void = () => {};
 
   override take(message: Incoming): void {
-    if (message.type === 'emotion') this.heard(message);
+    this.heard(message);
     super.take(message);
   }
 }
@@ -18,10 +18,12 @@ export interface Column {
   close(): void;
 }
 
+/** The product's aim is 2 s from the speaker to the text; this is clearly more. */
+const LATE_MS = 3_000;
 const NAMES = new Intl.DisplayNames(['en'], { type: 'language' });
 export const nameOf = (language: string): string => NAMES.of(language) ?? language;
 
-export function column(socket: string, sessionId: string, language: string, heard: (emotion: Emotion) => void, closed: () => void): Column {
+export function column(socket: string, sessionId: string, language: string, heard: (message: Incoming) => void, closed: () => void): Column {
   const captions = h('ol', { class: 'captions', tabindex: '0', 'aria-label': `Captions in ${nameOf(language)}` });
   const lag = h('span', { class: 'lag', title: 'from the last spoken word to the post' });
   const notice = h('p', { class: 'notice', role: 'status', hidden: true });
@@ -45,6 +47,7 @@ export function column(socket: string, sessionId: string, language: string, hear
       if (captions.children[index] !== item) captions.insertBefore(item, captions.children[index] ?? null);
     });
     const last = now.finals.filter((caption) => !caption.catchUp).at(-1);
+    lag.classList.toggle('late', last !== undefined && last.lagMs > LATE_MS);
     lag.textContent = last === undefined ? '' : `+${(last.lagMs / 1_000).toFixed(1)} s`;
     notice.textContent = now.over ? 'The session has ended.' : now.notice;
     notice.hidden = notice.textContent === '';
@@ -81,5 +84,5 @@ function draw(item: HTMLElement, caption: Caption): void {
   });
   item.replaceChildren(h('span', {}, words.slice(0, firm).join(' ')), ...(rest === '' ? [] : [' ', h('span', { class: 'loose' }, rest)]));
   if (marks !== '') item.append(' ', h('span', { class: 'mark' }, marks));
-  if (caption.sourceText !== null && caption.isFinal) item.append(h('p', { class: 'original', lang: caption.sourceLanguage }, caption.sourceText));
+  if (caption.sourceText !== null && caption.isFinal && caption.sourceText !== caption.text) item.append(h('p', { class: 'original', lang: caption.sourceLanguage }, caption.sourceText));
 }

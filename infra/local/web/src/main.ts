@@ -3,7 +3,9 @@ import { api, type Config } from './api.ts';
 import { by, does, h } from './dom.ts';
 import { EmotionPanel } from './emotion.ts';
 import { column, nameOf, type Column } from './listening.ts';
+import { note, SpeakerSocket } from './notices.ts';
 import { headings, OperatorPanel } from './operator.ts';
+import { Recoveries } from './recovery.ts';
 import { microphone, recording, type Source } from './source.ts';
 import { Speaker } from './speaker.ts';
 
@@ -12,8 +14,9 @@ const query = new URLSearchParams(location.search);
 class Page {
   private session: string | null = query.get('session');
   private readonly columns = new Map<string, Column>();
-  private readonly emotion = new EmotionPanel(by('plots'), by('voice-words'));
+  private readonly emotion = new EmotionPanel(by('plots'), by('voice-words'), by('usual'));
   private readonly operator: OperatorPanel | null;
+  private readonly recoveries = new Recoveries(by('broken'));
 
   constructor(private readonly config: Config) {
     const alone = query.get('view') === 'listen';
@@ -22,8 +25,11 @@ class Page {
     for (const language of config.languages) by('add-language').append(h('option', { value: language }, nameOf(language)));
     does(by('add-listener'), by('listener-says'), async () => this.listen(by<HTMLSelectElement>('add-language').value));
     headings();
-    this.operator = alone ? null : new OperatorPanel((session) => this.of(session));
-    if (!alone) new SpeakerPanel((session) => this.begin(session));
+    this.operator = alone ? null : new OperatorPanel((session) => this.of(session), (fault, label) => this.recoveries.broken(fault, label));
+    if (!alone) {
+      const gone = () => this.recoveries.broken('tab-gone', "Speaker's tab gone");
+      new SpeakerPanel(config.socket, { begun: (session) => this.begin(session), gone, back: () => this.recoveries.returned() });
+    }
     if (this.session !== null) this.of(this.session);
     for (const language of (query.get('languages') ?? '').split(',').filter((one) => one !== '')) this.listen(language);
   }
@@ -32,6 +38,7 @@ class Page {
   private begin(session: string): void {
     for (const old of [...this.columns.values()]) old.close();
     this.emotion.clear();
+    this.recoveries.clear();
     this.of(session);
     this.listen('en');
     this.listen('es');
@@ -49,8 +56,12 @@ class Page {
   private listen(language: string): void {
     if (this.session === null) throw new Error('Start a session first, or open the link of one.');
     if (this.columns.has(language)) throw new Error(`There is a listener in ${nameOf(language)} already.`);
-    const made = column(this.config.socket, this.session, language, (message) => this.emotion.take(message), () => {
+    const made = column(this.config.socket, this.session, language, (message) => {
+      if (message.type === 'emotion') this.emotion.take(message);
+      if (message.type === 'transcription') this.recoveries.heard(language, message);
+    }, () => {
       this.columns.delete(language);
+      this.recoveries.left(language);
       by('no-listeners').hidden = this.columns.size > 0;
     });
     this.columns.set(language, made);
@@ -63,17 +74,25 @@ class SpeakerPanel {
   private session: string | null = null;
   private speaker: Speaker | null = null;
   private source: Source | null = null;
+  private socket: SpeakerSocket | null = null;
   private paused = false;
   private heard = false;
   private readonly says = by('speaker-says');
 
-  constructor(private readonly begun: (session: string) => void) {
+  constructor(private readonly url: string, private readonly tell: { begun: (session: string) => void; gone: () => void; back: () => void }) {
     does(by('speak'), this.says, () => this.speak());
     does(by('pause'), this.says, () => this.pause());
     does(by('end'), this.says, () => this.end());
-    does(by('vanish'), this.says, async () => {
-      this.close();
-      return 'The tab is gone and nobody was told: the worker finds out by itself.';
+    does(by('return'), this.says, async () => {
+      await this.join();
+      this.tell.back();
+      return 'Back: the worker offers anew.';
+    });
+    does(by('vanish'), by('operator-says'), async () => {
+      this.hangUp();
+      this.tell.gone();
+      this.says.textContent = '';
+      return 'The speaker\'s tab is gone and nobody was told: the worker finds out by itself. "Come back" opens it again.';
     });
     by<HTMLInputElement>('from-file').addEventListener('change', () => this.draw());
     by<HTMLInputElement>('from-microphone').addEventListener('change', () => this.draw());
@@ -82,19 +101,37 @@ class SpeakerPanel {
   }
 
   private async speak(): Promise<string> {
-    if (this.session !== null && this.speaker !== null) await this.end();
-    const file = by<HTMLSelectElement>('file').value;
-    const audible = by<HTMLInputElement>('audible').checked;
-    const source = by<HTMLInputElement>('from-file').checked ? await recording(`/samples/${file}`, audible) : await microphone();
-    const { sessionId } = await api.create(by<HTMLSelectElement>('source-language').value);
-    const patched = by<HTMLInputElement>('patched').checked;
+    if (this.session !== null) await this.end();
+    this.source = await this.voice();
+    const { sessionId } = await api.create(by<HTMLSelectElement>('source-language').value, by<HTMLInputElement>('judged').checked);
     this.session = sessionId;
-    this.source = source;
-    this.paused = this.heard = false;
-    this.speaker = new Speaker(await api.speaker(sessionId), source.track, patched, () => this.draw());
-    this.begun(sessionId);
-    void source.over.then(() => this.session === sessionId && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
+    this.paused = false;
+    by('notices').replaceChildren();
+    await this.join();
+    this.tell.begun(sessionId);
     return this.heard ? 'The worker hears you.' : 'The session row is written; the controller starts a worker.';
+  }
+
+  private voice(): Promise<Source> {
+    const [file, audible] = [by<HTMLSelectElement>('file').value, by<HTMLInputElement>('audible').checked];
+    return by<HTMLInputElement>('from-file').checked ? recording(`/samples/${file}`, audible) : microphone();
+  }
+
+  /** What the application does when it is opened, for the first time or again. */
+  private async join(): Promise<void> {
+    const session = this.session;
+    if (session === null) return;
+    const source = (this.source ??= await this.voice());
+    this.heard = false;
+    const access = await api.speaker(session);
+    const patched = by<HTMLInputElement>('patched').checked;
+    this.speaker = new Speaker(access, source.track, patched, () => this.draw());
+    this.socket = new SpeakerSocket(this.url, { sessionId: session, token: access.token }, (message) => {
+      note(by('notices'), message);
+      by('notices').hidden = by('notices-title').hidden = false;
+    });
+    void source.over.then(() => this.source === source && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
+    this.draw();
   }
 
   private async pause(): Promise<string> {
@@ -114,9 +151,15 @@ class SpeakerPanel {
   }
 
   private close(): void {
+    this.session = null;
+    this.hangUp();
+  }
+
+  private hangUp(): void {
     this.speaker?.close();
     this.source?.close();
-    this.speaker = this.source = this.session = null;
+    this.socket?.close();
+    this.speaker = this.source = this.socket = null;
     this.draw();
   }
 
@@ -137,10 +180,12 @@ class SpeakerPanel {
     ];
     by('speaker-facts').replaceChildren(...facts.flatMap(([name, text, mark]) => [h('dt', {}, name), h('dd', { 'data-fact': name, 'data-state': mark }, text)]));
     by('speaker-problem').textContent = state?.problem ?? '';
-    const on = this.session !== null;
-    for (const id of ['pause', 'end', 'vanish']) by<HTMLButtonElement>(id).disabled = !on;
+    const [on, there] = [this.session !== null, this.speaker !== null];
+    by<HTMLButtonElement>('end').disabled = !on;
+    for (const id of ['pause', 'vanish']) by<HTMLButtonElement>(id).disabled = !there;
+    by('return').hidden = !on || there;
     by('pause').textContent = this.paused ? 'Resume' : 'Pause';
-    by('speak').textContent = on ? 'Speak anew' : 'Start speaking';
+    by('speak').textContent = on ? 'New session' : 'Start speaking';
     by('file-choice').hidden = !by<HTMLInputElement>('from-file').checked;
   }
 }

@@ -8,15 +8,19 @@ const COLUMNS = ['Session', 'Phase', 'Since', 'Gen', 'Audio', 'Text', 'Transl.',
 export class OperatorPanel {
   private session: string | null = null;
 
-  constructor(private readonly chosen: (session: string) => void) {
+  constructor(private readonly chosen: (session: string) => void, private readonly broken: (fault: string, label: string) => void) {
     const says = by('operator-says');
     for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-wish]')) {
       does(button, says, async () => (await api.wish(this.wanted(), button.dataset['wish'] ?? '')).said.replace(/\s+/g, ' '));
     }
     for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-fault]')) {
       does(button, says, async () => {
-        await api.fault(button.dataset['fault'] ?? '', this.wanted());
-        return `Done: ${button.textContent}. Watch the listeners and the timeline.`;
+        const fault = button.dataset['fault'] ?? '';
+        await api.fault(fault, this.wanted());
+        const label = button.getAttribute('aria-label') ?? button.textContent ?? fault;
+        this.broken(fault, label);
+        await this.network();
+        return `Done: ${label}.`;
       });
     }
     void this.look();
@@ -42,10 +46,25 @@ export class OperatorPanel {
   private async refresh(): Promise<void> {
     const board = await api.list();
     this.table(board);
+    await this.network();
     if (this.session === null || !board.sessions.some(({ row }) => row?.sessionId === this.session)) return;
     const [shown, why] = [await api.show(this.session), await api.why(this.session)];
     timeline(shown);
+    by('sound').replaceChildren(...sound(shown.sessions.flatMap(({ row }) => (row === undefined ? [] : [row])).sort((a, b) => b.generation - a.generation)[0]));
     by('why').textContent = why.text;
+  }
+
+  /** Which of the buttons is pressed, and what it did. */
+  private async network(): Promise<void> {
+    const { set, seen } = await api.network();
+    for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-loss]')) {
+      const isSet = Number(button.dataset['loss']) === set.loss && (set.loss === 0 || Number(button.dataset['burst']) === Math.max(set.burst, 1));
+      button.setAttribute('aria-pressed', String(isSet));
+    }
+    const [, own] = Object.entries(seen).find(([channel]) => this.session !== null && channel.includes(`/session-${this.session}/`)) ?? [];
+    by('network').textContent = own === undefined ? '' : `${own.dropped} of ${own.passed + own.dropped} audio packets dropped on purpose`;
+    by('network').dataset['dropped'] = String(own?.dropped ?? 0);
+    by('network').dataset['passed'] = String(own?.passed ?? 0);
   }
 
   private table(board: Board): void {
@@ -92,6 +111,22 @@ function numbers(row: Row, now: number): string[] {
     worker ? `${worker.media.lost}/${worker.media.packets}` : '–',
     String(row.restarts?.consecutive ?? 0),
   ];
+}
+
+/** What the worker tells of the sound that reaches it. */
+function sound(row: Row | undefined): HTMLElement[] {
+  const [media, quality] = [row?.worker?.media, row?.worker?.audioQuality];
+  if (media === undefined) return [];
+  const back = media.redRecovered + media.fecRecovered;
+  const percent = (part: number) => ((100 * part) / Math.max(1, media.packets + media.lost)).toFixed(1);
+  const facts: [string, string, string][] = [
+    ['Packets', `${media.packets} came, ${media.lost} lost (${percent(media.lost)} %)`, 'lost'],
+    ['Brought back', `${back}: ${media.redRecovered} by RED, ${media.fecRecovered} by FEC`, 'recovered'],
+    ['Made up', `${media.concealedMs} ms of sound`, 'concealed'],
+    ['Lost for good', quality ? `${quality.packetLossPercent} % of the last 10 s` : '–', 'loss'],
+    ['Wrong now', (quality?.issues ?? []).join(', ').replaceAll('_', ' ') || 'nothing', 'issues'],
+  ];
+  return facts.flatMap(([name, text, key]) => [h('dt', {}, name), h('dd', { 'data-sound': key }, text)]);
 }
 
 export function age(ms: number): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import type { Board, Row } from '../src/api.ts';
+import type { Board, NetworkState, Row } from '../src/api.ts';
 import { recordingFor } from './microphone.ts';
 
 type Media = NonNullable<Row['worker']>['media'];
@@ -15,7 +15,7 @@ const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
 const SCREENSHOTS = process.env['SCREENSHOTS'];
 const SAMPLES = fileURLToPath(new URL('../../../../samples/', import.meta.url));
 /** Longest wait for anything, also on a slow machine; nothing waits for a fixed time. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 let browser: Browser;
 let context: BrowserContext;
@@ -40,6 +40,7 @@ after(async () => {
 test('two tabs read what a microphone heard, are caught up after a reload, and read on after the worker was killed', async (t) => {
   const speaker = await open(t, '/');
   await speaker.check('#from-microphone');
+  await speaker.check('#judged');
   const begun = Date.now();
   const session = await speak(speaker);
   const [en, es] = [await open(t, listening(session, 'en')), await open(t, listening(session, 'es'))];
@@ -61,12 +62,15 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
 
   const offers = Number(await fact(speaker, 'Offers answered'));
   const killed = Date.now();
-  await speaker.click('[data-fault="kill-worker"]');
+  await press(speaker, 'kill-worker');
   await Promise.all([en, es].map((tab) => tab.waitForSelector('li.final[data-generation="2"]')));
   t.diagnostic(`finals in both tabs ${((Date.now() - killed) / 1_000).toFixed(1)} s after the worker was killed`);
   assert.ok(Number(await fact(speaker, 'Offers answered')) > offers, 'the same page answered the next worker');
   assert.equal(await fact(speaker, 'Media'), 'connected');
+  await over(t, speaker, 'kill-worker');
   await once(en);
+
+  assert.deepEqual([await plots(speaker, 'Volume'), await plots(speaker, 'Arousal')], [1, 1], 'the voice is judged, as it was wished');
 
   await screenshots(speaker, en);
   await lags(t, en, 'en');
@@ -76,18 +80,43 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
   await Promise.all([speaker, en, es].map((tab) => tab.close()));
 });
 
-test('a patched front end names its recipient, and the worker then knows its candidates', async (t) => {
+test('a speaker whose packets are lost is warned, captions go on, and the loss ends with the button', async (t) => {
   const speaker = await open(t, '/');
-  await speaker.selectOption('#file', 'short.wav');
+  await speaker.check('#from-microphone');
   await speaker.check('#patched');
-  const begun = Date.now();
   const session = await speak(speaker);
   await speaker.waitForSelector('[data-language="es"] li.final');
-  t.diagnostic(`first translated sentence ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click`);
+  // The patched front end, too, meets the worker only through the relay.
   assert.match(await fact(speaker, 'Candidates'), /^[1-9]\d* sent,/);
   const media = await pair(speaker, session);
-  assert.ok(media.packets > 0, JSON.stringify(media));
   t.diagnostic(`the worker's pair: ${media.candidateType} to ${media.remoteCandidateType}`);
+  await known(speaker, session);
+
+  await press(speaker, 'drop-20-bursts');
+  assert.equal(await speaker.getAttribute('[data-fault="drop-20-bursts"]', 'aria-pressed'), 'true');
+  const pressed = Date.now();
+  await speaker.waitForSelector('#notices [data-kind="packet_loss"]');
+  t.diagnostic(`the speaker was warned after ${((Date.now() - pressed) / 1_000).toFixed(1)} s: ${await speaker.textContent('#notices li')}`);
+  await over(t, speaker, 'drop-20-bursts');
+  const lossy = await until(speaker, session, 'the worker counts the loss', ({ media, audioQuality }) => media.lost > 0 && (audioQuality?.packetLossPercent ?? 0) > 0);
+  assert.ok(lossy.media.concealedMs > 0, 'some of it had to be made up');
+  await told(speaker);
+
+  await press(speaker, 'drop-none');
+  const off = await relay(speaker, session);
+  assert.ok(off.dropped > 0);
+  for (const begun = Date.now(); (await relay(speaker, session)).passed < off.passed + 150; await speaker.waitForTimeout(250)) {
+    assert.ok(Date.now() - begun < PATIENCE, 'packets pass again');
+  }
+  assert.equal((await relay(speaker, session)).dropped, off.dropped, 'nothing is dropped any more');
+  await until(speaker, session, 'nothing is wrong with the network any more', ({ audioQuality }) => audioQuality?.issues.includes('packet_loss') === false);
+  assert.deepEqual([await plots(speaker, 'Volume'), await plots(speaker, 'Arousal')], [1, 0], 'nobody is judged who did not wish it');
+
+  for (const fault of ['cut-transcribe', 'throttle-translate', 'cut-signaling']) await press(speaker, fault);
+  for (const fault of ['cut-transcribe', 'throttle-translate', 'cut-signaling']) await over(t, speaker, fault);
+  await speaker.click('#vanish');
+  await speaker.click('#return');
+  await over(t, speaker, 'tab-gone');
   await speaker.click('#end');
   await speaker.getByText('The session has ended.').first().waitFor();
   await speaker.close();
@@ -127,17 +156,55 @@ async function speak(speaker: Page): Promise<string> {
   return (await speaker.textContent('#session')) ?? '';
 }
 
+const plots = (page: Page, name: string) => page.locator(`#plots [data-plot="${name}"]`).count();
 const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
 const text = async (tab: Page) => (await tab.textContent('li.final')) ?? '';
 
-/** The media as `sessionctl show --json` tells it, once a heartbeat has told the pair of candidates. */
-async function pair(speaker: Page, session: string): Promise<Media> {
-  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await speaker.waitForTimeout(250)) {
-    const board = (await (await speaker.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
-    const media = board.sessions[0]?.row?.worker?.media;
-    if (media?.remoteCandidateType) return media;
+/** Presses a fault's button, and waits until it is done. */
+async function press(page: Page, fault: string): Promise<void> {
+  const before = await page.locator(`[data-broken="${fault}"]`).count();
+  await page.click(`[data-fault="${fault}"]`);
+  await page.locator(`[data-broken="${fault}"]`).nth(before).waitFor();
+}
+
+/** The page itself tells that listeners read on. */
+async function over(t: TestContext, page: Page, fault: string): Promise<void> {
+  await page.waitForSelector(`.over[data-broken="${fault}"]`);
+  t.diagnostic(await page.textContent(`.over[data-broken="${fault}"]`) ?? '');
+}
+
+type Status = NonNullable<Row['worker']>;
+
+async function row(page: Page, session: string): Promise<Row | undefined> {
+  const board = (await (await page.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
+  return board.sessions[0]?.row;
+}
+
+/** What the worker tells, once it is so. */
+async function until(page: Page, session: string, what: string, so: (worker: Status, row: Row) => boolean): Promise<Status> {
+  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await page.waitForTimeout(250)) {
+    const now = await row(page, session);
+    if (now?.worker && so(now.worker, now)) return now.worker;
   }
-  return assert.fail('no heartbeat told the pair of candidates');
+  return assert.fail(`not in time: ${what}`);
+}
+
+/** The media as `sessionctl show --json` tells it, once a heartbeat has told the pair of candidates. */
+async function pair(page: Page, session: string): Promise<Media> {
+  return (await until(page, session, 'a heartbeat tells the pair of candidates', ({ media }) => Boolean(media.remoteCandidateType))).media;
+}
+
+/** The worker knows where the speaker can be told something: its orders name the connection, and it has read them since. */
+async function known(page: Page, session: string): Promise<void> {
+  await until(page, session, 'the orders name the connection', (_, { intent }) => Boolean(intent?.speakerConnection));
+  const named = Date.now();
+  await until(page, session, 'the worker has read them', ({ heartbeatAt }) => heartbeatAt > named);
+}
+
+async function relay(page: Page, session: string): Promise<{ passed: number; dropped: number }> {
+  const { seen } = (await (await page.request.get(`${PAGE}/api/faults`)).json()) as NetworkState;
+  const [, own] = Object.entries(seen).find(([channel]) => channel.includes(`/session-${session}/`)) ?? [];
+  return own ?? assert.fail(`no relay before the worker of ${session}: ${JSON.stringify(seen)}`);
 }
 
 /** No final twice, none left out: cursors count from 1 without a gap within each launch that was followed from its begin. */
@@ -151,6 +218,15 @@ async function lags(t: TestContext, tab: Page, language: string): Promise<void> 
   const [lag, transit] = [await of('lag'), await of('transit')].map((all) => all.sort((a, b) => a - b));
   const median = (all: number[] = []) => all[Math.floor(all.length / 2)] ?? 0;
   t.diagnostic(`${language}: ${lag?.length} finals, lag to the post p50 ${median(lag)} ms, highest ${lag?.at(-1)} ms; from the post to the page p50 ${median(transit)} ms`);
+}
+
+/** The same, of what a bad network does. */
+async function told(page: Page): Promise<void> {
+  if (SCREENSHOTS === undefined) return;
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.locator('#speaker-panel').screenshot({ path: join(SCREENSHOTS, 'speaker-dark.png') });
+  await page.locator('#operator-panel').screenshot({ path: join(SCREENSHOTS, 'loss-dark.png') });
+  await page.emulateMedia({ colorScheme: 'light' });
 }
 
 /** For the README, when asked for. */
