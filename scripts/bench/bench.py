@@ -13,6 +13,8 @@ A bench is a module of scripts/bench/benches; its file's name is its name. It ha
 
 Nothing of it knows where the repository lies: every command runs in its root, and so is named by relative paths.
 """
+import contextlib
+import fcntl
 import os
 import pathlib
 import shlex
@@ -57,6 +59,14 @@ class Bench:
             if count > 1:
                 self.progress(f"run {run} of {count}")
             yield run
+
+    @contextlib.contextmanager
+    def alone(self):
+        """For what is measured in real time: of all that holds this lock, one at a time. BENCH_LOCK names a file that several work trees share."""
+        path = pathlib.Path(os.environ.get("BENCH_LOCK", LOCAL / "bench.lock"))
+        with path.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def cargo(self, *arguments):
         """Builds this; the release profile unless it is a quick run."""
