@@ -9,6 +9,7 @@ mod noise;
 mod pitch;
 mod quality;
 mod robust;
+mod rulers;
 mod score;
 mod stream;
 mod syllables;

@@ -7,19 +7,19 @@ use super::{frames, to_i16};
 const VOICES: [f64; 8] = [85.0, 100.0, 120.0, 150.0, 180.0, 220.0, 260.0, 320.0];
 const GLIDES: [f64; 5] = [0.0, 0.33, -0.33, 1.0, -0.5];
 
-/// All voices with all glides that stay between 80 and 500 Hz.
+/// All voices with all glides that stay between 80 and 500 Hz: a number for the seed, the pitch, the glide.
+pub(super) fn within() -> impl Iterator<Item = (u64, f64, f64)> {
+    let voices = (0..).step_by(10).zip(VOICES);
+    let all = voices.flat_map(|(n, hz)| (n..).zip(GLIDES).map(move |(seed, glide)| (seed, hz, glide)));
+    all.filter(|(_, hz, glide)| (80.0..500.0).contains(&(hz * glide.exp2())))
+}
+
 fn against_truth(name: &str, snr_db: Option<f64>, moving: f64, bars: [f64; 4]) {
     let mut score = PitchScore::default();
-    for (n, hz) in VOICES.into_iter().enumerate() {
-        for (m, glide) in GLIDES.into_iter().enumerate() {
-            if !(80.0..500.0).contains(&(hz * f64::exp2(glide))) {
-                continue;
-            }
-            let seed = (n * 10 + m) as u64;
-            let spoken = speak(3.0, Manner { hz, glide, seed, moving, lively: 0.0, ..Manner::default() });
-            let noisy = snr_db.map_or_else(|| spoken.pcm.clone(), |snr| with_noise(&spoken.pcm, snr, seed));
-            score.add(&frames(&to_i16(&noisy)), &spoken.f0);
-        }
+    for (seed, hz, glide) in within() {
+        let spoken = speak(3.0, Manner { hz, glide, seed, moving, lively: 0.0, ..Manner::default() });
+        let noisy = snr_db.map_or_else(|| spoken.pcm.clone(), |snr| with_noise(&spoken.pcm, snr, seed));
+        score.add(&frames(&to_i16(&noisy)), &spoken.f0);
     }
     score.hold(name, bars);
 }
