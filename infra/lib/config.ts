@@ -38,7 +38,7 @@ export interface Config {
   readonly webSocket: WebSocketApi;
   readonly icePorts: PortRange;
   readonly iceBind: string;
-  /** A built image; without it the image is built from worker/Dockerfile at deploy time. */
+  /** A built image by digest; without it the image is built from worker/Dockerfile at deploy time. */
   readonly workerImage?: string;
   /** A built controller, `s3://bucket/key.zip`; without it see controller-code.ts. */
   readonly controllerCode?: { readonly bucket: string; readonly key: string };
@@ -215,7 +215,7 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     webSocket: webSocketApi(raw, fail),
     icePorts: portRange(text('icePorts', /^\d+-\d+$/, 'FIRST-LAST, such as 50000-50031', '50000-50031'), fail),
     iceBind: text('iceBind', /^\d{1,3}(\.\d{1,3}){3}$/, 'an IPv4 address', '0.0.0.0'),
-    ...(raw['workerImage'] === undefined ? {} : { workerImage: text('workerImage', /^\S+[:@]\S+$/, 'an image with a tag or, better, a digest') }),
+    ...(raw['workerImage'] === undefined ? {} : { workerImage: workerImage(environment, text('workerImage', /^\S+[:@]\S+$/, 'REPOSITORY@sha256:DIGEST'), fail) }),
     ...(raw['controllerCode'] === undefined ? {} : { controllerCode: s3Object(text('controllerCode', /^s3:\/\/[^/]+\/.+$/, 's3://bucket/key.zip')) }),
     worker: workerSize(raw['worker'] ?? { cpu: 256, memoryMiB: 512 }, fail),
     partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
@@ -282,6 +282,12 @@ function apiId(value: unknown, fail: Fail): Foreign {
   if (parameter !== undefined) return { parameter };
   if (typeof value !== 'string' || !/^[A-Za-z0-9]+$/.test(value)) return fail('webSocketApiId', `${JSON.stringify(value)}: expected an API id or ssm:/path`);
   return { literal: value };
+}
+
+/** By digest: a tag is whatever somebody pushed last, so a task that starts tomorrow may run another program. The local stack has no registry. */
+function workerImage(environment: Environment, image: string, fail: Fail): string {
+  if (environment === 'local' || /^[^@\s]+@sha256:[0-9a-f]{64}$/.test(image)) return image;
+  return fail('workerImage', `${JSON.stringify(image)} names no digest: expected REPOSITORY@sha256:DIGEST, which the push prints (docs/deploying.md says how to read it again)`);
 }
 
 function ssmPath(value: unknown): string | undefined {

@@ -198,6 +198,20 @@ test('alarms_may_publish_and_only_over_tls', () => {
   }
 });
 
+test('topics_are_encrypted_with_a_key_that_alarms_may_use', () => {
+  const [[id, key] = [], ...others] = Object.entries(prod.findResources('AWS::KMS::Key'));
+  assert.ok(id !== undefined && others.length === 0);
+  const { EnableKeyRotation, KeyPolicy } = key?.['Properties'] as { EnableKeyRotation: boolean; KeyPolicy: { Statement: { Sid?: string }[] } };
+  assert.ok(EnableKeyRotation);
+  // The key that AWS manages lets no alarm publish, and with a condition on the caller this one would not either.
+  assert.deepEqual(KeyPolicy.Statement.find(({ Sid }) => Sid === 'AlarmsEncrypt'), {
+    Sid: 'AlarmsEncrypt', Effect: 'Allow', Principal: { Service: 'cloudwatch.amazonaws.com' }, Action: ['kms:Decrypt', 'kms:GenerateDataKey*'], Resource: '*',
+  });
+  const topics = Object.values(prod.findResources('AWS::SNS::Topic'));
+  assert.equal(topics.length, 2);
+  for (const topic of topics) assert.deepEqual((topic['Properties'] as { KmsMasterKeyId: unknown }).KmsMasterKeyId, { 'Fn::GetAtt': [id, 'Arn'] });
+});
+
 test('the_saved_queries_read_the_logs_of_the_environment', () => {
   const saved = Object.values(prod.findResources('AWS::Logs::QueryDefinition')).map((found) => found['Properties'] as { Name: string; LogGroupNames: string[] });
   assert.deepEqual(saved.map(({ Name }) => Name).sort(), QUERIES.map(({ name }) => `session-workers-prod/${name}`).sort());

@@ -102,3 +102,15 @@ test('the_command_line_lies_over_the_file', () => {
   assert.equal(config.rollout, true);
   assert.ok(ENVIRONMENTS.includes(config.environment));
 });
+
+test('an_image_is_named_by_its_digest_because_a_tag_is_whatever_was_pushed_last', () => {
+  const repository = '111122223333.dkr.ecr.eu-west-1.amazonaws.com/session-worker';
+  const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+  for (const image of [`${repository}@${digest}`, `${repository}:v7@${digest}`]) {
+    assert.equal(parseConfig('dev', { ...DEV, workerImage: image }, 'config/dev.json').workerImage, image);
+  }
+  for (const image of [`${repository}:latest`, `${repository}:v7`, `${repository}@sha256:0123`]) {
+    refuses({ workerImage: image }, /workerImage: .* names no digest: expected REPOSITORY@sha256:DIGEST/);
+  }
+  assert.equal(parseConfig('local', { ...DEV, sessionsStreamArn: STREAM.replace('-dev', '-local'), workerImage: 'session-worker:local' }, 'test').workerImage, 'session-worker:local');
+});

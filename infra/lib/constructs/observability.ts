@@ -1,12 +1,13 @@
 // Is it up? Is it late? Is it stuck? Is it dear? One dashboard and a set of alarms in that order; what pages is one alarm of all that
 // deserve it, so that an incident rings once.
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   Alarm, AlarmRule, AlarmState, AlarmStatusWidget, ComparisonOperator, CompositeAlarm, Dashboard, GraphWidget, MathExpression, Metric,
   TextWidget, TreatMissingData, type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { CfnQueryDefinition } from 'aws-cdk-lib/aws-logs';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -42,8 +43,9 @@ export class Observability extends Construct {
   constructor(scope: Construct, id: string, private readonly props: ObservabilityProps) {
     super(scope, id);
     const { config, watched } = props;
-    this.page = this.topic('Page');
-    this.notice = this.topic('Notice');
+    const key = this.topicKey();
+    this.page = this.topic('Page', key);
+    this.notice = this.topic('Notice', key);
     // The emulator of the local stack knows neither alarms on expressions nor composite alarms nor saved queries.
     const local = config.environment === 'local';
     const watching = watches(config, watched).filter((watch) => !local || watch.expression === undefined).map((watch) => ({ watch, alarm: this.alarm(watch) }));
@@ -55,8 +57,34 @@ export class Observability extends Construct {
     this.dashboard(watching);
   }
 
-  private topic(id: string): Topic {
+  /**
+   * What the topics are encrypted with. A key of our own, because the policy of AWS's (`alias/aws/sns`) lets no alarm publish: the alarm
+   * would go off and nobody would hear it.
+   */
+  private topicKey(): Key {
+    const { config } = this.props;
+    const key = new Key(this, 'TopicKey', {
+      description: `Encrypts what the alarms of session-workers-${config.environment} say`,
+      enableKeyRotation: true,
+      pendingWindow: Duration.days(7),
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    // Without conditions, as AWS documents it: an alarm's call carries no account of the caller. Whose alarms may publish is the topic's to say.
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AlarmsEncrypt',
+        effect: Effect.ALLOW,
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+      }),
+    );
+    return key;
+  }
+
+  private topic(id: string, masterKey: Key): Topic {
     const topic = new Topic(this, id, {
+      masterKey,
       topicName: `session-workers-${this.props.config.environment}-${id.toLowerCase()}`,
       enforceSSL: true,
     });

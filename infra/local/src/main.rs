@@ -78,6 +78,9 @@ struct How {
     /// How long ECS takes for each step of a launch: 1 is as slow as AWS (20 s).
     #[arg(long, default_value_t = 0.05, value_name = "FACTOR")]
     ecs_pace: f64,
+    /// What ECS starts in the worker's place, such as a script that starts the worker's image. Default: the worker that was built.
+    #[arg(long, value_name = "FILE")]
+    worker: Option<PathBuf>,
     /// Results from this file instead of real recognition, for fault tests.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
@@ -100,6 +103,7 @@ impl How {
             port: self.port,
             web: self.web.then(|| self.web_port.unwrap_or_default()),
             ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
+            worker: self.worker.clone(),
             transcript: self.transcript.clone(),
             ice_bind: self.ice_bind,
             relay: relay.map(|(address, secret)| Relay { address, secret }),

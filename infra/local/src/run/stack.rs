@@ -55,6 +55,8 @@ pub struct Options {
     pub web: Option<u16>,
     /// ECS's ladder: 1.0 is as slow as AWS.
     pub ecs_pace: f64,
+    /// What ECS starts in the worker's place; else the worker that was built.
+    pub worker: Option<PathBuf>,
     /// A script instead of real recognition, for fault tests.
     pub transcript: Option<PathBuf>,
     /// Where workers bind their media; else what infra/config/local.json says, which is loopback.
@@ -261,7 +263,8 @@ fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String
 }
 
 fn ecs_config(options: &Options, emulator: &Emulator, endpoints: Vec<(String, String)>, guard: &Guard) -> EcsConfig {
-    let worker = Program { path: options.layout.binary("worker"), arguments: Vec::new() };
+    let path = options.worker.clone().unwrap_or_else(|| options.layout.binary("worker"));
+    let worker = Program { path, arguments: Vec::new() };
     EcsConfig {
         api: emulator.api(),
         functions: emulator.functions(),
