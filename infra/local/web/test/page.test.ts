@@ -160,10 +160,10 @@ const plots = (page: Page, name: string) => page.locator(`#plots [data-plot="${n
 const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
 const text = async (tab: Page) => (await tab.textContent('li.final')) ?? '';
 
-/** Presses a fault's button, and waits until it is done. */
+/** Presses a fault's button by keyboard, and waits until it is done. */
 async function press(page: Page, fault: string): Promise<void> {
   const before = await page.locator(`[data-broken="${fault}"]`).count();
-  await page.click(`[data-fault="${fault}"]`);
+  await page.press(`[data-fault="${fault}"]`, 'Enter');
   await page.locator(`[data-broken="${fault}"]`).nth(before).waitFor();
 }
 
