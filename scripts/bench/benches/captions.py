@@ -57,7 +57,7 @@ def plots(results, plt):
     names = [row["policy"] for row in rows]
     panels = [
         ("first words after, s", [row["first_p50_ms"] / 1_000 for row in rows], "{:.1f}"),
-        ("erasure (words taken back per word that stays)", [row["erasure"] for row in rows], "{:.2f}"),
+        ("erasure", [row["erasure"] for row in rows], "{:.2f}"),
         ("characters billed per spoken", [row["billed"] for row in rows], "{:.2f}"),
     ]
     figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.4), sharey=True, layout="constrained")
