@@ -402,6 +402,7 @@ pub(crate) mod samples {
                 trouble: None,
                 notes: Vec::new(),
                 voice: None,
+                voice_model: None,
                 audio_quality: None,
                 cpu_ms: 400,
                 peak_memory_bytes: 20 << 20,
