@@ -1,8 +1,8 @@
 //! How often a voice that speaks as usual is called something else: `neutral FILE.wav …` (16 kHz, 16 bit, mono), each a speaker of its own.
 //! Prints, per file, the seconds after the usual voice is known, how many of them are not called neutral, and how far the voice is from usual.
 
-use std::error::Error;
 use schemas::voice::Category;
+use std::error::Error;
 use worker_emotion::{Analyzer, Config, Event, Origin};
 
 fn main() -> Result<(), Box<dyn Error>> {
