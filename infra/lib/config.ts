@@ -76,6 +76,8 @@ export type QuotaKey = keyof typeof QUOTAS;
 const CAPTIONS = {
   agc: ['AGC', 'off', /^(off|on)$/],
   audioQuality: ['AUDIO_QUALITY', 'on', /^(off|on)$/],
+  emotionModel: ['EMOTION_MODEL', 'none', /^(none|\/[\w./-]+\.onnx)$/],
+  emotionModelLibrary: ['EMOTION_MODEL_LIBRARY', 'none', /^(none|\/[\w./-]+)$/],
   listen: ['LISTEN', 'when-heard', /^(when-heard|always)$/],
   chunkMs: ['CHUNK_MS', '100', /^(5\d|[6-9]\d|1\d\d|200)$/],
   silenceCloseS: ['SILENCE_CLOSE_S', '30', /^(\d{2,4}|off)$/],

@@ -28,13 +28,15 @@ export type EmotionMessage = Emotion & {
   type: 'emotion';
 };
 /**
- * How excited the voice sounds, in a word. More than that the sound of a voice does not tell: anger and joy sound alike.
+ * How the speaker sounds, in a word. `neutral`, `activated`, `subdued` and `whisper` are what the sound itself tells, and `neutral`
+ * may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`).
  */
-export type Category = 'neutral' | 'activated' | 'subdued' | 'whisper';
+export type Category =
+  'neutral' | 'activated' | 'subdued' | 'whisper' | 'calm' | 'happy' | 'sad' | 'angry' | 'fearful' | 'disgusted' | 'surprised' | 'bored';
 /**
  * What a category was told from.
  */
-export type CategorySource = 'prosody';
+export type CategorySource = 'prosody' | 'model';
 /**
  * Why a result is to be read with care.
  */
@@ -301,7 +303,8 @@ export interface Emotion {
    */
   timestamp: Timestamp;
   /**
-   * How pleasant; null unless the mode is `emotion` and there is a source for it, which the sound alone is not.
+   * How pleasant; null unless the mode is `emotion` and whoever runs the service has added a model that says it: the measures of
+   * the sound do not tell it.
    */
   valence: Judgement | null;
   /**

@@ -51,7 +51,7 @@ pub const CONTROLLER: [Metric; 11] = [
 ];
 
 /// What a worker writes once a minute and at its end.
-pub const WORKER: [Metric; 21] = [
+pub const WORKER: [Metric; 24] = [
     Metric { name: "TranscribedSeconds", unit: "Seconds", by_language: false },
     count("TranscribeStreams"),
     count("TranslatedCharacters"),
@@ -61,6 +61,9 @@ pub const WORKER: [Metric; 21] = [
     count("Listeners"),
     count("Degraded"),
     ms("LongestWait"),
+    count("ModelJudged"),
+    count("ModelMissed"),
+    count("ModelFailed"),
     of_a_language("LagP50", "Milliseconds"),
     of_a_language("LagP95", "Milliseconds"),
     of_a_language("Erasure", "None"),

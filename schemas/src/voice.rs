@@ -97,7 +97,8 @@ pub struct Judgement {
     pub confidence: f64,
 }
 
-/// How excited the voice sounds, in a word. More than that the sound of a voice does not tell: anger and joy sound alike.
+/// How the speaker sounds, in a word. `neutral`, `activated`, `subdued` and `whisper` are what the sound itself tells, and `neutral`
+/// may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
@@ -109,6 +110,22 @@ pub enum Category {
     Subdued,
     /// Whispered.
     Whisper,
+    /// By a model: calm.
+    Calm,
+    /// By a model: happy, joyful.
+    Happy,
+    /// By a model: sad.
+    Sad,
+    /// By a model: angry.
+    Angry,
+    /// By a model: fearful.
+    Fearful,
+    /// By a model: disgusted.
+    Disgusted,
+    /// By a model: surprised.
+    Surprised,
+    /// By a model: bored.
+    Bored,
 }
 
 /// What a category was told from.
@@ -117,6 +134,8 @@ pub enum Category {
 pub enum CategorySource {
     /// Loudness, pitch, rate and timbre.
     Prosody,
+    /// A model that whoever runs the service has added.
+    Model,
 }
 
 /// Why a result is to be read with care.
@@ -154,7 +173,8 @@ pub struct Voice {
     pub pitch: Option<Pitch>,
     /// How excited; null unless the mode is `emotion`.
     pub arousal: Option<Judgement>,
-    /// How pleasant; null unless the mode is `emotion` and there is a source for it, which the sound alone is not.
+    /// How pleasant; null unless the mode is `emotion` and whoever runs the service has added a model that says it: the measures of
+    /// the sound do not tell it.
     pub valence: Option<Judgement>,
     /// The word for it; null unless the mode is `emotion`.
     pub category: Option<Category>,
@@ -166,6 +186,25 @@ pub struct Voice {
     pub intensity: Option<f64>,
     /// Why to read all this with care; mostly empty.
     pub flags: BTreeSet<VoiceFlag>,
+}
+
+/// What became of the model that whoever runs the service has added.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStatus {
+    /// The model's file.
+    pub name: String,
+    /// Utterances that it has judged in time.
+    pub judged: u64,
+    /// Utterances that it was not asked about, because it was still busy with another.
+    pub skipped: u64,
+    /// Answers that came too late to be told.
+    pub late: u64,
+    /// Utterances that it failed at.
+    pub failed: u64,
+    /// Why it is not asked any more, a sentence; absent while it is. The facts and what the sound tells go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
 }
 
 /// What is wrong with the audio that comes from the speaker.

@@ -10,7 +10,7 @@ use crate::lifecycle::Published;
 use crate::operator::Operator;
 use crate::reason::Why;
 use crate::session::CaptionOptions;
-use crate::voice::{AudioQuality, Voice};
+use crate::voice::{AudioQuality, ModelStatus, Voice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -361,6 +361,9 @@ pub struct WorkerStatus {
     /// The quality of the speaker's audio; absent before there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_quality: Option<AudioQuality>,
+    /// The model of the voice that whoever runs the service has added; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice_model: Option<ModelStatus>,
     /// Processor time of the process so far, ms.
     pub cpu_ms: u64,
     /// Highest resident memory of the process, bytes.

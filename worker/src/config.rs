@@ -5,7 +5,9 @@ use schemas::ids::{Generation, SessionId};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use worker_core::config::{EmotionMode, ListenPolicy, PartialPolicy};
+use worker_model::ModelError;
 
 /// Everything that a worker is told by its task definition and its overrides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub struct Config {
     pub emotion: EmotionMode,
     /// `AGC`: `on` when microphones are known to level the loudness by themselves; otherwise that is found out.
     pub agc: Switch,
+    /// `EMOTION_MODEL`: the ONNX file of a model of the voice, asked in the mode `emotion`, or `none`.
+    pub emotion_model: Option<PathBuf>,
+    /// `EMOTION_MODEL_LIBRARY`: ONNX Runtime's shared library, or `none` for where the system looks for libraries.
+    pub emotion_model_library: Option<PathBuf>,
     /// `AUDIO_QUALITY`: whether the quality of the speaker's audio is watched.
     pub audio_quality: Switch,
     /// `LISTEN`: whether a stream is paid for while nobody listens (`when-heard` or `always`).
@@ -110,6 +116,8 @@ impl Config {
             partials: variables.optional("PARTIALS", str::parse)?.unwrap_or_default(),
             emotion: variables.optional("EMOTION", str::parse)?.unwrap_or_default(),
             agc: variables.optional("AGC", str::parse)?.unwrap_or_default(),
+            emotion_model: variables.optional("EMOTION_MODEL", model)?.flatten(),
+            emotion_model_library: variables.optional("EMOTION_MODEL_LIBRARY", path)?.flatten(),
             audio_quality: variables.optional("AUDIO_QUALITY", str::parse)?.unwrap_or(Switch::On),
             listen: variables.optional("LISTEN", str::parse)?.unwrap_or_default(),
             chunk_ms: variables.optional("CHUNK_MS", |t| within(t, 50..=200))?.unwrap_or(100),
@@ -148,6 +156,22 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     let port = |t: &str| t.trim().parse::<u16>().ok().filter(|&p| p > 0).ok_or(FORM);
     let (first, last) = (port(first)?, port(last)?);
     if first <= last { Ok(first..=last) } else { Err(FORM) }
+}
+
+fn path(text: &str) -> Result<Option<PathBuf>, &'static str> {
+    match text {
+        "none" => Ok(None),
+        _ if text.starts_with('/') => Ok(Some(text.into())),
+        _ => Err("give a whole path, beginning with /, or none"),
+    }
+}
+
+/// A model that this build cannot run is refused at the start: whoever has set one counts on it.
+fn model(text: &str) -> Result<Option<PathBuf>, String> {
+    match path(text)? {
+        Some(_) if !worker_model::BUILT => Err(ModelError::NotBuilt.to_string()),
+        model => Ok(model),
+    }
 }
 
 pub(crate) fn within(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
@@ -218,6 +242,22 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_taken_by_a_build_that_can_run_it_and_refused_with_the_remedy_by_any_other() {
+        assert_eq!(with(&[("EMOTION_MODEL", "none")]).unwrap().emotion_model, None);
+        match with(&[("EMOTION_MODEL", "/models/mine.onnx")]) {
+            Ok(config) => {
+                assert_eq!((worker_model::BUILT, config.emotion_model), (true, Some("/models/mine.onnx".into())))
+            }
+            Err(error) => {
+                assert!(
+                    !worker_model::BUILT && error.to_string().contains("build it again with --features model"),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn an_error_names_the_variable_and_the_remedy() {
         let table = [
             (("SESSION_ID", ""), "SESSION_ID is not set"),
@@ -230,6 +270,8 @@ mod tests {
             (("ICE_PORTS", "0-5"), "give FIRST-LAST"),
             (("PARTIALS", "some"), "use one of finals, clauses, live"),
             (("EMOTION", "loud"), "use one of off, acoustic, emotion"),
+            (("EMOTION_MODEL", "model.onnx"), "give a whole path"),
+            (("EMOTION_MODEL_LIBRARY", "lib.so"), "give a whole path"),
             (("AUDIO_QUALITY", "high"), "use one of off, on"),
             (("LISTEN", "x"), "use one of when-heard, always"),
             (("CHUNK_MS", "20"), "give a number from 50 to 200"),

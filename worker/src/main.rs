@@ -1,13 +1,19 @@
-//! The process of one session: reads the environment, runs, exits with the engine's code.
+//! The process of one session: reads the environment, runs, exits with the engine's code. Or, begun by such a one, the process of its
+//! model of the voice.
 
 use std::process::ExitCode;
 use worker::config::Config;
+use worker::io::model;
 use worker::{run, telemetry};
 
 /// The configuration is wrong; another launch would fail the same way.
 const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(model::ARGUMENT) {
+        return model::run(arguments);
+    }
     let config = match Config::read(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => return misconfigured(&error),

@@ -6,7 +6,7 @@
 
 use schemas::ids::{SessionId, Timestamp};
 use schemas::metrics::NAMESPACE;
-use schemas::voice::{AudioIssue, AudioQuality};
+use schemas::voice::{AudioIssue, AudioQuality, ModelStatus};
 use schemas::worker::{LanguageStatus, Phase, Rung, Usage, Waiting, WorkerStatus};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub struct Metrics {
     session: SessionId,
     told: Usage,
     warned: BTreeMap<AudioIssue, u64>,
+    model: ModelStatus,
     next_at: Option<Timestamp>,
 }
 
@@ -28,7 +29,14 @@ impl Metrics {
     /// Nothing was told yet.
     #[must_use]
     pub fn new(environment: String, session: SessionId) -> Self {
-        Self { environment, session, told: Usage::default(), warned: BTreeMap::new(), next_at: None }
+        Self {
+            environment,
+            session,
+            told: Usage::default(),
+            warned: BTreeMap::new(),
+            model: ModelStatus::default(),
+            next_at: None,
+        }
     }
 
     /// The lines that are due with this status, none most of the time.
@@ -77,7 +85,7 @@ impl Metrics {
         // What does not fill a second comes with the next line.
         self.told.transcribed_ms = old.transcribed_ms + seconds * 1_000;
         let listeners: u32 = status.languages.values().map(|language| language.listeners).sum();
-        let values = [
+        let values = vec![
             ("TranscribedSeconds", "Seconds", Value::from(seconds)),
             ("TranscribeStreams", "Count", since(|usage| usage.transcribe_streams)),
             ("TranslatedCharacters", "Count", since(|usage| usage.translated_characters)),
@@ -88,7 +96,20 @@ impl Metrics {
             ("Degraded", "Count", Value::from(u8::from(is_degraded(status)))),
             ("LongestWait", "Milliseconds", Value::from(longest_wait(status))),
         ];
+        let model = status.voice_model.as_ref().map(|model| self.judged(model));
+        let values: Vec<_> = values.into_iter().chain(model.into_iter().flatten()).collect();
         self.line(None, &values, now)
+    }
+
+    /// What became of the user's own model of the voice: how much it did, nothing of what it said.
+    fn judged(&mut self, model: &ModelStatus) -> [(&'static str, &'static str, Value); 3] {
+        let old = std::mem::replace(&mut self.model, model.clone());
+        let count = |name, now: u64, before: u64| (name, "Count", Value::from(now.saturating_sub(before)));
+        [
+            count("ModelJudged", model.judged, old.judged),
+            count("ModelMissed", model.skipped + model.late, old.skipped + old.late),
+            count("ModelFailed", model.failed, old.failed),
+        ]
     }
 
     fn heard(&self, code: &str, language: &LanguageStatus, now: Timestamp) -> Option<String> {

@@ -14,7 +14,7 @@ use schemas::ids::Timestamp;
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use worker_core::config::{Source, Wishes};
+use worker_core::config::{ModelSetting, Source, Wishes};
 use worker_core::input::{Input, MediaStreamEvent};
 use worker_core::output::{MediaStart, Output};
 use worker_core::time::MediaInstant;
@@ -124,6 +124,10 @@ async fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, clock: &
     };
     engine.partials = config.partials;
     engine.emotion = config.emotion;
+    engine.model = config.emotion_model.as_ref().map(|file| ModelSetting {
+        name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        longest_ms: worker_model::LONGEST_MS,
+    });
     engine.agc_on = config.agc == Switch::On;
     engine.audio_quality = config.audio_quality == Switch::On;
     engine.listen = config.listen;
@@ -331,6 +335,8 @@ fn ends_the_session(input: &Input) -> bool {
         | Input::Transcribe(..)
         | Input::Translated(..)
         | Input::Posted(..)
+        | Input::Judged(..)
+        | Input::ModelEnded(_)
         | Input::Resources { .. } => false,
     }
 }

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::ingest::Start;
 use crate::io::gateway::Gateway;
 use crate::io::getmedia::{Connection, MediaMessage, MediaStream};
+use crate::io::model::Model;
 use crate::io::peer::{Peer, PeerMessage};
 use crate::io::signaling::{Channel, Signaling};
 use crate::io::table::{Table, Written};
@@ -18,7 +19,7 @@ use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp, vie
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
-use worker_core::config::Wishes;
+use worker_core::config::{EmotionMode, Wishes};
 use worker_core::input::{
     Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent,
     TranslationId,
@@ -86,6 +87,8 @@ pub struct Shell {
     /// Where the next connection to the KVS stream begins.
     place: Start,
     streams: HashMap<StreamId, Stream>,
+    /// The user's own model of the voice, while it is asked.
+    model: Option<Model>,
     row: WorkerRow,
     /// Absent where nobody collects them.
     metrics: Option<Metrics>,
@@ -103,6 +106,7 @@ impl Shell {
         events: UnboundedSender<Event>,
     ) -> Self {
         Self {
+            model: start_model(&config, events.clone()),
             gateway: Gateway::new(&sdk, &config.websocket_endpoint),
             translator: Translator::new(&sdk, translate_options(&config)),
             way: match speaker {
@@ -157,6 +161,12 @@ impl Shell {
             Output::ReadAudience => self.read_audience(),
             Output::ForgetListener { connection, connected_at } => self.forget_listener(connection, connected_at),
             Output::WriteStatus(write) => self.write_status(write),
+            Output::Judge { id, pcm } => {
+                if let Some(model) = &self.model {
+                    model.judge(id, pcm);
+                }
+            }
+            Output::DropModel => self.model = None,
             Output::MeasureResources => self.measure(),
             Output::Log(fact) => log(&fact),
         }
@@ -398,6 +408,26 @@ pub fn control(row: &WorkerRow) -> Option<Control> {
         expires_at: intent.expires_at,
         speaker: intent.speaker_connection.clone(),
     })
+}
+
+/// Begins the model, where one is given and judgements are wanted.
+fn start_model(config: &Config, events: UnboundedSender<Event>) -> Option<Model> {
+    let file = config.emotion_model.as_ref()?;
+    if config.emotion != EmotionMode::Emotion {
+        tracing::info!(
+            event = "model_not_asked",
+            detail = "EMOTION_MODEL is set, and judgements are not wanted: EMOTION is not emotion"
+        );
+        return None;
+    }
+    let report = move |input| drop(events.send(Event::Input(input)));
+    match std::env::current_exe() {
+        Ok(program) => Some(Model::start(&program, file, config.emotion_model_library.as_deref(), report)),
+        Err(error) => {
+            report(Input::ModelEnded(format!("what runs it cannot be found: {error}")));
+            None
+        }
+    }
 }
 
 fn translate_options(config: &Config) -> translate::Options {

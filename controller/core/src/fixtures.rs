@@ -262,6 +262,7 @@ pub(crate) fn status(at: Timestamp, process_at: Option<Timestamp>) -> WorkerStat
         trouble: None,
         notes: Vec::new(),
         voice: None,
+        voice_model: None,
         audio_quality: None,
         cpu_ms: 0,
         peak_memory_bytes: 0,

@@ -191,8 +191,8 @@ fn languages(lines: &mut Vec<String>, worker: &WorkerStatus) {
 }
 
 fn voice(lines: &mut Vec<String>, worker: &WorkerStatus) {
-    let told: Vec<String> =
-        worker.voice.iter().map(voice::flagged).chain(worker.audio_quality.iter().map(voice::microphone)).collect();
+    let (sound, model) = (worker.voice.iter().map(voice::flagged), worker.voice_model.iter().map(voice::model));
+    let told: Vec<String> = sound.chain(model).chain(worker.audio_quality.iter().map(voice::microphone)).collect();
     if !told.is_empty() {
         heading(lines, "Voice");
         lines.extend(told.into_iter().map(|line| format!("  {line}")));
@@ -367,6 +367,7 @@ mod tests {
         let page = shown(row, Vec::new()).split_whitespace().collect::<Vec<_>>().join(" ");
         for told in [
             "medium, -17 dBFS (+1 dB) · slow, 118 words/min · 212 Hz (+0.6 semitones)",
+            "model mine.onnx: 41 utterances judged, 3 skipped, 1 too late, 2 failed",
             "signal to noise 18 dB, 0.0 % clipped, echo none, 0.2 % of packets lost; wrong now: snr low; warned of snr low 2×, silence 1×",
         ] {
             assert!(page.contains(told), "{page}");

@@ -1,6 +1,6 @@
 //! How the speaker sounds and how good the microphone is, in a line each.
 
-use schemas::voice::{AudioQuality, Voice};
+use schemas::voice::{AudioQuality, CategorySource, ModelStatus, Voice};
 
 /// How the speaker sounds, fact by fact; judgements where they are made.
 #[must_use]
@@ -16,8 +16,11 @@ pub fn sound(voice: &Voice) -> Vec<String> {
     });
     let pitch = voice.pitch.map(|p| format!("{:.0} Hz ({:+.1} semitones)", p.hz, p.relative_semitones));
     let judged = voice.category.map(|category| {
+        let source = voice.category_source.filter(|source| *source == CategorySource::Model);
+        let source = source.map_or("", |_| " by the model");
         let arousal = voice.arousal.map_or_else(String::new, |a| format!(", arousal {:.2}", a.value));
-        format!("{}{arousal}", word(&category))
+        let valence = voice.valence.map_or_else(String::new, |v| format!(", valence {:+.2}", v.value));
+        format!("{}{source}{arousal}{valence}", word(&category))
     });
     [volume, rate, pitch, judged].into_iter().flatten().collect()
 }
@@ -33,6 +36,16 @@ pub fn flagged(voice: &Voice) -> String {
     let flags: Vec<String> = voice.flags.iter().map(word).collect();
     let flags = if flags.is_empty() { String::new() } else { format!(" ({})", flags.join(", ")) };
     format!("{}{flags}", sound(voice).join(" · "))
+}
+
+/// What became of the user's own model.
+#[must_use]
+pub fn model(m: &ModelStatus) -> String {
+    let given_up = m.given_up.as_ref().map_or_else(String::new, |why| format!(". {why}"));
+    format!(
+        "model {}: {} utterances judged, {} skipped, {} too late, {} failed{given_up}",
+        m.name, m.judged, m.skipped, m.late, m.failed
+    )
 }
 
 /// How good the audio is, what is wrong now, and what was found before.

@@ -2,6 +2,10 @@
 //! faster, low arousal softer, lower and slower. It proves the command, not the judgements.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[cfg(feature = "model")]
+#[path = "../../../worker/model/tests/tiny/mod.rs"]
+mod tiny;
+
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -159,4 +163,40 @@ fn without_a_corpus_nothing_is_written_and_the_remedy_is_named() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("evaluate-empty") && said.lines().count() == 1, "{said}");
     }
+}
+
+#[cfg(not(feature = "model"))]
+#[test]
+fn a_build_without_models_refuses_one_with_the_remedy() {
+    let root = corpus("no-models", "emodb");
+    let (output, report) = eval("emodb", &root, &["--model", "/models/mine.onnx"]);
+    assert_eq!((output.status.code(), report), (Some(2), Value::Null));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("build it again with --features model") && said.lines().count() == 1, "{said}");
+}
+
+/// The tiny model takes loudness for anger: right of the loud recordings here if they were to be angry, and wrong if happy.
+#[cfg(feature = "model")]
+#[test]
+fn a_model_is_judged_by_its_valence_and_by_the_words_that_it_claims() {
+    let Some(library) = tiny::library() else { return };
+    let file = tiny::write("evaluated", &tiny::model(false), tiny::DESCRIPTION);
+    let more = ["--model", file.to_str().unwrap(), "--model-library", library.to_str().unwrap()];
+    let (output, report) = eval("csv", &corpus("model", "csv"), &more);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let model = &report["model"];
+    assert_eq!((&model["judged"], &model["failed"]), (&16.into(), &0.into()));
+    assert_eq!(model["licence"], "CC0: made by a test");
+    assert_eq!(model["words"]["confusion"]["sad"]["sad"], 8, "{model}");
+    assert!(
+        number(&model["words"]["uar"]["value"]) >= 0.5 && report["valence"].is_null(),
+        "all are unpleasant: {report}"
+    );
+    // In the other corpus the loud ones are happy, and the soft ones bored, which the model does not claim to know.
+    let (_, report) = eval("emodb", &corpus("model-wrong", "emodb"), &more);
+    assert!(number(&report["valence"]["auc"]["value"]) < 0.1, "it has it the wrong way round: {report}");
+    assert!(report["model"]["words"].is_null(), "{report}");
+    let (output, report) = eval("csv", &corpus("model-missing", "csv"), &["--model", "/nowhere/mine.onnx"]);
+    assert_eq!((output.status.code(), report), (Some(2), Value::Null));
 }

@@ -182,6 +182,7 @@ export class Observability extends Construct {
             ours('WarningsSnrLow', 'Sum'), ours('WarningsClipping', 'Sum'), ours('WarningsEcho', 'Sum'), ours('WarningsSilence', 'Sum'),
             ours('WarningsPacketLoss', 'Sum'), ours('WarningsJitter', 'Sum'),
           ]],
+          ['Your model of the voice', [ours('ModelJudged', 'Sum'), ours('ModelMissed', 'Sum'), ours('ModelFailed', 'Sum')]],
         ];
       case 'dear':
         return [

@@ -29,6 +29,15 @@ pub enum EmotionMode {
     Emotion,
 }
 
+/// A model of the user's own that judges utterances, beside what the sound tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSetting {
+    /// What it is called, for the row.
+    pub name: String,
+    /// Of a longer utterance it is given the last so much, ms; never more than [`Timing::ring_ms`].
+    pub longest_ms: u64,
+}
+
 /// When a transcription stream is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ListenPolicy {
@@ -167,6 +176,10 @@ pub struct Timing {
     pub partial_gap_ms: u64,
     /// Least span between two translations of partials, per language.
     pub translate_gap_ms: u64,
+    /// An answer of the user's model that comes later after the facts of the utterance is not told any more.
+    pub model_late_ms: u64,
+    /// A model that does not answer for so long, its loading included, is given up.
+    pub model_patience_ms: u64,
     /// An unfinished segment that does not move for so long becomes final (product rule: 15 s).
     pub segment_stale_ms: u64,
     /// One translation attempt.
@@ -216,6 +229,8 @@ impl Default for Timing {
             stream_patience_ms: 10 * SECOND,
             partial_gap_ms: 200,
             translate_gap_ms: 700,
+            model_late_ms: 3 * SECOND,
+            model_patience_ms: MINUTE,
             segment_stale_ms: 15 * SECOND,
             translate_patience_ms: 2_500,
             listener_grace_ms: 5 * SECOND,
@@ -245,6 +260,8 @@ pub struct EngineConfig {
     pub partials: PartialPolicy,
     /// What is told of the voice.
     pub emotion: EmotionMode,
+    /// The user's own model of the voice; only asked in the mode `emotion`.
+    pub model: Option<ModelSetting>,
     /// Whether the microphone is known to level the loudness by itself; otherwise that is found out from the sound.
     pub agc_on: bool,
     /// Whether the quality of the speaker's audio is watched, and the speaker warned.
@@ -281,6 +298,7 @@ impl EngineConfig {
             source: Source::default(),
             partials: PartialPolicy::default(),
             emotion: EmotionMode::default(),
+            model: None,
             agc_on: false,
             audio_quality: true,
             listen: ListenPolicy::default(),

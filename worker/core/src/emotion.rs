@@ -47,6 +47,22 @@ fn judged(facts: Voice, reading: &measured::Reading) -> Voice {
     }
 }
 
+/// What was told of an utterance with what the model says of it; `None` when that adds nothing.
+pub(crate) fn with_model(told: Voice, affect: &measured::Affect) -> Option<Voice> {
+    let round = |j: Judgement| Judgement { value: hundredths(j.value), confidence: hundredths(j.confidence) };
+    let valence = affect.valence.map(round);
+    match affect.word() {
+        Some((word, likely)) => Some(Voice {
+            valence,
+            category: Some(word),
+            category_source: Some(CategorySource::Model),
+            category_confidence: Some(hundredths(likely)),
+            ..told
+        }),
+        None => valence.map(|valence| Voice { valence: Some(valence), ..told }),
+    }
+}
+
 fn volume(volume: Volume) -> Volume {
     Volume { dbfs: tenths(volume.dbfs), relative_db: tenths(volume.relative_db), ..volume }
 }
@@ -128,6 +144,22 @@ pub(crate) mod tests {
         assert_eq!(told.arousal, Some(Judgement { value: 0.72, confidence: 0.81 }));
         assert_eq!((told.category, told.category_source), (Some(Category::Activated), Some(CategorySource::Prosody)));
         assert_eq!((told.valence, told.intensity), (None, Some(0.45)));
+    }
+
+    #[test]
+    fn a_model_adds_valence_and_its_word_and_an_unlikely_word_leaves_what_the_sound_tells() {
+        let facts = told(&excited(), EmotionMode::Emotion).unwrap();
+        let valence = Some(Judgement { value: -0.731, confidence: 0.5 });
+        let sure = measured::Affect { valence, category: Some((Category::Angry, 0.812)) };
+        let voice = with_model(facts.clone(), &sure).unwrap();
+        assert_eq!(voice.valence, Some(Judgement { value: -0.73, confidence: 0.5 }));
+        assert_eq!((voice.category, voice.category_source), (Some(Category::Angry), Some(CategorySource::Model)));
+        assert_eq!((voice.category_confidence, voice.arousal, voice.volume), (Some(0.81), facts.arousal, facts.volume));
+        let unsure = measured::Affect { category: Some((Category::Angry, 0.4)), ..sure };
+        let voice = with_model(facts.clone(), &unsure).unwrap();
+        assert_eq!((voice.category, voice.category_source), (facts.category, Some(CategorySource::Prosody)));
+        assert!(voice.valence.is_some());
+        assert_eq!(with_model(facts, &measured::Affect { valence: None, ..unsure }), None, "nothing is added");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::deliver::{Body, Delivery, Track};
 use crate::heartbeat::Heartbeat;
 use crate::input::{AudienceRows, AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
 use crate::join::Join;
+use crate::judge::Judge;
 use crate::lifecycle::{Farewell, Lifecycle};
 use crate::notices::Hearing;
 use crate::outbox::{Outbox, earliest};
@@ -51,6 +52,7 @@ pub struct Engine {
     pub(crate) reader: Reader,
     pub(crate) audio: Audio,
     pub(crate) ear: Ear,
+    pub(crate) judge: Judge,
     pub(crate) transcriber: Transcriber,
     pub(crate) segments: Segments,
     pub(crate) finals: VecDeque<Shown>,
@@ -74,6 +76,7 @@ impl Engine {
         let mut engine = Self {
             audio: Audio::new(config.timing.ring_ms),
             ear: Ear::new(&config),
+            judge: Judge::new(&config),
             life: Lifecycle::new(wall_at_zero),
             wall_at_zero,
             now: MediaInstant(0),
@@ -170,6 +173,8 @@ impl Engine {
                 let wall = self.wall();
                 self.delivery.on_outcome(id, &outcome, now, wall, &self.config, &mut self.out);
             }
+            Input::Judged(id, answer) => self.on_judged(id, answer),
+            Input::ModelEnded(why) => self.judge.ended(why, &mut self.out),
             Input::Resources { cpu_ms, peak_memory_bytes } => self.resources = (cpu_ms, peak_memory_bytes),
         }
     }
@@ -301,6 +306,7 @@ impl Engine {
         heard.into_iter().for_each(|heard| self.on_heard(heard));
         self.advance_text();
         self.rest_voice();
+        self.judge.advance(now, &self.config.timing, &mut self.out);
         self.advance_ending();
         self.advance_ladder();
         self.advance_hearing();
@@ -368,6 +374,7 @@ impl Engine {
             self.text_deadline(),
             serving.then(|| self.ladder.deadline(self.transcriber.outage_since, now)).flatten(),
             serving.then_some(audience),
+            self.judge.deadline(timing),
             Some(self.heartbeat.deadline()),
             self.delivery.deadline(now, &self.config),
         ]);

@@ -4,6 +4,7 @@ use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Generation, Language, Timestamp};
 use schemas::session::ListenerRow;
 use schemas::worker::{Desired, Media};
+use worker_emotion::Affect;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,10 @@ pub enum Input {
     Translated(TranslationId, Result<String, TranslateFailure>),
     /// The outcome of a post.
     Posted(PostId, PostOutcome),
+    /// What the user's model says of an utterance, or why it says nothing.
+    Judged(UtteranceId, Result<Affect, String>),
+    /// The user's model is gone: it could not be loaded, or what ran it has ended.
+    ModelEnded(String),
     /// Processor time and memory of this process.
     Resources {
         /// Processor time so far, ms.
@@ -176,6 +181,9 @@ pub struct StreamId(pub u64);
 /// Names one translation request of this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TranslationId(pub u64);
+/// Names one utterance that the user's model is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtteranceId(pub u64);
 /// Names one post of this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PostId(pub u64);

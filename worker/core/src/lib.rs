@@ -36,6 +36,7 @@ mod ending;
 mod flow;
 mod heartbeat;
 mod join;
+mod judge;
 mod lifecycle;
 mod link;
 mod message;
@@ -53,3 +54,4 @@ mod waiting;
 
 pub use config::EngineConfig;
 pub use engine::Engine;
+pub use worker_emotion::Affect;

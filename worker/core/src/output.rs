@@ -1,7 +1,7 @@
 //! Everything that a worker can want of its shell.
 
 use crate::config::Wishes;
-use crate::input::{PostId, StreamId, TranslationId};
+use crate::input::{PostId, StreamId, TranslationId, UtteranceId};
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::reason::Why;
@@ -84,6 +84,15 @@ pub enum Output {
     },
     /// Write our section of the row (conditional on the generation) and read the controller's.
     WriteStatus(Box<StatusWrite>),
+    /// Ask the user's model about an utterance; [`crate::input::Input::Judged`] follows. Never while it is still asked about another.
+    Judge {
+        /// Names the answer.
+        id: UtteranceId,
+        /// 16 kHz mono, at most [`crate::config::ModelSetting::longest_ms`].
+        pcm: Vec<i16>,
+    },
+    /// Let go of the user's model: it will not be asked any more.
+    DropModel,
     /// Measure the process; [`crate::input::Input::Resources`] follows.
     MeasureResources,
     /// A fact for the log, one line.

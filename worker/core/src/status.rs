@@ -100,6 +100,7 @@ impl Engine {
             trouble: self.trouble(),
             notes: self.notes(),
             voice: self.ear.last.clone(),
+            voice_model: self.judge.status.clone(),
             audio_quality: self.ear.watch.seen.clone(),
             cpu_ms: self.resources.0,
             peak_memory_bytes: self.resources.1,

@@ -1,25 +1,27 @@
 //! The speaker's voice: what goes into its analysis, and what becomes of what comes out.
 //!
 //! *Flow*: every frame of a session that is not paused is analysed as it comes; final segments follow with their words. A
-//! reading of a second is told at once, that of a segment after its caption. *Guarantees*: nothing here holds a caption up;
+//! reading of a second is told at once, that of a segment after its caption, and again when a model of the user's own has added
+//! something in time. *Guarantees*: nothing here holds a caption up, nor does the model hold up the facts;
 //! in the mode `off` nothing of the voice is told, and without the watch over the audio's quality nothing is even measured.
 
-use crate::audio::{Warning, Watch};
+use crate::audio::{SAMPLES_PER_MS, Warning, Watch};
 use crate::captions::Snapshot;
 use crate::config::{EmotionMode, EngineConfig};
 use crate::deliver::Body;
 use crate::emotion;
 use crate::engine::Engine;
-use crate::input::{AudioFrame, AudioKind};
+use crate::input::{AudioFrame, AudioKind, UtteranceId};
+use crate::judge::{Told, Utterance};
 use crate::message::segment_id;
 use schemas::ids::Timestamp;
 use schemas::message::Emotion;
 use schemas::speaker::{AudioQualityWarning, ToSpeaker};
-use schemas::voice::Voice;
+use schemas::voice::{Voice, VoiceFlag};
 use schemas::worker::{Media, Rung};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use worker_emotion::{Analyzer, Config, Event, Origin};
+use worker_emotion::{Affect, Analyzer, Config, Event, Origin};
 
 /// What is known of the voice and of the audio's quality.
 #[derive(Debug)]
@@ -115,7 +117,7 @@ impl Engine {
                 }
                 Event::Segment { id, reading } => {
                     if let Some(voice) = emotion::told(&reading, self.config.emotion) {
-                        self.tell_emotion(voice, Some(segment_id(self.config.generation, id)));
+                        self.tell_segment(voice, segment_id(self.config.generation, id));
                     }
                 }
                 Event::Quality(quality) => {
@@ -134,6 +136,29 @@ impl Engine {
             self.tell_emotion(voice, None);
         } else {
             self.ear.last = Some(voice);
+        }
+    }
+
+    /// The facts at once; what a model adds to them follows.
+    fn tell_segment(&mut self, voice: Voice, segment: String) {
+        self.tell_emotion(voice.clone(), Some(segment.clone()));
+        let unfit = [VoiceFlag::Short, VoiceFlag::LowSnr].iter().any(|flag| voice.flags.contains(flag));
+        let Some(model) = self.config.model.as_ref().filter(|_| self.judge.serves() && !unfit) else { return };
+        let begin_ms = voice.start_ms.max(voice.end_ms.saturating_sub(model.longest_ms));
+        // What a pause, or half a minute, has taken away is not made up.
+        if begin_ms * SAMPLES_PER_MS >= self.audio.ring.first() {
+            let pcm = self.audio.ring.read(begin_ms * SAMPLES_PER_MS, (voice.end_ms - begin_ms) * SAMPLES_PER_MS);
+            let told = Told { segment, voice, at: self.now };
+            self.judge.offer(Utterance { told, pcm }, self.now, &mut self.out);
+        }
+    }
+
+    /// The user's model has answered.
+    pub(crate) fn on_judged(&mut self, id: UtteranceId, answer: Result<Affect, String>) {
+        let when = (self.now, &self.config.timing);
+        let Some((segment, voice)) = self.judge.answered(id, answer, when, &mut self.out) else { return };
+        if self.life.is_serving() && !self.life.is_paused() {
+            self.tell_emotion(voice, Some(segment));
         }
     }
 

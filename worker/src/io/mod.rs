@@ -10,6 +10,7 @@
 //! | [`translate`] | TranslateText |
 //! | [`gateway`] | PostToConnection |
 //! | [`table`] | our row, and the listeners |
+//! | [`model`] | the user's own model of the voice, in a process of its own |
 //! | [`metadata`] | what ECS tells a task about itself |
 //! | [`resources`] | processor time and memory of this process |
 //! | [`signals`] | SIGTERM and SIGINT |
@@ -18,6 +19,7 @@ pub mod aws;
 pub mod gateway;
 pub mod getmedia;
 pub mod metadata;
+pub mod model;
 pub mod peer;
 pub mod resources;
 pub mod signaling;

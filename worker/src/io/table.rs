@@ -297,6 +297,7 @@ mod tests {
             trouble: None,
             notes: Vec::new(),
             voice: None,
+            voice_model: None,
             audio_quality: None,
             cpu_ms: 0,
             peak_memory_bytes: 0,

@@ -185,6 +185,8 @@ impl Session {
             | Output::OpenMedia(_)
             | Output::CloseMedia
             | Output::DropStream(_)
+            | Output::Judge { .. }
+            | Output::DropModel
             | Output::ForgetListener { .. }
             | Output::Log(_) => return false,
         };

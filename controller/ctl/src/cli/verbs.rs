@@ -152,6 +152,12 @@ pub struct EvalArgs {
     /// Whether a speaker's usual voice is learnt from one recording to the next, as in a session.
     #[arg(long, value_enum, default_value = "live")]
     pub baseline: Baseline,
+    /// A model of your own (ONNX, with its description beside it): what it says of each recording is judged too.
+    #[arg(long, value_name = "FILE.onnx")]
+    pub model: Option<PathBuf>,
+    /// The shared library of ONNX Runtime; where the system looks for libraries when absent.
+    #[arg(long, value_name = "FILE.so", requires = "model")]
+    pub model_library: Option<PathBuf>,
     /// Draws the order of the speakers, the noise and the intervals.
     #[arg(long, default_value = "1")]
     pub seed: u64,

@@ -1,5 +1,6 @@
 //! Which recordings a corpus holds, and what their names say of them. Nothing is ever downloaded.
 
+use schemas::voice::Category;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,32 @@ pub enum Emotion {
 }
 
 impl Emotion {
+    /// Whether it is a pleasant one (`true`) or an unpleasant one; `None` for those that are neither.
+    #[must_use]
+    pub fn is_pleasant(self) -> Option<bool> {
+        match self {
+            Self::Happy | Self::Calm => Some(true),
+            Self::Sad | Self::Angry | Self::Fearful | Self::Disgusted | Self::Bored => Some(false),
+            Self::Neutral | Self::Surprised => None,
+        }
+    }
+
+    /// The word of a message that names it.
+    #[must_use]
+    pub fn word(self) -> Category {
+        match self {
+            Self::Neutral => Category::Neutral,
+            Self::Calm => Category::Calm,
+            Self::Happy => Category::Happy,
+            Self::Sad => Category::Sad,
+            Self::Angry => Category::Angry,
+            Self::Fearful => Category::Fearful,
+            Self::Disgusted => Category::Disgusted,
+            Self::Surprised => Category::Surprised,
+            Self::Bored => Category::Bored,
+        }
+    }
+
     /// Whether it is one of high arousal (`true`) or of low; `None` for those that are neither.
     #[must_use]
     pub fn is_high(self) -> Option<bool> {

@@ -1,10 +1,16 @@
 //! Recordings through the worker's own analysis, as a session would hear them: 20 ms at a time, one speaker after the other.
+//!
+//! *The same as in the worker*: the analysis itself with its baseline, pushed frame by frame and asked for each recording as for a caption's
+//! segment; which utterances a model is given, and how much of them. *Not the same*: the sound has not been through Opus and a network;
+//! between recordings nothing is heard, where a microphone would hear the room; there is no transcript, so that rates are counted in
+//! syllables; and a model is waited for, however long it takes.
 
 use super::corpus::Recording;
 use crate::rehearse::wav;
 use std::collections::BTreeMap;
 use std::path::Path;
-use worker_emotion::{Analyzer, Config, Event, Origin, Reading};
+use worker_emotion::{Affect, Analyzer, Config, Event, Origin, Reading};
+use worker_model::{LONGEST_MS, Model};
 
 /// The worker's rate, Hz.
 const RATE: u32 = 16_000;
@@ -45,13 +51,31 @@ pub struct Heard {
     pub readings: Vec<(Recording, Reading)>,
     /// Those that could not, and why.
     pub unread: Vec<String>,
+    /// What the model says of each that it was given.
+    pub judged: Vec<(Recording, Affect)>,
+    /// Recordings at which the model failed, and how.
+    pub failed: Vec<String>,
     /// Audio in all, ms.
     pub audio_ms: u64,
 }
 
+impl Heard {
+    /// Gives the model what the worker would: no utterance that is too short or too noisy, and of a long one the end.
+    fn ask(&mut self, model: &mut Model, recording: &Recording, reading: &Reading, pcm: &[i16]) {
+        if reading.flags.short || reading.flags.low_snr {
+            return;
+        }
+        let longest = usize::try_from(LONGEST_MS).unwrap_or(usize::MAX).saturating_mul(PER_MS);
+        match model.judge(&pcm[pcm.len().saturating_sub(longest)..]) {
+            Ok(affect) => self.judged.push((recording.clone(), affect)),
+            Err(error) => self.failed.push(format!("{}: {error}", recording.path.display())),
+        }
+    }
+}
+
 /// Plays all of them: the speakers in an order drawn by the seed, and so are the recordings of each.
 #[must_use]
-pub fn listen(recordings: &[Recording], setting: &Setting) -> Heard {
+pub fn listen(recordings: &[Recording], setting: &Setting, mut model: Option<&mut Model>) -> Heard {
     let mut random = fastrand::Rng::with_seed(setting.seed);
     let mut speakers: BTreeMap<&str, Vec<&Recording>> = BTreeMap::new();
     for recording in recordings {
@@ -71,7 +95,11 @@ pub fn listen(recordings: &[Recording], setting: &Setting) -> Heard {
                 Err(why) => heard.unread.push(why),
                 Ok(pcm) => {
                     heard.audio_ms += (pcm.len() / PER_MS) as u64;
-                    heard.readings.extend(stream.play(&pcm).map(|reading| (recording.clone(), reading)));
+                    let Some(reading) = stream.play(&pcm) else { continue };
+                    if let Some(model) = &mut model {
+                        heard.ask(model, recording, &reading, &pcm);
+                    }
+                    heard.readings.push((recording.clone(), reading));
                 }
             }
         }

@@ -3,13 +3,16 @@
 
 pub mod corpus;
 pub mod listen;
+pub mod model;
 pub mod report;
 pub mod stats;
 
 use crate::cli::EvalArgs;
 use crate::error::CtlError;
 use listen::Setting;
+use model::Claims;
 use std::io::{Write, stdout};
+use worker_model::Model;
 
 /// Evaluates, writes the report and prints it. Exit code 1 when some files could not be evaluated, or when nothing can be said.
 ///
@@ -18,10 +21,13 @@ use std::io::{Write, stdout};
 pub fn run(args: &EvalArgs) -> Result<u8, CtlError> {
     let corpus = corpus::find(args.layout, &args.root).map_err(|e| CtlError::Usage(e.to_string()))?;
     let setting = Setting { agc: args.agc, noise_snr: args.noise_snr, baseline: args.baseline, seed: args.seed };
+    let opened = args.model.as_deref().map(|file| Model::open(file, args.model_library.as_deref())).transpose();
+    let mut model = opened.map_err(|e| CtlError::Usage(e.to_string()))?;
     let before = processor_ms();
-    let heard = listen::listen(&corpus.recordings, &setting);
+    let heard = listen::listen(&corpus.recordings, &setting, model.as_mut());
     let used = processor_ms().zip(before).map(|(after, before)| after.saturating_sub(before));
-    let report = report::report(args.layout, &setting, heard, corpus.unread, used);
+    let claims = model.as_ref().zip(args.model.as_deref()).map(|(model, file)| Claims::of(model, file));
+    let report = report::report(args.layout, &setting, heard, corpus.unread, used, claims);
     let json = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
     std::fs::write(&args.out, &json)?;
     let text = if args.json { json } else { report.page().join("\n") };

@@ -2,8 +2,8 @@
 
 use super::corpus::{Emotion, Gender, Layout, Recording};
 use super::listen::{Heard, Setting};
+use super::model::{self, Claims, OfModel, Valence};
 use super::stats::{self, Coverage, Estimate, Judged};
-use schemas::voice::Category;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use worker_emotion::Reading;
@@ -43,8 +43,10 @@ pub struct Report {
     pub strong_over_normal: Option<f64>,
     /// Per emotion that was to be shown.
     pub emotions: BTreeMap<Emotion, OfEmotion>,
-    /// Always absent: the sound alone does not tell it, so nothing is claimed.
-    pub valence: Option<f64>,
+    /// By a model of your own; absent without: the sound alone does not tell it, so nothing is claimed.
+    pub valence: Option<Valence>,
+    /// The model; absent without.
+    pub model: Option<OfModel>,
     /// Processor time per minute of audio, reading and resampling included, ms; absent where the system does not tell.
     pub cpu_ms_per_audio_minute: Option<f64>,
     /// What to compare with.
@@ -78,12 +80,19 @@ pub struct OfEmotion {
     /// Median arousal.
     pub median_arousal: Option<f64>,
     /// Recordings by the word that was found.
-    pub words: BTreeMap<&'static str, usize>,
+    pub words: BTreeMap<String, usize>,
 }
 
 /// Makes the report of what was heard.
 #[must_use]
-pub fn report(layout: Layout, setting: &Setting, heard: Heard, unread: Vec<String>, cpu_ms: Option<u64>) -> Report {
+pub fn report(
+    layout: Layout,
+    setting: &Setting,
+    heard: Heard,
+    unread: Vec<String>,
+    cpu_ms: Option<u64>,
+    claims: Option<Claims>,
+) -> Report {
     let spoken: Vec<&(Recording, Reading)> = heard.readings.iter().filter(|(_, r)| r.arousal.is_some()).collect();
     let mut speakers: Vec<&str> = heard.readings.iter().map(|(r, _)| r.label.speaker.as_str()).collect();
     speakers.sort_unstable();
@@ -104,10 +113,11 @@ pub fn report(layout: Layout, setting: &Setting, heard: Heard, unread: Vec<Strin
         arousal: arousal(&spoken, setting.seed),
         strong_over_normal: strong_over_normal(&spoken),
         emotions: emotions(&heard.readings),
-        valence: None,
+        valence: model::valence(&heard.judged, setting.seed),
+        model: claims.map(|claims| model::report(claims, &heard.judged, heard.failed.len(), setting.seed)),
         cpu_ms_per_audio_minute: cpu_ms.map(per_minute),
         reference: EGEMAPS,
-        unread: unread.into_iter().chain(heard.unread).collect(),
+        unread: unread.into_iter().chain(heard.unread).chain(heard.failed).collect(),
     }
 }
 
@@ -162,7 +172,7 @@ fn emotions(readings: &[(Recording, Reading)]) -> BTreeMap<Emotion, OfEmotion> {
         let (arousals, of) = emotions.entry(recording.label.emotion).or_default();
         of.recordings += 1;
         arousals.extend(reading.arousal.map(|a| a.value));
-        *of.words.entry(word(reading.category)).or_insert(0) += 1;
+        *of.words.entry(crate::voice::word(&reading.category)).or_insert(0) += 1;
     }
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -171,12 +181,13 @@ fn emotions(readings: &[(Recording, Reading)]) -> BTreeMap<Emotion, OfEmotion> {
     emotions.into_iter().map(|(e, (all, of))| (e, OfEmotion { median_arousal: median(all), ..of })).collect()
 }
 
-fn word(category: Category) -> &'static str {
-    match category {
-        Category::Neutral => "neutral",
-        Category::Activated => "activated",
-        Category::Subdued => "subdued",
-        Category::Whisper => "whisper",
+/// A number with its interval, for people.
+pub(super) fn range(e: &Estimate) -> String {
+    match (e.low, e.high) {
+        (Some(low), Some(high)) => format!("{:.3} (95 % over speakers: {low:.3} to {high:.3})", e.value),
+        (Some(_), None) | (None, Some(_)) | (None, None) => {
+            format!("{:.3} (too few speakers for an interval)", e.value)
+        }
     }
 }
 
@@ -211,7 +222,11 @@ impl Report {
         if let Some(share) = self.strong_over_normal {
             lines.push(format!("Strong over normal, same words: {:.0} %", share * 100.0));
         }
-        lines.push("Valence: no claim, the sound alone does not tell it.".to_owned());
+        match &self.valence {
+            None => lines.push("Valence: no claim, the sound alone does not tell it.".to_owned()),
+            Some(valence) => lines.extend(valence.page()),
+        }
+        lines.extend(self.model.iter().flat_map(OfModel::page));
         lines.push(String::new());
         for (emotion, of) in &self.emotions {
             let words: Vec<String> = of.words.iter().map(|(word, n)| format!("{word} {n}")).collect();
@@ -234,12 +249,6 @@ impl Report {
 
 impl Arousal {
     fn page(&self) -> Vec<String> {
-        let range = |e: &Estimate| match (e.low, e.high) {
-            (Some(low), Some(high)) => format!("{:.3} (95 % over speakers: {low:.3} to {high:.3})", e.value),
-            (Some(_), None) | (None, Some(_)) | (None, None) => {
-                format!("{:.3} (too few speakers for an interval)", e.value)
-            }
-        };
         let mut lines = vec![format!("Arousal, high against low: UAR {}", range(&self.uar))];
         lines.extend(self.auc.as_ref().map(|auc| format!("                           AUC {}", range(auc))));
         lines.extend(self.calibration_error.map(|e| format!("Calibration error {e:.3}")));

@@ -113,12 +113,22 @@ pub fn estimate(
     statistic: fn(&[&Judged]) -> Option<f64>,
     random: &mut fastrand::Rng,
 ) -> Option<Estimate> {
+    estimate_by(judged, |judged| &judged.speaker, statistic, random)
+}
+
+/// The same of anything that somebody spoke.
+pub fn estimate_by<J>(
+    judged: &[J],
+    speaker: fn(&J) -> &str,
+    statistic: fn(&[&J]) -> Option<f64>,
+    random: &mut fastrand::Rng,
+) -> Option<Estimate> {
     let value = statistic(&judged.iter().collect::<Vec<_>>())?;
-    let mut speakers: BTreeMap<&str, Vec<&Judged>> = BTreeMap::new();
+    let mut speakers: BTreeMap<&str, Vec<&J>> = BTreeMap::new();
     for j in judged {
-        speakers.entry(&j.speaker).or_default().push(j);
+        speakers.entry(speaker(j)).or_default().push(j);
     }
-    let speakers: Vec<Vec<&Judged>> = speakers.into_values().collect();
+    let speakers: Vec<Vec<&J>> = speakers.into_values().collect();
     if speakers.len() < SPEAKERS_LEAST {
         return Some(Estimate { value, low: None, high: None });
     }

@@ -85,6 +85,7 @@ pub(crate) fn row(session: &str) -> WorkerRow {
             trouble: None,
             notes: Vec::new(),
             voice: None,
+            voice_model: None,
             audio_quality: None,
             cpu_ms: 400,
             peak_memory_bytes: 20 << 20,

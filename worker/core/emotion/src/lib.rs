@@ -28,9 +28,11 @@
 //! | `pitch` `track` | candidates, and the path through them decided 40 ms later |
 //! | `vad` `loudness` `snr` `echo` `quality` | speech or not, LUFS, and the quality of the audio |
 //! | `frame` `summary` `syllables` `words` | two minutes of features, and what a stretch of them amounts to |
+//! | [`affect`] | what a model of the user's own adds to it, elsewhere |
 //! | `baseline` `agc` `arousal` `labels` | the usual voice, and how far from it this is |
 //! | `pipeline` `reader` | the pipeline, and the readings |
 
+pub mod affect;
 pub mod analyzer;
 pub mod result;
 
@@ -58,5 +60,6 @@ mod words;
 #[cfg(test)]
 mod bars;
 
+pub use affect::Affect;
 pub use analyzer::{Analyzer, Config, Origin};
 pub use result::{Event, Evidence, Flags, Quality, Reading};

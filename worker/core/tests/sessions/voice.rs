@@ -4,10 +4,10 @@ use crate::world::{Talk, World, with_voice};
 use schemas::ids::ConnectionId;
 use schemas::message::{Emotion, Message};
 use schemas::speaker::ToSpeaker;
-use schemas::voice::{AudioIssue, RateBasis};
+use schemas::voice::{AudioIssue, Category, CategorySource, Judgement, RateBasis};
 use schemas::worker::Desired;
-use worker_core::EngineConfig;
-use worker_core::config::EmotionMode;
+use worker_core::config::{EmotionMode, ModelSetting};
+use worker_core::{Affect, EngineConfig};
 
 /// The sample's speech: 14 s of one voice.
 fn speech() -> Vec<i16> {
@@ -133,4 +133,74 @@ fn nothing_of_the_voice_is_told_in_a_pause() {
     world.run_until(40_000);
     let after: Vec<u64> = emotions(&world).iter().map(|(at, _)| *at).filter(|at| *at > 18_000).collect();
     assert_eq!(after, [0; 0]);
+}
+
+/// Four segments with a model that is wholly sure of anger.
+fn with_model(mode: EmotionMode, model: fn(usize) -> (u64, Result<Affect, String>)) -> World {
+    let setting = Some(ModelSetting { name: "mine.onnx".into(), longest_ms: 2_000 });
+    let mut world = World::with(EngineConfig { emotion: mode, model: setting, ..with_voice() }, voiced(4));
+    world.model = model;
+    world.listener("ann", "en");
+    world.run_until(40_000);
+    world
+}
+
+/// Words for the recogniser, in the sound of a voice.
+fn voiced(segments: usize) -> Talk {
+    Talk { under: Some(speech()), ..Talk::long(segments) }
+}
+
+fn angry() -> Result<Affect, String> {
+    let valence = Some(Judgement { value: -0.5, confidence: 0.5 });
+    Ok(Affect { valence, category: Some((Category::Angry, 0.9)) })
+}
+
+/// Of each message of a segment: which, when, and what the category was told from.
+fn of_segments(world: &World) -> Vec<(String, u64, Option<CategorySource>)> {
+    let of = |(at, e): (u64, Emotion)| Some((e.segment_id?, at, e.voice.category_source));
+    emotions(world).into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_model_never_holds_up_the_facts_and_what_it_says_follows_as_a_second_message_of_the_segment() {
+    let without = with_model(EmotionMode::Emotion, |_| (0, Ok(Affect::default())));
+    let with = with_model(EmotionMode::Emotion, |ms| {
+        assert!((400..=2_000).contains(&ms), "{ms}");
+        (900, angry())
+    });
+    let first: Vec<_> = of_segments(&with).into_iter().filter(|(_, _, s)| *s != Some(CategorySource::Model)).collect();
+    assert_eq!(first, of_segments(&without), "the facts come as they would without it");
+    let second: Vec<_> = of_segments(&with).into_iter().filter(|(_, _, s)| *s == Some(CategorySource::Model)).collect();
+    assert!(!second.is_empty());
+    for (segment, at, _) in &second {
+        let (_, told, _) = first.iter().find(|(of, _, _)| of == segment).unwrap();
+        assert!((850..=960).contains(&(at - told)), "{segment}: {told} and {at}");
+    }
+    let captions = |world: &World| {
+        let of = |(at, m): &(u64, Message)| matches!(m, Message::Transcription(_)).then_some(*at);
+        world.seat("ann").received.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(captions(&with), captions(&without), "and so do the captions");
+    let row = last_row(&with);
+    assert_eq!(row["voiceModel"]["judged"], second.len());
+    assert_eq!((row["voiceModel"]["name"].as_str(), with.wanted("Judge") as usize), (Some("mine.onnx"), second.len()));
+}
+
+#[test]
+fn a_model_is_not_asked_unless_judgements_are_wanted() {
+    let world = with_model(EmotionMode::Acoustic, |_| (0, angry()));
+    assert_eq!(world.wanted("Judge"), 0);
+    assert!(
+        last_row(&world)["voiceModel"].is_null() && emotions(&world).iter().all(|(_, e)| e.voice.valence.is_none())
+    );
+}
+
+#[test]
+fn a_broken_model_leaves_what_the_sound_tells_and_the_session_goes_on() {
+    let world = with_model(EmotionMode::Emotion, |_| (100, Err("the answer is not a number".into())));
+    assert!(of_segments(&world).iter().all(|(_, _, source)| *source == Some(CategorySource::Prosody)));
+    assert!(world.exit.is_none() && world.wanted("Judge") == 3 && world.wanted("DropModel") == 1);
+    let given_up = last_row(&world)["voiceModel"]["givenUp"].to_string();
+    assert!(given_up.contains("failed 3 times in a row"), "{given_up}");
+    assert_eq!(world.facts.iter().filter(|(_, f)| f.warn && f.event == "model_given_up").count(), 1);
 }

@@ -17,6 +17,7 @@ use schemas::reason::{Cause, Why};
 use schemas::session::ListenerRow;
 use schemas::worker::Desired;
 use std::collections::BTreeMap;
+use worker_core::Affect;
 use worker_core::config::{EmotionMode, EngineConfig};
 use worker_core::engine::Engine;
 use worker_core::input::*;
@@ -70,6 +71,8 @@ pub struct World {
     /// The terminology that the session wishes does not exist.
     pub terminology_is_unknown: bool,
     pub asked: Vec<(u64, Language, String)>,
+    /// How long the user's model takes over so many ms of speech, and what it says.
+    pub model: fn(usize) -> (u64, Result<Affect, String>),
     pub writes: Vec<(u64, StatusWrite)>,
     pub outputs: BTreeMap<&'static str, u32>,
     pub facts: Vec<(u64, Fact)>,
@@ -127,6 +130,7 @@ impl World {
             translate: prompt_translator,
             terminology_is_unknown: false,
             asked: Vec::new(),
+            model: |_| (300, Ok(Affect::default())),
             writes: Vec::new(),
             outputs: BTreeMap::new(),
             facts: Vec::new(),

@@ -101,6 +101,12 @@ impl World {
                 count("WriteStatus");
                 self.write(*write);
             }
+            Output::Judge { id, pcm } => {
+                count("Judge");
+                let (after_ms, answer) = (self.model)(pcm.len() / 16);
+                self.push(after_ms, Input::Judged(id, answer));
+            }
+            Output::DropModel => count("DropModel"),
             Output::MeasureResources => {
                 self.push(1, Input::Resources { cpu_ms: self.now / 50, peak_memory_bytes: 9 << 20 })
             }

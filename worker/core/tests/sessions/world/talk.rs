@@ -15,6 +15,8 @@ pub struct Talk {
     pub words: Vec<Spoken>,
     /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words.
     pub voice: Option<Vec<i16>>,
+    /// A voice that is heard while words are spelled: their spelling keeps the first sample of each millisecond.
+    pub under: Option<Vec<i16>>,
 }
 
 impl Talk {
@@ -52,7 +54,17 @@ impl Talk {
         if let Some(voice) = &self.voice {
             return (start_ms * 16..(start_ms + len_ms) * 16).map(|n| voice[n as usize % voice.len()]).collect();
         }
-        (start_ms..start_ms + len_ms).flat_map(|ms| [self.sample(ms); 16]).collect()
+        (start_ms..start_ms + len_ms).flat_map(|ms| self.millisecond(ms)).collect()
+    }
+
+    fn millisecond(&self, ms: u64) -> [i16; 16] {
+        let spelled = self.sample(ms);
+        let mut samples = [spelled; 16];
+        if let Some(voice) = self.under.as_ref().filter(|_| spelled != 0) {
+            let from = ms as usize * 16;
+            samples.iter_mut().enumerate().skip(1).for_each(|(n, s)| *s = voice[(from + n) % voice.len()]);
+        }
+        samples
     }
 
     fn sample(&self, ms: u64) -> i16 {
