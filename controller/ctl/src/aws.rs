@@ -18,6 +18,8 @@ pub struct Aws {
     pub sts: aws_sdk_sts::Client,
     /// Quotas of the account.
     pub quotas: aws_sdk_servicequotas::Client,
+    /// Roles, and what they allow.
+    pub iam: aws_sdk_iam::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
     /// Languages that can be translated.
@@ -49,6 +51,7 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         ecs: aws_sdk_ecs::Client::new(&config),
         sts: aws_sdk_sts::Client::new(&config),
         quotas: aws_sdk_servicequotas::Client::new(&config),
+        iam: aws_sdk_iam::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
         translate: aws_sdk_translate::Client::new(&config),
         place: Place { env: env.to_owned(), region },

@@ -13,6 +13,7 @@ use std::io::{Write, stdout};
 mod event;
 mod quotas;
 mod reach;
+mod roles;
 
 pub use event::Event;
 
@@ -70,7 +71,7 @@ pub async fn run(aws: &Aws, event: Option<Event>, json: bool) -> Result<u8, CtlE
     let described = definitions::describe(aws, &aws.family()).await;
     checks.push(definition(aws, described.as_ref()));
     if let Ok(found) = &described {
-        checks.push(reach::roles(found));
+        checks.extend(roles::read(aws, found).await);
         checks.push(reach::web_socket(aws, found).await);
     }
     checks.push(reach::languages(aws).await);

@@ -1,4 +1,4 @@
-//! Whether listeners can be posted to, in which languages, and by which roles.
+//! Whether listeners can be posted to, and in which languages.
 
 use super::{Check, Verdict, check, mended};
 use crate::aws::Aws;
@@ -11,7 +11,7 @@ use schemas::session::LANGUAGES;
 const NOBODY: &str = "AAAAAAAAAAAAAAA=";
 
 /// The variable of the worker that holds the management endpoint.
-const ENDPOINT: &str = "WEBSOCKET_ENDPOINT";
+pub(super) const ENDPOINT: &str = "WEBSOCKET_ENDPOINT";
 
 /// Asks the WebSocket API that workers post to for a connection that nobody has: "gone" is the answer of one that works.
 pub(super) async fn web_socket(aws: &Aws, definition: &TaskDefinition) -> Check {
@@ -77,29 +77,6 @@ fn pairs(known: &[String]) -> Check {
     check("language pairs", Verdict::Missing, said)
 }
 
-/// The roles that tasks get. Whether their policies are still those of the stack, only IAM can say.
-pub(super) fn roles(definition: &TaskDefinition) -> Check {
-    let what = "roles";
-    let (Some(task), Some(execution)) = (definition.task_role_arn(), definition.execution_role_arn()) else {
-        return check(
-            what,
-            Verdict::Missing,
-            "the task definition names no task role, or no execution role; deploy again",
-        );
-    };
-    let name = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
-    mended(
-        check(
-            what,
-            Verdict::Ok,
-            format!("{} and {} (named; what they allow is IAM's to say)", name(task), name(execution)),
-        ),
-        format!(
-            "aws iam simulate-principal-policy --policy-source-arn {task} --action-names transcribe:StartStreamTranscription translate:TranslateText"
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,15 +88,5 @@ mod tests {
         let some: Vec<String> = all.into_iter().filter(|code| code != "fi").collect();
         let found = pairs(&some);
         assert_eq!((found.verdict, found.said.contains("no fi here")), (Verdict::Missing, true), "{found:?}");
-    }
-
-    #[test]
-    fn a_task_definition_without_roles_is_a_gap() {
-        assert_eq!(roles(&TaskDefinition::builder().build()).verdict, Verdict::Missing);
-        let arn = |name: &str| format!("arn:aws:iam::123456789012:role/{name}");
-        let found =
-            roles(&TaskDefinition::builder().task_role_arn(arn("task")).execution_role_arn(arn("pull")).build());
-        assert_eq!(found.verdict, Verdict::Ok);
-        assert!(found.command.unwrap().contains("role/task"));
     }
 }
