@@ -1,4 +1,4 @@
-// A recording for Chromium's fake microphone: silence first, while the worker starts, then a sample. Chromium plays it again and again.
+// A recording for Chromium's fake microphone: silence, then a sample. Chromium plays it again and again.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const HEADER = 44;
