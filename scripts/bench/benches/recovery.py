@@ -10,7 +10,7 @@ ORDER = 90
 TITLE = "recovery: the worker gets SIGKILL in the middle of a sentence: time to the next caption, finals lost and doubled"
 MINUTES = 16
 
-RUNS, BATCH = 20, 4
+RUNS, BATCH = 20, 5
 LANGUAGES = {"en": "the speaker's language", "es": "translated"}
 STEPS = {"run_task": "RunTask has answered", "process": "process of the next worker", "joined": "it has joined the channel", "firstAudio": "its first audio"}
 
@@ -29,13 +29,14 @@ def run(bench):
         bench.progress(f"runs {number * size + 1} to {(number + 1) * size} of {batches * size}")
         stack = [bench.binary("local-stack"), "run", "--profile", bench.profile, "--keep-logs", f"target/tmp/recover/logs-{number}", "--"]
         printed = bench.output(
-            *by, *stack, "python3", "scripts/bench/session/recover.py", bench.binary("sessionctl"), size, number * size + 1,
+            *by, *stack, "python3", "scripts/bench/session/recover.py", bench.binary("sessionctl"), size, number * size + 1, timeout=3_600,
         )  # fmt: skip
         found = [json.loads(line) for line in printed.splitlines() if line.startswith('{"run"')]
         runs += [each for each in found if "failed" not in each]
         failed += [each for each in found if "failed" in each]
     if len(runs) + len(failed) != batches * size:
         raise Failed(f"{len(runs)} and {len(failed)} of {batches * size} runs were told")
+    bench.commands = [command.removeprefix(f"{shlex.join(by)} ") for command in bench.commands]
     return {"runs": runs, "failed": failed}
 
 

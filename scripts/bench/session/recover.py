@@ -23,7 +23,7 @@ from reckon import finals, gap
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 SIGNED = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
 # So much of the talk is enough for several sentences after the next worker's begin, s.
-SPEECH = 34
+SPEECH = 30
 # Longest wait for the moment to kill, and for the end, s.
 PATIENCE = 120
 
