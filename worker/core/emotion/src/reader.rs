@@ -38,12 +38,16 @@ pub(crate) struct Reader {
     scratch: Vec<f32>,
     /// Distance and speech of a segment's seconds.
     distances: Vec<(f64, u64)>,
+    /// The last second of speech: where it ended, its distance and its speech.
+    last: Option<(u64, f64, u64)>,
 }
 
 /// The numbers behind a reading.
 struct Measured {
     summary: Summary,
     distance: f64,
+    /// The distance that the word is decided by.
+    worded: f64,
 }
 
 impl Reader {
@@ -56,6 +60,7 @@ impl Reader {
             segments: Labels::default(),
             scratch: Vec::with_capacity(KEPT),
             distances: Vec::with_capacity(KEPT / SECOND as usize + 1),
+            last: None,
         }
     }
 
@@ -70,7 +75,9 @@ impl Reader {
         let distance = distance(&summary, &self.baseline, self.is_agc());
         let wpm = words.per_minute((to * HOP_MS).saturating_sub(WORDS_BACK_MS), to * HOP_MS);
         let mut labels = self.live;
-        let measured = Measured { summary, distance };
+        let worded = self.over_two_seconds(from, distance, summary.speech_ms);
+        self.last = Some((to, distance, summary.speech_ms));
+        let measured = Measured { summary, distance, worded };
         let reading = self.reading(&mut labels, &measured, (from, to), wpm, snr);
         self.live = labels;
         if !reading.flags.low_snr {
@@ -87,10 +94,19 @@ impl Reader {
         let distance = self.median_distance(history, from, to);
         let wpm = words.per_minute(ms.0, ms.1);
         let mut labels = self.segments;
-        let measured = Measured { summary, distance };
+        let measured = Measured { summary, distance, worded: distance };
         let reading = self.reading(&mut labels, &measured, (from, to), wpm, snr);
         self.segments = labels;
         Reading { start_ms: ms.0, end_ms: ms.1, ..reading }
+    }
+
+    /// The distance of this second together with the one before it, each as heavy as it holds speech, unless that was long ago. A sentence
+    /// begins high and ends low and soft: one second of it is not a manner of speaking, unless it is very far from usual.
+    fn over_two_seconds(&self, from: u64, distance: f64, speech_ms: u64) -> f64 {
+        let near = self.last.filter(|(end, _, _)| from.saturating_sub(*end) <= TRAIL);
+        let (before, weight) = near.map_or((0.0, 0.0), |(_, distance, ms)| (distance, ms as f64));
+        let own = speech_ms as f64;
+        (distance * own + before * weight) / (own + weight).max(1.0)
     }
 
     fn live_summary(&mut self, history: &History, from: u64, to: u64) -> Summary {
@@ -140,12 +156,14 @@ impl Reader {
         let heard = of.speech_ms > 0;
         let whisper = heard && labels.whisper(of.voiced_share, clear);
         // Until the usual voice is known, everything is drawn towards "usual".
-        let distance = if heard { measured.distance * self.baseline.maturity() } else { 0.0 };
+        let maturity = if heard { self.baseline.maturity() } else { 0.0 };
+        let distance = measured.distance * maturity;
         let now = Circumstances { agc: flags.agc_suspected, snr_db };
         let arousal = heard.then(|| arousal(of, distance, &self.baseline, now));
         let confidence = arousal.map_or(0.0, |a| a.confidence);
         let reliable = clear && !flags.baseline_warming;
-        let (category, category_confidence) = labels.category(Deviation { distance, confidence, reliable }, whisper);
+        let (category, category_confidence) =
+            labels.category(Deviation { distance: measured.worded * maturity, confidence, reliable }, whisper);
         Reading {
             start_ms: frames.0 * HOP_MS,
             end_ms: frames.1 * HOP_MS,

@@ -1,4 +1,4 @@
-use super::fixtures::welcome;
+use super::fixtures::{usual, welcome};
 use super::synth::{Manner, speak};
 use super::{events, seconds, to_i16};
 use crate::{Analyzer, Config, Event, Origin};
@@ -82,6 +82,46 @@ fn a_neutral_voice_is_seldom_called_anything_else() {
         (ready, wrong) = (ready + judged.len(), wrong + other);
     }
     assert!(ready > 200 && wrong * 100 <= ready * 5, "{wrong} of {ready}");
+}
+
+/// Seconds that are judged, and those that are not called neutral.
+fn called(pcm: &[i16]) -> (usize, usize) {
+    let events = events(pcm, 320, Config::default());
+    let judged: Vec<_> = seconds(&events).into_iter().filter(|r| !r.flags.baseline_warming).collect();
+    (judged.len(), judged.iter().filter(|r| r.category != Category::Neutral).count())
+}
+
+#[test]
+fn each_synthesiser_alone_is_seldom_called_anything_but_neutral() {
+    let flite = [[welcome(), welcome()].concat(), usual("held-flite-awb")];
+    let espeak = [usual("known-espeak-us"), usual("held-espeak-f3")];
+    for (name, voices) in [("flite", flite), ("espeak", espeak)] {
+        let (mut all, mut other) = (0, 0);
+        for (judged, wrong) in voices.iter().map(|pcm| called(pcm)) {
+            println!("{name}: {wrong} of {judged} seconds are not called neutral");
+            (all, other) = (all + judged, other + wrong);
+            assert!(judged > 20 && wrong * 100 <= judged * 5, "{name}: {wrong} of {judged}");
+        }
+        assert!(other * 100 <= all * 5, "{name}: {other} of {all}");
+    }
+}
+
+/// A word that is never told would be neutral always: who is far from usual for longer than a second is called so, live.
+#[test]
+fn a_strong_manner_is_told_from_its_second_second_on() {
+    for speaker in 0..10 {
+        for (level, word) in [(0, Category::Subdued), (4, Category::Activated)] {
+            let usual = to_i16(&speak(35.0, manner(speaker, 2, speaker as u64)).pcm);
+            let strong = to_i16(&speak(6.0, manner(speaker, level, 300 + (speaker * 5 + level) as u64)).pcm);
+            let begin_ms = usual.len() as u64 / 16 + 1_000;
+            let events = events(&[usual, strong].concat(), 320, Config::default());
+            let strong: Vec<_> =
+                seconds(&events).into_iter().filter(|r| r.start_ms >= begin_ms && !r.flags.short).collect();
+            let right = strong.iter().filter(|r| r.category == word).count();
+            println!("speaker {speaker}: {right} of {} seconds are {word:?}", strong.len());
+            assert!(strong.len() >= 3 && right == strong.len(), "{speaker}: {right} of {}", strong.len());
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,17 @@ fn rows(name: &str) -> Vec<Vec<String>> {
     text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
 
+/// Speech that sounds as usual all the time (`tests/fixtures/neutral.py`), from G.711's mu-law.
+#[expect(clippy::disallowed_methods, reason = "the fixtures are files")]
+pub(super) fn usual(name: &str) -> Vec<i16> {
+    let expand = |byte: &u8| {
+        let byte = i32::from(!byte);
+        let amount = (((byte & 0x0F) << 3) + 132 << (byte >> 4 & 0x07)) - 132;
+        (if byte & 0x80 == 0 { amount } else { -amount }) as i16
+    };
+    std::fs::read(path(&format!("tests/fixtures/{name}.ulaw"))).unwrap().iter().map(expand).collect()
+}
+
 /// The demo's recording: flite's voice rms, ten sentences.
 pub(super) fn welcome() -> Vec<i16> {
     wav("../../../samples/welcome.wav")
