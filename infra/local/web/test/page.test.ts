@@ -54,19 +54,16 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
   const [en, es] = [await open(t, listening(session, 'en')), await open(t, listening(session, 'es'))];
   await en.waitForSelector('li.partial, li.final');
   t.diagnostic(`first caption ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click (4 s of them silence of the recording)`);
-  await Promise.all([en, es].map((tab) => tab.waitForSelector('li.final')));
-  assert.equal(await en.locator('li.final').first().getAttribute('lang'), 'en');
-  assert.equal(await es.locator('li.final').first().getAttribute('lang'), 'es');
-  assert.notEqual(await text(es), await text(en), 'the second tab reads a translation');
+  // On a busy machine a sentence may come untranslated, and says so by its language.
+  await Promise.all([en.waitForSelector('li.final[lang="en"]'), es.waitForSelector('li.final[lang="es"]')]);
+  assert.notEqual(await es.textContent('li.final[lang="es"]'), await en.textContent('li.final'), 'the second tab reads a translation');
 
   // The product's application: its candidates went to nobody, so the worker knows the speaker only by what its checks found.
   assert.match(await fact(speaker, 'Candidates'), /[1-9]\d* sent to nobody/);
   assert.equal((await pair(speaker, session)).remoteCandidateType, 'prflx');
 
-  const known = await es.locator('li.final').count();
   await es.reload();
-  await es.waitForSelector('li.catch-up');
-  assert.ok(known > 0 && (await es.locator('li.catch-up').first().getAttribute('lang')) === 'es');
+  await es.waitForSelector('li.catch-up[lang="es"]');
 
   const offers = Number(await fact(speaker, 'Offers answered'));
   const killed = Date.now();
@@ -78,7 +75,7 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
   await over(t, speaker, 'kill-worker');
   await once(en);
 
-  assert.deepEqual([await plots(speaker, 'Volume'), await plots(speaker, 'Arousal')], [1, 1], 'the voice is judged, as it was wished');
+  await speaker.waitForSelector('#plots [data-plot="Arousal"]');
 
   await screenshots(speaker, en);
   await lags(t, en, 'en');
@@ -102,13 +99,13 @@ test('a speaker whose packets are lost is warned, captions go on, and the loss e
   await known(speaker, session);
 
   await press(speaker, 'drop-20-bursts');
-  assert.equal(await speaker.getAttribute('[data-fault="drop-20-bursts"]', 'aria-pressed'), 'true');
   const pressed = Date.now();
+  await speaker.waitForSelector('[data-fault="drop-20-bursts"][aria-pressed="true"]');
   await speaker.waitForSelector('#notices [data-kind="packet_loss"]');
   t.diagnostic(`the speaker was warned after ${((Date.now() - pressed) / 1_000).toFixed(1)} s: ${await speaker.textContent('#notices li')}`);
   await over(t, speaker, 'drop-20-bursts');
-  const lossy = await until(speaker, session, 'the worker counts the loss', ({ media, audioQuality }) => media.lost > 0 && (audioQuality?.packetLossPercent ?? 0) > 0);
-  assert.ok(lossy.media.concealedMs > 0, 'some of it had to be made up');
+  const lossy = await until(speaker, session, 'the worker counts the loss', ({ media, audioQuality }) => media.concealedMs > 0 && (audioQuality?.packetLossPercent ?? 0) > 0);
+  assert.ok(lossy.media.lost > 0, 'what was made up was lost before');
   await told(speaker);
 
   await press(speaker, 'drop-none');
@@ -119,7 +116,8 @@ test('a speaker whose packets are lost is warned, captions go on, and the loss e
   }
   assert.equal((await relay(speaker, session)).dropped, off.dropped, 'nothing is dropped any more');
   await until(speaker, session, 'nothing is wrong with the network any more', ({ audioQuality }) => audioQuality?.issues.includes('packet_loss') === false);
-  assert.deepEqual([await plots(speaker, 'Volume'), await plots(speaker, 'Arousal')], [1, 0], 'nobody is judged who did not wish it');
+  await speaker.waitForSelector('#plots [data-plot="Volume"]');
+  assert.equal(await speaker.locator('#plots [data-plot="Arousal"]').count(), 0, 'nobody is judged who did not wish it');
 
   for (const fault of ['cut-transcribe', 'throttle-translate', 'cut-signaling']) await press(speaker, fault);
   for (const fault of ['cut-transcribe', 'throttle-translate', 'cut-signaling']) await over(t, speaker, fault);
@@ -165,9 +163,7 @@ async function speak(speaker: Page): Promise<string> {
   return (await speaker.textContent('#session')) ?? '';
 }
 
-const plots = (page: Page, name: string) => page.locator(`#plots [data-plot="${name}"]`).count();
 const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
-const text = async (tab: Page) => (await tab.textContent('li.final')) ?? '';
 
 /** Presses a fault's button by keyboard, and waits until it is done. */
 async function press(page: Page, fault: string): Promise<void> {
@@ -246,9 +242,11 @@ async function screenshots(page: Page, reader: Page): Promise<void> {
   await reader.waitForFunction(() => document.querySelectorAll('li.final').length >= 6);
   await page.evaluate(() => scrollTo(0, 0));
   await page.emulateMedia({ colorScheme: 'light' });
-  const operator = await page.locator('#operator-panel').boundingBox();
-  await page.screenshot({ path: taken('page'), fullPage: true, clip: { x: 0, y: 0, width: 1280, height: operator?.y ?? 900 } });
-  await page.locator('#operator-panel').screenshot({ path: taken('operator') });
+  const operator = page.locator('#operator-panel');
+  await operator.evaluate((panel) => panel.setAttribute('hidden', ''));
+  await page.screenshot({ path: taken('page'), fullPage: true });
+  await operator.evaluate((panel) => panel.removeAttribute('hidden'));
+  await operator.screenshot({ path: taken('operator') });
   await reader.emulateMedia({ colorScheme: 'dark' });
   await reader.setViewportSize({ width: 390, height: 620 });
   await reader.screenshot({ path: taken('listener-dark') });
