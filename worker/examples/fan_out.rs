@@ -323,6 +323,9 @@ fn print(bench: &mut Bench, runs: &mut [(&str, Vec<Duration>); 3]) {
         let (p50, p99) = percentiles(all);
         println!("| {name} | {:.0} | {:.0} |", p50 * 1_000.0, p99 * 1_000.0);
     }
+    // All of it, for a plot.
+    let all = runs.each_ref().map(|(_, all)| all.iter().map(|took| took.as_micros() as u64).collect::<Vec<_>>());
+    println!("\n{}", serde_json::json!({ "us": { "worker": all[0], "sdk": all[1], "bare": all[2] } }));
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -85,7 +85,7 @@ def plots(results, plt):
         medians = [results["pitch"][condition][name]["median_cents"] for condition in CONDITIONS]
         bars = right.bar([at + (n - 1.5) * width for at in range(len(CONDITIONS))], medians, width, label=PITCHES[name], color=colour)
         right.bar_label(bars, [f"{value:.1f}" for value in medians], fontsize=7, padding=1)
-    right.set_xticks(range(len(CONDITIONS)), CONDITIONS.values(), fontsize=8)
+    right.set_xticks(range(len(CONDITIONS)), ["clean", "formants\nthat move", "noise\n10 dB below", "noise\n5 dB below"], fontsize=8)
     right.set_title("error of the pitch, median, cents (100 = a semitone)", fontsize=9)
     right.legend(fontsize=7, ncols=4, frameon=False, loc="upper left")
     right.set_ylim(0, right.get_ylim()[1] * 1.25)
