@@ -231,6 +231,10 @@ pub enum AudioIssue {
 pub struct AudioQuality {
     /// Voice above noise, dB; null before both were heard.
     pub snr_db: Option<f64>,
+    /// Loudness of the speech by EBU R 128 without its pauses, over the last seconds of it, LUFS: broadcasts have −23, a good microphone −30
+    /// to −16. Null before there was speech.
+    #[serde(default)]
+    pub loudness_lufs: Option<f64>,
     /// Samples at full scale, hundredths of all in the last seconds.
     pub clipping_percent: f64,
     /// The strongest echo, dB re the voice; null when there is none, or too little speech to tell.

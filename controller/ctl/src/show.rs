@@ -368,7 +368,7 @@ mod tests {
         for told in [
             "medium, -17 dBFS (+1 dB) · slow, 118 words/min · 212 Hz (+0.6 semitones)",
             "model mine.onnx: 41 utterances judged, 3 skipped, 1 too late, 2 failed",
-            "signal to noise 18 dB, 0.0 % clipped, echo none, 0.2 % of packets lost; wrong now: snr low; warned of snr low 2×, silence 1×",
+            "signal to noise 18 dB, loudness -24 LUFS, 0.0 % clipped, echo none, 0.2 % of packets lost; wrong now: snr low; warned of snr low 2×, silence 1×",
         ] {
             assert!(page.contains(told), "{page}");
         }

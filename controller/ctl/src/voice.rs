@@ -52,13 +52,14 @@ pub fn model(m: &ModelStatus) -> String {
 #[must_use]
 pub fn microphone(q: &AudioQuality) -> String {
     let snr = q.snr_db.map_or_else(|| "not measured".to_owned(), |db| format!("{db:.0} dB"));
+    let loudness = q.loudness_lufs.map_or_else(|| "not measured".to_owned(), |lufs| format!("{lufs:.0} LUFS"));
     let echo = q.echo_db.map_or_else(|| "none".to_owned(), |db| format!("{db:.0} dB"));
     let now: Vec<String> = q.issues.iter().map(word).collect();
     let now = if now.is_empty() { "nothing is wrong".to_owned() } else { format!("wrong now: {}", now.join(", ")) };
     let warned: Vec<String> = q.warnings.iter().map(|(issue, times)| format!("{} {times}×", word(issue))).collect();
     let warned = if warned.is_empty() { String::new() } else { format!("; warned of {}", warned.join(", ")) };
     format!(
-        "signal to noise {snr}, {:.1} % clipped, echo {echo}, {:.1} % of packets lost; {now}{warned}",
+        "signal to noise {snr}, loudness {loudness}, {:.1} % clipped, echo {echo}, {:.1} % of packets lost; {now}{warned}",
         q.clipping_percent, q.packet_loss_percent
     )
 }

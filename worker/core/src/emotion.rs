@@ -121,7 +121,7 @@ pub(crate) mod tests {
                 syllables_per_second: Some(5.61),
             }),
             pitch: Some(Pitch { hz: 251.02, relative_semitones: -0.01, range_semitones: 5.4 }),
-            evidence: measured::Evidence::default(),
+            lufs: Some(-13.0),
             flags: measured::Flags { clipped: true, ..measured::Flags::default() },
         }
     }

@@ -112,6 +112,9 @@ impl Engine {
         while let Some(event) = self.ear.poll() {
             match event {
                 Event::Second(reading) => {
+                    if let Some(lufs) = reading.lufs.filter(|_| self.config.audio_quality && !self.life.is_paused()) {
+                        self.ear.watch.heard(lufs);
+                    }
                     let told = emotion::told(&reading, self.config.emotion);
                     told.into_iter().for_each(|voice| self.tell_second(voice));
                 }

@@ -1,6 +1,7 @@
 //! A real model, run by the real library.
 
 #![cfg(feature = "onnx")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod tiny;
 

@@ -62,4 +62,4 @@ mod bars;
 
 pub use affect::Affect;
 pub use analyzer::{Analyzer, Config, Origin};
-pub use result::{Event, Evidence, Flags, Quality, Reading};
+pub use result::{Event, Flags, Quality, Reading};

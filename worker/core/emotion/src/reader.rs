@@ -6,7 +6,7 @@ use crate::baseline::{Baseline, LEVEL, PITCH, RATE};
 use crate::frame::{History, KEPT};
 use crate::hops::HOP_MS;
 use crate::labels::{self, Deviation, Labels};
-use crate::result::{Evidence, Flags, Reading};
+use crate::result::{Flags, Reading};
 use crate::summary::{LOOK_BACK, Summary};
 use crate::words::Words;
 use schemas::voice::{Category, Pitch, Rate, Volume};
@@ -175,12 +175,7 @@ impl Reader {
             volume: heard.then(|| self.volume(labels, of.level, whisper)),
             rate: self.rate(of, wpm),
             pitch: self.pitch(of),
-            evidence: Evidence {
-                voiced_share: of.voiced_share,
-                tilt_db: of.tilt.unwrap_or(0.0),
-                snr_db,
-                lufs: of.lufs,
-            },
+            lufs: of.lufs,
             flags,
         }
     }

@@ -42,23 +42,11 @@ pub struct Reading {
     pub rate: Option<Rate>,
     /// Pitch; `None` when nothing was voiced.
     pub pitch: Option<Pitch>,
-    /// Further facts that the index is made of.
-    pub evidence: Evidence,
+    /// Loudness of the speech by the K weighting of EBU R 128, pauses left out, LUFS; `None` below −70. Said of the microphone, not of the
+    /// speaker: unlike `volume` it is on a scale that others share.
+    pub lufs: Option<f64>,
     /// What to keep in mind about this reading.
     pub flags: Flags,
-}
-
-/// Further facts.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Evidence {
-    /// Share of the speech that was voiced, 0 to 1.
-    pub voiced_share: f64,
-    /// Energy below 1 kHz over the energy from 1 to 5 kHz in the voiced part, dB: the smaller, the sharper the voice.
-    pub tilt_db: f64,
-    /// Speech over background noise, dB; `None` until both were heard.
-    pub snr_db: Option<f64>,
-    /// Loudness of the speech by the K weighting of EBU R 128, pauses left out, LUFS; `None` below −70.
-    pub lufs: Option<f64>,
 }
 
 /// What to keep in mind about a reading.

@@ -29,6 +29,8 @@ const LOSS_MOST_PERCENT: f64 = 5.0;
 const JITTER_MOST_MS: f64 = 50.0;
 /// Whoever came near a limit must get so far away from it again before it counts as mended, dB.
 const HYSTERESIS_DB: f64 = 2.0;
+/// Seconds of speech that the loudness is taken over.
+const LOUDNESS_SECONDS: f64 = 10.0;
 /// Seconds of audio that the share of samples at full scale is taken over.
 const CLIPPING_SECONDS: usize = 5;
 /// Reports of the media path, one a second, that the loss is taken over.
@@ -72,6 +74,8 @@ pub(crate) struct Watch {
     /// How often in a row a rule was broken.
     bad: BTreeMap<AudioIssue, u32>,
     warned: BTreeMap<AudioIssue, MediaInstant>,
+    /// Power of the speech by its loudness, over [`LOUDNESS_SECONDS`], and how many went into it.
+    loudness: (f64, f64),
     /// Media time from which on audio counts: its begin, or the end of the last pause.
     begun_ms: u64,
 }
@@ -91,6 +95,14 @@ impl Watch {
     /// Audio comes, from this media time on, after a pause or for the first time.
     pub(crate) fn begin(&mut self, media_ms: u64) {
         self.begun_ms = media_ms;
+    }
+
+    /// A second of speech was this loud, LUFS.
+    pub(crate) fn heard(&mut self, lufs: f64) {
+        let (mean, seconds) = &mut self.loudness;
+        *seconds = (*seconds + 1.0).min(LOUDNESS_SECONDS);
+        *mean += (10.0_f64.powf(lufs / 10.0) - *mean) / *seconds;
+        self.seen.get_or_insert_default().loudness_lufs = Some(tenths(10.0 * mean.log10()));
     }
 
     /// A second of audio was measured; gives what the speaker is to be told.

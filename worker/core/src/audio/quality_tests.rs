@@ -31,6 +31,18 @@ fn silence(n: u64, silent_s: u64) -> Quality {
 }
 
 #[test]
+fn loudness_is_that_of_the_last_seconds_of_speech() {
+    let mut watch = Watch::default();
+    watch.heard(-20.0);
+    assert_eq!(watch.seen.as_ref().unwrap().loudness_lufs, Some(-20.0), "told from the first second on");
+    (0..60).for_each(|_| watch.heard(-30.0));
+    let after = watch.seen.as_ref().unwrap().loudness_lufs.unwrap();
+    assert!((after + 30.0).abs() < 0.2, "{after}");
+    told(&mut watch, 0..2, good);
+    assert_eq!(watch.seen.unwrap().loudness_lufs, Some(after), "a silence leaves it");
+}
+
+#[test]
 fn good_audio_is_not_remarked_on() {
     let mut watch = Watch::default();
     assert_eq!(told(&mut watch, 0..300, good), []);

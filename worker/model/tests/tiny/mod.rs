@@ -89,7 +89,7 @@ fn number(field: u64, value: u64) -> Vec<u8> {
 }
 /// A field that holds bytes.
 fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
-    [varint(field << 3 | 2), varint(value.len() as u64), value.to_vec()].concat()
+    [varint((field << 3) | 2), varint(value.len() as u64), value.to_vec()].concat()
 }
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -41,7 +41,7 @@ fn rows(name: &str) -> Vec<Vec<String>> {
 pub(super) fn usual(name: &str) -> Vec<i16> {
     let expand = |byte: &u8| {
         let byte = i32::from(!byte);
-        let amount = (((byte & 0x0F) << 3) + 132 << (byte >> 4 & 0x07)) - 132;
+        let amount = ((((byte & 0x0F) << 3) + 132) << ((byte >> 4) & 0x07)) - 132;
         (if byte & 0x80 == 0 { amount } else { -amount }) as i16
     };
     std::fs::read(path(&format!("tests/fixtures/{name}.ulaw"))).unwrap().iter().map(expand).collect()

@@ -8,16 +8,8 @@ fn is_finite(reading: &Reading) -> bool {
     let volume = reading.volume.map_or([0.0; 2], |v| [v.dbfs, v.relative_db]);
     let pitch = reading.pitch.map_or([0.0; 3], |p| [p.hz, p.relative_semitones, p.range_semitones]);
     let rate = reading.rate.map_or([0.0; 2], |r| [r.wpm.unwrap_or(0.0), r.syllables_per_second.unwrap_or(0.0)]);
-    let evidence = reading.evidence;
-    let rest = [
-        reading.category_confidence,
-        reading.intensity,
-        evidence.voiced_share,
-        evidence.tilt_db,
-        evidence.snr_db.unwrap_or(0.0),
-        evidence.lufs.unwrap_or(0.0),
-    ];
-    let shares = [arousal[0], arousal[1], rest[0], rest[1], rest[2]];
+    let rest = [reading.category_confidence, reading.intensity, reading.lufs.unwrap_or(0.0)];
+    let shares = [arousal[0], arousal[1], rest[0], rest[1]];
     shares.iter().all(|x| (0.0..=1.0).contains(x))
         && [&arousal[..], &volume, &pitch, &rate, &rest].concat().iter().all(|x| x.is_finite())
 }
