@@ -202,7 +202,7 @@ mod tests {
     fn claimed(row: WorkerRow) -> Claim {
         match decide(Some(row), &process(), NOW) {
             Start::Claim(claim) => *claim,
-            other => panic!("{other:?}"),
+            other @ (Start::Serve(_) | Start::Leave { .. }) => panic!("{other:?}"),
         }
     }
 
