@@ -88,8 +88,10 @@ pub trait Sessions {
 pub struct OpenRow {
     /// The session.
     pub session_id: SessionId,
-    /// The launch that it speaks of.
+    /// The worker that it speaks of.
     pub generation: Generation,
+    /// The task of that worker, where it is known.
+    pub task: Option<TaskArn>,
     /// When somebody must look.
     pub next_look_at: Timestamp,
     /// Where it is.
@@ -107,6 +109,7 @@ impl OpenRow {
         Some(Self {
             session_id: row.session_id.clone(),
             generation: row.generation,
+            task: row.task.as_ref().map(|task| task.arn.clone()),
             next_look_at: row.next_look_at?,
             phase: Some(row.phase),
             cause: Some(row.why.cause),

@@ -148,6 +148,7 @@ async fn the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(table: &Worker
     put(table, 4, Phase::Stopped, NOW).await;
     let due = table.open(Some(NOW), None).await.unwrap();
     let row = |n: usize, phase, at| OpenRow {
+        task: None,
         session_id: id(n),
         generation: Generation(3),
         next_look_at: at,

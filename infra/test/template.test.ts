@@ -159,8 +159,16 @@ test('a_worker_has_no_rights_in_its_container_and_time_to_say_goodbye', () => {
   });
 });
 
-test('a_crashed_worker_is_not_begun_again_in_place_because_listeners_would_drop_its_captions', () => {
-  assert.ok(!JSON.stringify(template('prod').findResources('AWS::ECS::TaskDefinition')).includes('RestartPolicy'));
+test('a_crashed_worker_begins_again_in_its_task_and_one_that_chose_to_end_does_not', () => {
+  const source = readFileSync(join(WORKSPACE, 'schemas/src/worker.rs'), 'utf8');
+  const chosen = /pub const CHOSEN_EXITS: \[u8; \d+\] = \[([^\]]+)\]/.exec(source)?.[1] ?? '';
+  const value = (word: string): number => Number(/^\d+$/.test(word) ? word : new RegExp(`pub const ${word}: u8 = (\\d+);`).exec(source)?.[1]);
+  const codes = chosen.split(',').map((word) => value(word.trim()));
+  assert.ok(codes.length >= 4 && codes.every(Number.isInteger), `${codes}`);
+  const { ContainerDefinitions: [worker] } = only<{ ContainerDefinitions: { RestartPolicy: unknown }[] }>(template('prod'), 'AWS::ECS::TaskDefinition');
+  assert.deepEqual(worker?.RestartPolicy, { Enabled: true, IgnoredExitCodes: codes, RestartAttemptPeriod: 60 });
+  const limits = readFileSync(join(WORKSPACE, 'schemas/src/limits.rs'), 'utf8');
+  assert.equal(Number(/RESTART_ATTEMPT_PERIOD_LEAST: Duration = Duration::from_secs\((\d+)\)/.exec(limits)?.[1]), 60);
 });
 
 test('a_worker_has_the_smallest_size_that_the_benchmarks_justify', () => {

@@ -8,7 +8,7 @@ export type TranscriptionMessage = Caption & {
   type: 'transcription';
 };
 /**
- * Counts the launches of one session's worker; every write of a worker is conditional on it.
+ * Counts the workers of one session, launched or restarted within their task; every write of a worker is conditional on it.
  */
 export type Generation = number;
 /**
@@ -184,7 +184,7 @@ export interface Caption {
    */
   endMs: number;
   /**
-   * The launch of the worker that says it; it rises when a worker is replaced.
+   * The number of the worker that says it; it rises when a worker is replaced, or restarted after a crash.
    */
   generation: Generation;
   /**

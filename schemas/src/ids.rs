@@ -139,7 +139,7 @@ impl ChannelArn {
     }
 }
 
-/// Counts the launches of one session's worker; every write of a worker is conditional on it.
+/// Counts the workers of one session, launched or restarted within their task; every write of a worker is conditional on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Generation(pub u64);

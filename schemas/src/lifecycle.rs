@@ -52,7 +52,7 @@ impl Happening {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
-    /// The launch.
+    /// The worker's number: its launch, or a later one that it took when it was restarted within its task.
     pub generation: Generation,
     /// What of it was told.
     pub told: BTreeSet<Happening>,
@@ -68,7 +68,7 @@ pub struct LifecycleEvent {
     pub happening: Happening,
     /// The session.
     pub session_id: SessionId,
-    /// The launch.
+    /// The worker's number, likewise.
     pub generation: Generation,
     /// The phase after it.
     pub phase: Phase,

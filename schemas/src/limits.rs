@@ -28,6 +28,11 @@ pub const RUN_TASK_TOKEN: usize = 64;
 pub const RUN_TASK_OVERRIDES: usize = 8_192;
 /// Longest `stopTimeout` of a Fargate container (ECS API reference, `ContainerDefinition`).
 pub const FARGATE_STOP_TIMEOUT: Duration = Duration::from_secs(120);
+/// Shortest `restartAttemptPeriod` of a container's restart policy: one that ran for less is not started again (ECS API reference,
+/// `ContainerRestartPolicy`).
+pub const RESTART_ATTEMPT_PERIOD_LEAST: Duration = Duration::from_secs(60);
+/// Longest `restartAttemptPeriod` (same source).
+pub const RESTART_ATTEMPT_PERIOD_MOST: Duration = Duration::from_secs(1_800);
 /// vCPU of all Fargate tasks that a new account may run at once (quota L-3032A538; on Spot L-36FBB829).
 pub const FARGATE_VCPU_OF_A_NEW_ACCOUNT: u32 = 6;
 /// RunTask calls of an account per second on Fargate (ECS developer guide, "Request throttling").

@@ -88,7 +88,7 @@ pub struct Caption {
     pub revision: u32,
     /// Number of the final among the finals of this language and `generation`.
     pub cursor: u64,
-    /// The launch of the worker that says it; it rises when a worker is replaced.
+    /// The number of the worker that says it; it rises when a worker is replaced, or restarted after a crash.
     #[serde(default)]
     pub generation: Generation,
     /// The speaker's language.

@@ -2,8 +2,9 @@
 //!
 //! Ownership: the controller writes `intent`, `task`, `restarts` and the phases Queued, Launching, Draining, Stopped,
 //! Failed; the worker of the current generation writes `worker` and the phases Joining, WaitingForSpeaker, Live,
-//! Paused, Stopped; `sessionctl` alone writes `operator`; `published` is the controller's own note, which locks nothing. Each
-//! write is conditional, so that none can undo another's later word.
+//! Paused, Stopped; `sessionctl` alone writes `operator`; `published` is the controller's own note, which locks nothing. One write is
+//! of both: a worker that ECS has started again within its task takes the next generation as the controller would, with `restarts`
+//! counted and the revision raised. Each write is conditional, so that none can undo another's later word.
 
 use crate::ids::{ChannelArn, ConnectionId, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
 use crate::lifecycle::Published;
@@ -98,10 +99,22 @@ pub struct Intent {
     pub speaker_connection: Option<ConnectionId>,
 }
 
+/// Exit code of a worker that cannot begin: its row cannot be read, or names nobody to hear.
+pub const EXIT_NOT_STARTED: u8 = 1;
+/// Exit code of a worker whose configuration is wrong.
+pub const EXIT_MISCONFIGURED: u8 = 2;
 /// Exit code of a worker that found that it no longer holds the session.
 pub const EXIT_LEASE_LOST: u8 = 3;
 /// Exit code of a worker that the platform interrupted: 128 + SIGTERM, as a shell would say it.
 pub const EXIT_INTERRUPTED: u8 = 143;
+/// Every exit code that a worker chooses itself. ECS ends the task with it; any other end of the process is a crash, after which ECS
+/// may start the container again within the same task.
+pub const CHOSEN_EXITS: [u8; 5] = [0, EXIT_NOT_STARTED, EXIT_MISCONFIGURED, EXIT_LEASE_LOST, EXIT_INTERRUPTED];
+
+/// Failures in a row after which a session is given up: launches that fail, and workers that crash.
+pub const RESTART_BUDGET: u32 = 5;
+/// A worker that served for so long was healthy: its end is the first failure of a new count, ms.
+pub const HEALTHY_AFTER_MS: i64 = 300_000;
 
 /// What ECS last said of the task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -125,7 +138,7 @@ pub struct TaskFacts {
     pub exit_code: Option<i32>,
 }
 
-/// Launches in a row that did not lead to a healthy worker.
+/// Failures in a row: launches that did not lead to a healthy worker, and crashes, also those that ECS mended within the task.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Restarts {
@@ -378,9 +391,9 @@ pub struct WorkerRow {
     pub session_id: SessionId,
     /// Version of this format: 1.
     pub schema: u32,
-    /// Rises with each of the controller's writes: its optimistic lock.
+    /// Rises with each of the controller's writes and with each claim of a restarted worker: the optimistic lock of both.
     pub revision: u64,
-    /// The launch that this row speaks of.
+    /// The worker that this row speaks of: a launch, or a process that was started again within the task of one.
     pub generation: Generation,
     /// Where the session is.
     pub phase: Phase,
@@ -394,7 +407,7 @@ pub struct WorkerRow {
     pub intent: Option<Intent>,
     /// What ECS said.
     pub task: Option<TaskFacts>,
-    /// Launches in a row that failed.
+    /// Failures in a row.
     #[serde(default)]
     pub restarts: Restarts,
     /// What the worker says.
@@ -406,6 +419,22 @@ pub struct WorkerRow {
     pub published: Option<Published>,
     /// When the signaling channel of the ended run was deleted.
     pub channel_deleted_at: Option<Timestamp>,
+}
+
+impl WorkerRow {
+    /// Whether this generation's worker served long enough (ms) to be called healthy.
+    #[must_use]
+    pub fn was_healthy(&self, healthy_after_ms: i64) -> bool {
+        let Some(worker) = &self.worker else { return false };
+        let began = worker.start_up.process_at.or(self.intent.as_ref().map(|intent| intent.decided_at));
+        began.is_some_and(|began| worker.heartbeat_at.since(began) >= healthy_after_ms)
+    }
+
+    /// Whether the row names this task as the one that its worker runs in.
+    #[must_use]
+    pub fn names(&self, task: &TaskArn) -> bool {
+        self.task.as_ref().is_some_and(|facts| facts.arn == *task)
+    }
 }
 
 /// One phase that a generation went through: the row itself knows only the last one. Whoever writes a phase leaves its step

@@ -227,7 +227,15 @@ impl Stack {
     /// # Errors
     /// When it cannot be read.
     pub async fn row(&self, session: &str) -> Result<Value, String> {
-        let key = json!({"sessionId": {"S": session}, "record": {"S": "current"}});
+        self.record(session, "current").await
+    }
+
+    /// A record of a session in the workers table, such as `generation#00000001`; null while there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn record(&self, session: &str, record: &str) -> Result<Value, String> {
+        let key = json!({"sessionId": {"S": session}, "record": {"S": record}});
         let input = json!({"TableName": "SessionWorkers-local", "Key": key, "ConsistentRead": true});
         let answer = self.aws("dynamodb", "DynamoDB_20120810.GetItem", &input).await?;
         Ok(answer.get("Item").map_or(Value::Null, |item| plain(&json!({ "M": item }))))

@@ -1,13 +1,11 @@
 //! The process of one session: reads the environment, runs, exits with the engine's code. Or, begun by such a one, the process of its
 //! model of the voice.
 
+use schemas::worker::{EXIT_MISCONFIGURED, EXIT_NOT_STARTED};
 use std::process::ExitCode;
 use worker::config::Config;
 use worker::io::model;
 use worker::{run, telemetry};
-
-/// The configuration is wrong; another launch would fail the same way.
-const MISCONFIGURED: u8 = 2;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -26,7 +24,7 @@ fn main() -> ExitCode {
     let _entered = session.enter();
     let code = start(config).unwrap_or_else(|error| {
         tracing::error!(event = "not_started", detail = format!("{error:#}"));
-        1
+        EXIT_NOT_STARTED
     });
     ExitCode::from(code)
 }
@@ -39,5 +37,5 @@ fn start(config: Config) -> anyhow::Result<u8> {
 fn misconfigured(error: &dyn std::error::Error) -> ExitCode {
     telemetry::start_without_config();
     tracing::error!(event = "not_started", detail = %error);
-    ExitCode::from(MISCONFIGURED)
+    ExitCode::from(EXIT_MISCONFIGURED)
 }

@@ -10,18 +10,19 @@ use crate::media::opus::OpusError;
 use crate::options::Switch;
 use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
 use crate::wishes;
-use schemas::ids::Timestamp;
-use schemas::worker::{Desired, WorkerRow};
+use schemas::ids::{TaskArn, Timestamp};
+use schemas::worker::{Desired, EXIT_NOT_STARTED, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use worker_core::config::{ModelSetting, Source, Wishes};
 use worker_core::input::{Input, MediaStreamEvent};
 use worker_core::output::{MediaStart, Output};
+use worker_core::start::{self, Budget, Claim, Process, Start};
 use worker_core::time::MediaInstant;
 use worker_core::{Engine, EngineConfig};
 
-/// Exit code of a process that found that it is not, or no longer, the session's worker.
-pub const NOT_OURS: u8 = 3;
+/// The row may change between a read and a claim; so often it is read again.
+const LOOKS: usize = 4;
 /// Between two reports of the media path.
 const MEDIA_REPORT: Duration = Duration::from_secs(1);
 /// For closing the peer at the end.
@@ -38,10 +39,10 @@ pub enum StartError {
     Opus(#[from] OpusError),
 }
 
-/// What the row says to a process that has just begun.
+/// What a process that has just begun comes to.
 #[derive(Debug, PartialEq)]
 enum Orders {
-    /// Serve this speaker.
+    /// Serve this speaker, as the generation of this row.
     Serve(Box<WorkerRow>, Speaker),
     /// End at once.
     Leave(u8, String),
@@ -58,8 +59,9 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     watch_signals(events.clone());
     let sdk = aws::load().await;
     let (workers, connections) = (config.workers_table.clone(), config.connections_table.clone());
-    let table = Table::new(&sdk, workers, connections, config.session.clone(), config.generation);
-    let (row, speaker) = match orders(table.read().await?, &config) {
+    let mut table = Table::new(&sdk, workers, connections, config.session.clone(), config.generation);
+    let task = own_task(&config).await;
+    let (row, speaker) = match orders(&mut table, &config, task.clone(), &clock).await? {
         Orders::Serve(row, speaker) => (*row, speaker),
         Orders::Leave(code, why) => {
             tracing::warn!(event = "not_started", detail = why, code);
@@ -67,8 +69,9 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
         }
     };
     let mut config = config;
+    config.generation = row.generation;
     let notes = wishes_of(&row, &mut config);
-    let mut engine = engine(&config, notes, &speaker, &clock).await;
+    let mut engine = engine(&config, notes, &speaker, task, &clock);
     if let Some(control) = control(&row) {
         engine.handle(Input::Control(control), clock.now());
     }
@@ -86,36 +89,67 @@ fn wishes_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
     notes
 }
 
-/// Whether there is anything to do for this generation.
-fn orders(row: Option<WorkerRow>, config: &Config) -> Orders {
-    let Some(row) = row else {
-        return Orders::Leave(NOT_OURS, format!("{} has no row in {}", config.session, config.workers_table));
-    };
-    if row.generation != config.generation {
-        return Orders::Leave(NOT_OURS, format!("generation {} owns the session now", row.generation));
-    }
-    if row.phase.is_final() {
-        return Orders::Leave(0, format!("the session has ended already: {}", row.why.text));
-    }
-    let speaker = match &row.intent {
-        Some(intent) if intent.desired == Desired::Stop => {
-            return Orders::Leave(0, format!("a stop is wanted already: {}", row.why.text));
+/// The task that this process runs in, when ECS tells it.
+async fn own_task(config: &Config) -> Option<TaskArn> {
+    metadata::task_arn(config.metadata_uri.as_ref()?).await
+}
+
+/// Reads the row, and takes the session over where an earlier life within this task has left it.
+async fn orders(
+    table: &mut Table,
+    config: &Config,
+    task: Option<TaskArn>,
+    clock: &Clock,
+) -> Result<Orders, TableError> {
+    let process = Process { launched: config.generation, task, budget: Budget::default() };
+    let mut tried: Option<Box<Claim>> = None;
+    for _ in 0..LOOKS {
+        let row = match start::decide(table.read().await?, &process, clock.wall()) {
+            Start::Leave { code, why } => return Ok(Orders::Leave(code, why)),
+            Start::Serve(row) => {
+                // A claim of ours stands although its answer was lost.
+                if let Some(claim) = tried.filter(|claim| claim.after.generation == row.generation) {
+                    table.claimed(&claim, &row).await;
+                }
+                *row
+            }
+            Start::Claim(claim) => match table.claim(&claim).await {
+                Ok(Some(row)) => row,
+                // Somebody was first, or nobody knows: what the row says now decides.
+                lost => {
+                    if let Err(error) = lost {
+                        tracing::warn!(%error, "a claim without an answer");
+                    }
+                    tried = Some(claim);
+                    continue;
+                }
+            },
+        };
+        if row.generation != config.generation {
+            tracing::Span::current().record("generation", row.generation.0);
+            tracing::warn!(event = "restarted_in_place", detail = row.why.text, failures = row.restarts.consecutive);
         }
-        // A browser on a channel is heard a fragment earlier than a stream is read.
-        Some(intent) => match (&intent.channel_arn, &intent.stream_arn) {
-            (Some(channel), _) => Some(Speaker::Channel(channel.clone())),
-            (None, Some(stream)) => Some(Speaker::Stream(stream.clone())),
-            (None, None) => None,
-        },
-        None => None,
-    };
+        table.serve_as(row.generation);
+        return Ok(heard(row));
+    }
+    Err(TableError::Busy)
+}
+
+/// Whom to hear.
+fn heard(row: WorkerRow) -> Orders {
+    // A browser on a channel is heard a fragment earlier than a stream is read.
+    let speaker = row.intent.as_ref().and_then(|intent| match (&intent.channel_arn, &intent.stream_arn) {
+        (Some(channel), _) => Some(Speaker::Channel(channel.clone())),
+        (None, Some(stream)) => Some(Speaker::Stream(stream.clone())),
+        (None, None) => None,
+    });
     match speaker {
         Some(speaker) => Orders::Serve(Box::new(row), speaker),
-        None => Orders::Leave(1, "the row names neither a signaling channel nor a stream".into()),
+        None => Orders::Leave(EXIT_NOT_STARTED, "the row names neither a signaling channel nor a stream".into()),
     }
 }
 
-async fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, clock: &Clock) -> Engine {
+fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, task: Option<TaskArn>, clock: &Clock) -> Engine {
     let version = env!("CARGO_PKG_VERSION");
     let mut engine = EngineConfig::new(config.session.clone(), config.generation, version);
     engine.source = match speaker {
@@ -139,9 +173,7 @@ async fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, clock: &
     engine.translation_wishes = if config.terminology.is_some() { Wishes::All } else { Wishes::Plain };
     engine.timing.chunk_ms = config.chunk_ms;
     engine.timing.silence_close_ms = config.silence_close_s.map_or(u64::MAX, |seconds| seconds * 1_000);
-    if let Some(uri) = &config.metadata_uri {
-        engine.task_arn = metadata::task_arn(uri).await;
-    }
+    engine.task_arn = task;
     Engine::new(engine, clock.wall_at_zero)
 }
 
@@ -166,6 +198,10 @@ impl Clock {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let wall_at_zero = Timestamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));
         Self { zero: Instant::now(), wall_at_zero }
+    }
+    /// The time of day.
+    fn wall(&self) -> Timestamp {
+        self.wall_at_zero.plus_ms(i64::try_from(self.zero.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
     fn now(&self) -> MediaInstant {
         MediaInstant(u64::try_from(self.zero.elapsed().as_millis()).unwrap_or(u64::MAX))
@@ -354,18 +390,7 @@ mod tests {
     use schemas::reason::{Cause, Why};
     use schemas::worker::{Intent, Phase, Restarts};
 
-    fn config() -> Config {
-        let variables = [
-            ("SESSION_ID", "a-b-1"),
-            ("GENERATION", "2"),
-            ("WORKERS_TABLE", "W"),
-            ("CONNECTIONS_TABLE", "C"),
-            ("WEBSOCKET_ENDPOINT", "http://127.0.0.1:1/prod"),
-        ];
-        Config::read(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())).unwrap()
-    }
-
-    fn row(change: impl FnOnce(&mut WorkerRow)) -> Option<WorkerRow> {
+    fn row(change: impl FnOnce(&mut WorkerRow)) -> WorkerRow {
         let arn = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/session-a-b-1/1700000000000";
         let mut row = WorkerRow {
             session_id: SessionId::try_new("a-b-1").unwrap(),
@@ -397,21 +422,7 @@ mod tests {
             channel_deleted_at: None,
         };
         change(&mut row);
-        Some(row)
-    }
-
-    fn code(row: Option<WorkerRow>) -> Option<u8> {
-        match orders(row, &config()) {
-            Orders::Serve(..) => None,
-            Orders::Leave(code, _) => Some(code),
-        }
-    }
-
-    #[test]
-    fn a_worker_begins_only_when_the_row_is_its_own() {
-        assert_eq!(code(row(|_| {})), None);
-        assert_eq!(code(None), Some(NOT_OURS));
-        assert_eq!(code(row(|r| r.generation = Generation(3))), Some(NOT_OURS));
+        row
     }
 
     #[test]
@@ -424,7 +435,7 @@ mod tests {
                 intent.stream_arn = Some(stream.clone());
                 intent.channel_arn = intent.channel_arn.take().filter(|_| channel);
             });
-            match orders(row, &config()) {
+            match heard(row) {
                 Orders::Serve(_, speaker) => speaker,
                 Orders::Leave(code, why) => panic!("left with {code}: {why}"),
             }
@@ -434,9 +445,9 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_is_not_wanted_any_more_ends_well() {
-        assert_eq!(code(row(|r| r.phase = Phase::Stopped)), Some(0));
-        assert_eq!(code(row(|r| r.intent.as_mut().unwrap().desired = Desired::Stop)), Some(0));
-        assert_eq!(code(row(|r| r.intent.as_mut().unwrap().desired = Desired::Pause)), None);
+    fn a_session_that_names_nobody_to_hear_is_left_and_not_begun_again_in_place() {
+        let nobody = heard(row(|r| r.intent.as_mut().unwrap().channel_arn = None));
+        assert!(matches!(nobody, Orders::Leave(EXIT_NOT_STARTED, _)), "{nobody:?}");
+        assert!(schemas::worker::CHOSEN_EXITS.contains(&EXIT_NOT_STARTED));
     }
 }

@@ -4,12 +4,12 @@ pub(crate) mod plans;
 
 use crate::action::{Action, Plan, RowWrite};
 use crate::launch::{self, Answer};
-use crate::model::{Fleet, Policy, Strike, Task, Tasks, View};
+use crate::model::{Fleet, Policy, Strike, Task, Tasks, View, generation_of};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::operator::{Hold, Order, Signed, Verb};
 use schemas::reason::{Cause, Why};
 use schemas::session::read_session;
-use schemas::worker::{Desired, Media, Phase, Progress, Rung, StartUp, Usage, WorkerRow, WorkerStatus};
+use schemas::worker::{Desired, Media, Phase, Progress, Restarts, Rung, StartUp, Usage, WorkerRow, WorkerStatus};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -139,12 +139,37 @@ impl World {
         self
     }
 
+    /// The tasks as the shell reads them.
+    fn seen(&self) -> Vec<Task> {
+        let of = |task: &Task| generation_of(self.row.as_ref(), &task.arn, Some(task.generation)).unwrap();
+        self.tasks.iter().map(|task| Task { generation: of(task), ..task.clone() }).collect()
+    }
+
+    /// The worker crashes, ECS starts it again within its task, and it takes the next generation (`worker_core::start`).
+    pub(crate) fn restarts_in_place(mut self) -> Self {
+        let (now, row) = (self.now, self.row());
+        self.history.push(row.clone());
+        let why = Why::new(Cause::WorkerCrashed, "ECS restarted it within its task", now);
+        self.row = Some(WorkerRow {
+            revision: row.revision + 1,
+            generation: row.generation.next(),
+            phase: Phase::Joining,
+            phase_since: now,
+            why: why.clone(),
+            next_look_at: Some(now),
+            restarts: Restarts { consecutive: row.restarts.consecutive + 1, not_before: None, last: Some(why) },
+            worker: None,
+            ..row
+        });
+        self
+    }
+
     pub(crate) fn view(&self) -> View {
         View {
             session_id: SessionId::try_new("calm-river-123").unwrap(),
             session: self.session.as_ref().map(read_session),
             worker: self.row.clone(),
-            tasks: if self.ecs_answers { Tasks::Known(self.tasks.clone()) } else { Tasks::Unknown("throttled".into()) },
+            tasks: if self.ecs_answers { Tasks::Known(self.seen()) } else { Tasks::Unknown("throttled".into()) },
             fleet: Fleet {
                 launches_left: self.launches_left,
                 ahead: 0,

@@ -133,6 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_was_restarted_within_its_task_is_told_with_its_crash() {
+        let mut world = World::active().live();
+        tell(&mut world);
+        let world = world.restarts_in_place();
+        let (events, published) = news(&world.row(), NOW).unwrap();
+        assert_eq!((events[0].happening, events[0].generation.0), (Happening::Launched, 2));
+        assert_eq!((events[0].why.cause, published.generation.0), (schemas::reason::Cause::WorkerCrashed, 2));
+    }
+
+    #[test]
     fn a_session_that_nobody_can_serve_is_told_as_failed_with_its_reason_and_once() {
         let mut world = World::active().with("sourceLanguage", "klingon");
         world.settle();

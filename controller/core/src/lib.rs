@@ -26,11 +26,11 @@
 //! | [`channel`] | the signaling channel of a run that has ended |
 //! | [`happening`] | what the bus is told |
 //!
-//! **Room for a standby.** A worker's identity is its lease `(session, generation)`, not its launch: nothing here takes a
-//! task's ARN, its `startedBy` or its token for the session's. What a task belongs to is read from `row.task` first, and every
-//! write of a worker is fenced by the generation alone. A standby task that claims a session later needs one conditional write
-//! of the row (generation + 1, its own ARN as `task`) in the place where [`launch`] asks for RunTask; every rule then holds for
-//! it unchanged.
+//! **A lease is not a launch.** A worker's identity is its lease `(session, generation)`: nothing here takes a task's ARN, its
+//! `startedBy` or its token for the session's. What a task belongs to is read from `row.task` first ([`model::generation_of`]), and
+//! every write of a worker is fenced by the generation alone. So a worker that crashed and was started again within its task takes the
+//! next generation by one conditional write of its own, and every rule holds for it unchanged. (A standby task that claims a session
+//! would need no more than that: generation + 1, and its own ARN as `task`.)
 
 pub mod action;
 pub mod admission;

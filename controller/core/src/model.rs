@@ -2,7 +2,7 @@
 
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
-use schemas::worker::{TaskFacts, WorkerRow};
+use schemas::worker::{HEALTHY_AFTER_MS, RESTART_BUDGET, TaskFacts, WorkerRow};
 use serde::{Deserialize, Serialize};
 
 /// One session, read afresh.
@@ -103,7 +103,7 @@ pub enum Tasks {
 pub struct Task {
     /// The task.
     pub arn: TaskArn,
-    /// The launch that it belongs to, from its `startedBy`.
+    /// What it belongs to, as [`generation_of`] reads it.
     pub generation: Generation,
     /// `lastStatus`.
     pub last_status: String,
@@ -150,6 +150,13 @@ impl Task {
     }
 }
 
+/// The generation that a task belongs to. What the row says comes first: a worker that was started again within its task has claimed
+/// a later one than its launch's (`launched`, from the task's `startedBy`; `None` when that names no launch of this session).
+#[must_use]
+pub fn generation_of(row: Option<&WorkerRow>, arn: &TaskArn, launched: Option<Generation>) -> Option<Generation> {
+    row.filter(|row| row.names(arn)).map(|row| row.generation).or(launched)
+}
+
 /// Whether a task in this `lastStatus` has ended for good.
 #[must_use]
 pub fn status_is_stopped(last_status: &str) -> bool {
@@ -170,7 +177,7 @@ pub struct Policy {
     pub drain_deadline_ms: i64,
     /// Look again at a healthy session after so long, ms.
     pub idle_look_ms: i64,
-    /// Launches in a row that may fail.
+    /// Launches and workers in a row that may fail; workers that are started again in place count by [`RESTART_BUDGET`].
     pub restart_budget: u32,
     /// A worker that ran for so long was healthy: its end is the first failure of a new count, ms.
     pub healthy_after_ms: i64,
@@ -224,8 +231,8 @@ impl Default for Policy {
             heartbeat_deadline_ms: 30_000,
             drain_deadline_ms: 60_000,
             idle_look_ms: 60_000,
-            restart_budget: 5,
-            healthy_after_ms: 300_000,
+            restart_budget: RESTART_BUDGET,
+            healthy_after_ms: HEALTHY_AFTER_MS,
             capacity_wait_ms: 15_000,
             backoff_first_ms: 1_000,
             backoff_most_ms: 60_000,

@@ -21,7 +21,7 @@ pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp
     if !why.cause.retryable() {
         return Verdict::GiveUp(why.clone());
     }
-    let before = if was_healthy(row, policy) { 0 } else { row.restarts.consecutive };
+    let before = if row.was_healthy(policy.healthy_after_ms) { 0 } else { row.restarts.consecutive };
     if why.cause == Cause::TaskInterrupted && row.worker.is_some() {
         return Verdict::Again(Restarts { consecutive: before, not_before: Some(now), last: Some(why.clone()) });
     }
@@ -43,18 +43,13 @@ pub fn backoff_ms(consecutive: u32, policy: &Policy) -> i64 {
     }
 }
 
-/// Whether this generation's worker ran long enough to be called healthy.
-fn was_healthy(row: &WorkerRow, policy: &Policy) -> bool {
-    let Some(worker) = &row.worker else { return false };
-    let began = worker.start_up.process_at.or(row.intent.as_ref().map(|intent| intent.decided_at));
-    began.is_some_and(|began| worker.heartbeat_at.since(began) >= policy.healthy_after_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{NOW, SECOND, World};
+    use crate::fixtures::plans::stopped_tasks;
+    use crate::fixtures::{NOW, SECOND, World, arn};
     use proptest::prelude::*;
+    use schemas::ids::Generation;
     use schemas::worker::Phase;
 
     fn crash() -> Why {
@@ -122,5 +117,82 @@ mod tests {
         assert_eq!(world.tasks.len(), budget + 1);
         assert_eq!(world.history.len(), budget, "every generation but the last is kept");
         assert_eq!(world.clone().later(3_600 * SECOND).plan().actions, [], "and it stays so");
+    }
+
+    /// Live for a minute, then crashed and begun again within its task.
+    fn restarted() -> World {
+        let mut world = World::active().live().later(60 * SECOND);
+        world.worker_is_fresh();
+        world.settle();
+        world.later(2 * SECOND).restarts_in_place()
+    }
+
+    #[test]
+    fn a_worker_that_was_restarted_within_its_task_is_left_alone_and_so_is_the_task() {
+        let mut world = restarted();
+        world.settle();
+        assert_eq!((world.tasks.len(), world.tasks[0].is_stopping()), (1, false));
+        world = world.later(3 * SECOND);
+        world.worker_says(Phase::Live);
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.generation, row.phase, row.restarts.consecutive), (Generation(2), Phase::Live, 1));
+        assert_eq!((world.tasks.len(), world.tasks[0].is_stopping()), (1, false));
+    }
+
+    #[test]
+    fn a_restarted_worker_that_does_not_speak_is_replaced_like_any_other_and_its_task_is_stopped() {
+        let mut world = restarted();
+        world.settle();
+        world = world.later(31 * SECOND);
+        assert_eq!(stopped_tasks(&world.plan()), [arn(1)]);
+        world.settle();
+        world = world.later(SECOND);
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.generation, row.phase, row.restarts.consecutive), (Generation(3), Phase::Launching, 2));
+    }
+
+    #[test]
+    fn a_worker_that_crashes_again_at_once_ends_its_task_and_is_replaced_by_a_launch_that_counts_on() {
+        let mut world = restarted();
+        world.worker_says(Phase::Live);
+        world = world.exits(137).later(2 * SECOND);
+        world.settle();
+        assert_eq!((world.row().phase, world.row().restarts.consecutive), (Phase::Queued, 2), "with its backoff");
+        world = world.later(SECOND);
+        world.settle();
+        assert_eq!((world.row().generation, world.row().phase), (Generation(3), Phase::Launching));
+        assert_eq!(world.tasks.len(), 2);
+        assert_eq!(world.row().task.map(|task| task.arn), Some(arn(3)), "no token is used twice");
+    }
+
+    #[test]
+    fn a_session_whose_worker_was_restarted_within_its_task_ends_as_any_other() {
+        let mut world = restarted();
+        world.worker_says(Phase::Live);
+        world = world.with("status", "ended");
+        world.settle();
+        assert_eq!((world.row().phase, world.row().generation), (Phase::Draining, Generation(2)));
+        world.worker_says(Phase::Stopped);
+        world = world.exits(0);
+        world.settle();
+        let row = world.row();
+        assert_eq!((row.phase, row.next_look_at), (Phase::Stopped, None));
+        assert_eq!(
+            row.task.and_then(|task| task.exit_code),
+            Some(0),
+            "the end of the task is seen as that of its worker"
+        );
+    }
+
+    #[test]
+    fn a_controller_that_decides_while_a_worker_claims_finds_another_revision() {
+        let before = World::active().live().later(31 * SECOND);
+        let decided = before.plan();
+        assert!(decided.launches(), "the worker was silent for too long");
+        let after = before.clone().restarts_in_place();
+        assert!(after.row().revision > before.row().revision, "so the table refuses what was decided");
+        assert!(!after.plan().launches(), "and the next look sees a worker that joins: {:?}", after.plan());
     }
 }

@@ -1,6 +1,7 @@
 //! What is not fine about a session, in short sentences: the one place that `list`, `why` and their exit codes ask.
 
 use crate::board::tenths;
+use crate::money::claimed_at;
 use crate::orders;
 use crate::text::{age, duration};
 use schemas::ids::Timestamp;
@@ -40,9 +41,10 @@ pub fn concerns(row: &WorkerRow, now: Timestamp) -> Vec<String> {
     if let Some(worker) = &row.worker {
         of_worker(&mut said, row, worker, now);
     }
-    let young = row.intent.as_ref().is_none_or(|intent| now.since(intent.decided_at) < RECOVERED);
+    let began = claimed_at(row).or(row.intent.as_ref().map(|intent| intent.decided_at));
+    let young = began.is_none_or(|began| now.since(began) < RECOVERED);
     if row.restarts.consecutive > 0 && young {
-        said.push(format!("{} failed launch(es) in a row", row.restarts.consecutive));
+        said.push(format!("{} failure(s) in a row: launches, or workers that crashed", row.restarts.consecutive));
     }
     if let Some((order, orders::Fate::Pending)) = orders::pending(row)
         && now.since(order.signed.at) > OVERDUE

@@ -6,7 +6,8 @@
 use crate::definitions::Size;
 use schemas::ids::Timestamp;
 use schemas::limits::TRANSCRIBE_LEAST_BILLED;
-use schemas::worker::WorkerRow;
+use schemas::reason::Cause;
+use schemas::worker::{Phase, WorkerRow};
 use serde::Serialize;
 use std::ops::AddAssign;
 
@@ -84,7 +85,11 @@ pub fn fargate_hour(size: Size) -> f64 {
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 pub fn cost(row: &WorkerRow, size: Size, now: Timestamp) -> Cost {
-    let task_ms = row.task.as_ref().map_or(0, |t| ended(row, now).since(t.launched_at).max(FARGATE_LEAST_MS)) as f64;
+    let task_ms = row.task.as_ref().map_or(0, |task| match claimed_at(row) {
+        // Of a task that two generations share, each pays for its own time, and the first for the least.
+        Some(at) => ended(row, now).since(at).max(0),
+        None => ended(row, now).since(task.launched_at).max(FARGATE_LEAST_MS),
+    }) as f64;
     let (minutes, hours) = (task_ms / 60_000.0, task_ms / 3_600_000.0);
     let usage = row.worker.as_ref().map(|w| w.usage.clone()).unwrap_or_default();
     let least = u64::try_from(TRANSCRIBE_LEAST_BILLED.as_millis()).unwrap_or(u64::MAX);
@@ -106,6 +111,16 @@ pub fn cost(row: &WorkerRow, size: Size, now: Timestamp) -> Cost {
     };
     cost.total = cost.fargate + cost.address + cost.transcribe + cost.translate + cost.posts + cost.relay + cost.rows;
     cost
+}
+
+/// When this generation began within the task of an earlier one, whose worker had crashed; `None` for a launch. (The generation
+/// before a launch has ended when RunTask is called; one that ended later shares its task.)
+#[must_use]
+pub fn claimed_at(row: &WorkerRow) -> Option<Timestamp> {
+    let (task, last) = (row.task.as_ref()?, row.restarts.last.as_ref()?);
+    // A row that waits for its backoff, and the history of one, names its own failure, which no heartbeat of it outlived.
+    let outlived = row.worker.as_ref().map_or(row.phase == Phase::Joining, |worker| worker.heartbeat_at >= last.at);
+    (last.cause == Cause::WorkerCrashed && last.at > task.launched_at && outlived).then_some(last.at)
 }
 
 /// When the task ended; a row that has ended without ECS saying so ended when it said so itself.
@@ -141,7 +156,8 @@ pub fn assumptions() -> Vec<String> {
 mod tests {
     use super::*;
     use crate::store::samples::row;
-    use schemas::worker::{Phase, Usage};
+    use schemas::reason::Why;
+    use schemas::worker::Usage;
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-9
@@ -191,6 +207,30 @@ mod tests {
         let mut two = one;
         two += one;
         assert!(close(two.total, 2.0 * one.total));
+    }
+
+    #[test]
+    fn two_generations_that_share_a_task_pay_for_it_once() {
+        let at = |row: &WorkerRow, ms| row.task.as_ref().unwrap().launched_at.plus_ms(ms);
+        let mut first = row("a-b-001");
+        let (crash, end) = (at(&first, 300_000), at(&first, 900_000));
+        let mut second = first.clone();
+        second.restarts.last = Some(Why::new(Cause::WorkerCrashed, "restarted within its task", crash));
+        second.worker.as_mut().unwrap().heartbeat_at = end;
+        first.phase = Phase::Failed;
+        first.phase_since = crash;
+        first.restarts = schemas::worker::Restarts::default();
+        let whole = {
+            let mut row = row("a-b-001");
+            row.worker.as_mut().unwrap().heartbeat_at = end;
+            row
+        };
+        let fargate = |row: &WorkerRow| cost(row, Size::STATED, end).fargate;
+        assert!(close(fargate(&first) + fargate(&second), fargate(&whole)));
+        // One that failed by itself, and waited for its backoff, is no such generation.
+        let mut failed = first.clone();
+        failed.restarts.last = Some(Why::new(Cause::WorkerCrashed, "exit code 101", crash));
+        assert_eq!(claimed_at(&failed), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::board::{Scene, short_task, tenths};
 use crate::definitions::{Definitions, revision};
-use crate::money::{cost, dollars};
+use crate::money::{claimed_at, cost, dollars};
 use crate::orders;
 use crate::store::{Kept, Record};
 use crate::text::{self, age, duration, mebibytes, utc, wrap};
@@ -73,15 +73,18 @@ fn earlier(lines: &mut Vec<String>, record: &Record, steps: &[Step], scene: Scen
 fn start_up(lines: &mut Vec<String>, row: &WorkerRow) {
     let (Some(intent), Some(task)) = (&row.intent, &row.task) else { return };
     let s = row.worker.as_ref().map(|w| w.start_up.clone()).unwrap_or_default();
+    let claimed = claimed_at(row);
+    let of_a_launch = |at: Option<Timestamp>| at.filter(|_| claimed.is_none());
+    let begun = claimed.map_or(intent.decided_at, |at| s.process_at.unwrap_or(at));
     let steps = [
-        ("RunTask", Some(task.launched_at)),
-        ("image and container", task.started_at.or(s.process_at)),
-        ("process", s.process_at),
+        ("RunTask", of_a_launch(Some(task.launched_at))),
+        ("image and container", of_a_launch(task.started_at.or(s.process_at))),
+        ("process", of_a_launch(s.process_at)),
         ("channel joined", s.joined_at),
         ("first audio", s.first_audio_at),
         ("first caption", s.first_caption_at),
     ];
-    let mut before = intent.decided_at;
+    let mut before = begun;
     let mut said = Vec::new();
     for (what, at) in steps {
         if let Some(at) = at {
@@ -91,8 +94,9 @@ fn start_up(lines: &mut Vec<String>, row: &WorkerRow) {
     }
     let total = s
         .first_caption_at
-        .map_or_else(String::new, |at| format!(" = {} to the first caption", duration(at.since(intent.decided_at))));
-    lines.push(format!("  start-up: {}{total}", said.join(" + ")));
+        .map_or_else(String::new, |at| format!(" = {} to the first caption", duration(at.since(begun))));
+    let how = if claimed.is_some() { ", restarted within its task" } else { "" };
+    lines.push(format!("  start-up{how}: {}{total}", said.join(" + ")));
 }
 
 fn task(lines: &mut Vec<String>, row: &WorkerRow, definitions: &Definitions) {
@@ -136,10 +140,15 @@ fn price(row: &WorkerRow, scene: Scene<'_>) -> Option<String> {
 pub fn moments(row: &WorkerRow, steps: &[Step]) -> Vec<(Timestamp, String)> {
     let mut moments: Vec<(Timestamp, String)> = Vec::new();
     let mut add = |at: Option<Timestamp>, what: String| moments.extend(at.map(|at| (at, what)));
-    add(row.intent.as_ref().map(|i| i.decided_at), format!("generation {} decided", row.generation));
+    let is_launch = claimed_at(row).is_none();
+    if is_launch {
+        add(row.intent.as_ref().map(|i| i.decided_at), format!("generation {} decided", row.generation));
+    }
     if let Some(task) = &row.task {
-        add(Some(task.launched_at), format!("task {} launched", short_task(&task.arn)));
-        add(task.started_at, "container started".into());
+        if is_launch {
+            add(Some(task.launched_at), format!("task {} launched", short_task(&task.arn)));
+            add(task.started_at, "container started".into());
+        }
         let code = task.exit_code.map_or_else(String::new, |c| format!(", exit code {c}"));
         add(task.stopped_at, format!("task stopped{code}"));
     }
@@ -349,6 +358,22 @@ mod tests {
         let page = shown(row("a-b-001"), vec![old]);
         assert!(page.contains("\nGeneration 7\n") && page.contains("the host went away"), "{page}");
         assert_eq!(page.matches("start-up:").count(), 2, "{page}");
+    }
+
+    #[test]
+    fn a_worker_that_was_restarted_within_its_task_is_told_from_there_on() {
+        let mut current = row("a-b-001");
+        current.generation = schemas::ids::Generation(2);
+        let text = "the process of generation 1 ended unexpectedly; ECS restarted it within its task";
+        let why = schemas::reason::Why::new(schemas::reason::Cause::WorkerCrashed, text, Timestamp(T0 + 1_150));
+        current.restarts.last = Some(why);
+        let page = shown(current, Vec::new());
+        assert!(!page.contains("decided") && !page.contains("launched"), "that was generation 1: {page}");
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            page.contains("start-up, restarted within its task: channel joined 400ms + first audio 1.5s"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use aws_sdk_ecs::types::{
     LaunchType, NetworkConfiguration, Tag, TaskOverride,
 };
 use controller_core::launch::{self, Answer};
-use controller_core::model::{Task, Tasks};
+use controller_core::model::{self, Task, Tasks};
 use schemas::ids::{Generation, SessionId, TaskArn, client_token, parse_started_by, started_by};
 use schemas::worker::WorkerRow;
 use std::collections::BTreeSet;
@@ -81,14 +81,10 @@ impl Ecs {
             }
         }
         let tasks = self.describe(&arns).await?;
-        let recorded = row.and_then(|row| Some((row.task.as_ref()?.arn.as_str(), row.generation)));
         let ours = tasks.iter().filter_map(|task| {
-            let generation = match (recorded, launch_of(task)) {
-                (Some((arn, generation)), _) if task.task_arn() == Some(arn) => generation,
-                (_, Some((session, generation))) if session == *id => generation,
-                (_, Some(_) | None) => return None,
-            };
-            task::read(task, generation, &self.config.container)
+            let arn = TaskArn::try_new(task.task_arn()?).ok()?;
+            let launched = launch_of(task).filter(|(session, _)| session == id).map(|(_, generation)| generation);
+            task::read(task, model::generation_of(row, &arn, launched)?, &self.config.container)
         });
         Ok(ours.collect())
     }

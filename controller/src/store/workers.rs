@@ -139,7 +139,11 @@ impl Workers for WorkersTable {
             None => request.key_condition_expression("#open = :open"),
         };
         let request = request
-            .projection_expression("#session, #record, #next, #generation, #phase, #why.#cause, #intent.#wanted")
+            .projection_expression(
+                "#session, #record, #next, #generation, #phase, #why.#cause, #intent.#wanted, #task.#arn",
+            )
+            .expression_attribute_names("#task", "task")
+            .expression_attribute_names("#arn", "arn")
             .expression_attribute_names("#phase", PHASE)
             .expression_attribute_names("#why", "why")
             .expression_attribute_names("#cause", "cause")
@@ -249,6 +253,7 @@ fn open_row(item: &Item) -> Option<OpenRow> {
     Some(OpenRow {
         session_id,
         generation: Generation(generation),
+        task: within("task", "arn").and_then(|arn| TaskArn::try_new(arn.as_s().ok()?).ok()),
         next_look_at,
         phase: item.get(PHASE).and_then(|value| serde_dynamo::from_attribute_value(value.clone()).ok()),
         cause: within("why", "cause").and_then(|value| serde_dynamo::from_attribute_value(value).ok()),

@@ -3,9 +3,9 @@
 use super::Sweep;
 use crate::handler::Controller;
 use crate::ports::{Bus, Channels, Cursor, OpenRow, Orchestrator, PortError, Sessions, Workers};
-use controller_core::model::{Fleet, Switch, Tasks, View};
+use controller_core::model::{Fleet, Switch, Task, Tasks, View};
 use controller_core::run_rule::{Wish, wish};
-use schemas::ids::{Generation, SessionId, TaskArn};
+use schemas::ids::{SessionId, TaskArn};
 use schemas::session::SessionRecord;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -45,10 +45,12 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 return BTreeMap::new();
             }
         };
-        let open: HashMap<&SessionId, Generation> = open.iter().map(|row| (&row.session_id, row.generation)).collect();
+        let open: HashMap<&SessionId, &OpenRow> = open.iter().map(|row| (&row.session_id, row)).collect();
+        let is_of =
+            |row: &OpenRow, task: &Task| row.task.as_ref() == Some(&task.arn) || row.generation == task.generation;
         let mut by_session: BTreeMap<SessionId, Vec<TaskArn>> = BTreeMap::new();
         for (id, task) in running {
-            if open.get(&id) != Some(&task.generation) {
+            if !open.get(&id).is_some_and(|row| is_of(row, &task)) {
                 by_session.entry(id).or_default().push(task.arn);
             }
         }

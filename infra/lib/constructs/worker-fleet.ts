@@ -17,6 +17,12 @@ import type { State } from './state.ts';
 /** Root of nothing: a user without a name, as in worker/Dockerfile. */
 const USER = '65532:65532';
 
+/** The exit codes that the worker chooses itself (`CHOSEN_EXITS` of schemas/src/worker.rs): nothing is begun again after one of them. */
+const CHOSEN_EXITS = [0, 1, 2, 3, 143];
+
+/** A container that ran for less is not begun again but its task replaced: the shortest that ECS allows (schemas/src/limits.rs). */
+const RESTART_ATTEMPT_PERIOD = Duration.seconds(60);
+
 /** A repository of ECR in an image's name: account, region, repository. */
 const ECR = /^(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com\/([^@:]+)[@:]/;
 
@@ -83,8 +89,11 @@ export class WorkerFleet extends Construct {
       user: USER,
       readonlyRootFilesystem: true,
       linuxParameters,
-      // No restart in place (enableRestartPolicy): a process that began again under the same generation would say segment ids and
-      // cursors that listeners have seen and therefore drop. The controller launches the next generation instead.
+      // A crash is over in seconds where a new task takes half a minute: the process begins again within its task, claims the next
+      // generation, and counts as a failure like any other. What the worker decides to end stays ended.
+      enableRestartPolicy: true,
+      restartIgnoredExitCodes: CHOSEN_EXITS,
+      restartAttemptPeriod: RESTART_ATTEMPT_PERIOD,
       // The longest that Fargate allows: the last words are flushed and the listeners told.
       stopTimeout: Duration.seconds(120),
       environment: this.environment(),

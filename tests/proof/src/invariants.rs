@@ -133,7 +133,7 @@ pub fn intent_before_launch(announced: Generation, launched: Generation) -> Hold
 }
 
 /// [`Invariant::IntentBeforeEffect`] of a stop: `given_up` is the newest generation that a row was ever written to end, to
-/// wait without, or to take the place of. (A worker may have written over `Queued` since; the intent was there first.)
+/// wait without, or to take the place of.
 ///
 /// # Errors
 /// [`Violation`] when it does not hold.

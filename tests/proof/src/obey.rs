@@ -1,9 +1,14 @@
 //! What a worker does with the row that it reads at a heartbeat.
 
-use schemas::ids::Timestamp;
+use schemas::ids::{Generation, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::Phase;
 use schemas::worker::{Desired, WorkerRow};
+
+/// Whether the row is this generation's worker's to write: neither another's, nor final, nor given up for the next launch.
+pub fn holds(row: &WorkerRow, generation: Generation) -> bool {
+    row.generation == generation && !row.phase.is_final() && row.phase != Phase::Queued
+}
 
 /// What the row wants; a row without an intent wants nobody.
 pub fn desired(row: &WorkerRow) -> Desired {

@@ -187,6 +187,16 @@ fn a_rollout_that_does_not_count_who_hands_over_is_noticed() {
 }
 
 #[test]
+fn a_claim_without_its_lock_is_noticed() {
+    breaks(World::of(1, 1, 1, 1).with(Mutation::ClaimWithoutLock), Invariant::ReasonNeverWorsens);
+}
+
+#[test]
+fn a_controller_that_takes_a_restarted_task_for_its_launch_is_noticed() {
+    breaks(World::of(1, 1, 1, 0).with(Mutation::TasksAreTheirLaunches), Invariant::IntentBeforeEffect);
+}
+
+#[test]
 fn a_successor_that_does_not_wait_for_the_old_worker_is_noticed() {
     let world = World::of(1, 1, 0, 0).rolling_out().with(Mutation::NextBeforeTheOldHasLeft);
     breaks(world, Invariant::OldWorkerLeavesFirst);

@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`start`] | what a process that has just begun does with its session's row |
 //! | [`engine`] | the façade: `handle(Input, now)`, `poll() -> Output` |
 //! | [`config`] | what a worker is told at its start |
 //! | [`input`] | everything that can happen |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod engine;
 pub mod input;
 pub mod output;
+pub mod start;
 pub mod time;
 
 mod audio;

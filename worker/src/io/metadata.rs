@@ -1,4 +1,5 @@
-//! What ECS tells a task about itself: the task metadata endpoint, version 4. Optional: without it the row lacks the task's ARN only.
+//! What ECS tells a task about itself: the task metadata endpoint, version 4. Without it a worker cannot know whether a row is of its
+//! own task, so one that was started again in place leaves the session to the controller.
 
 use schemas::ids::TaskArn;
 use serde::Deserialize;
@@ -22,7 +23,7 @@ pub async fn task_arn(base: &str) -> Option<TaskArn> {
     match read.await {
         Ok(task) => TaskArn::try_new(task.arn).inspect_err(|error| tracing::warn!(%error, "ECS task metadata")).ok(),
         Err(error) => {
-            tracing::warn!(%error, "the ECS task metadata cannot be read; the row will lack the task's ARN");
+            tracing::warn!(%error, "the ECS task metadata cannot be read; after a crash the session goes to a new task");
             None
         }
     }

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use worker_core::input::AudienceRows;
 use worker_core::output::StatusWrite;
+use worker_core::start::Claim;
 
 /// Longest time of one call, retries included; a heartbeat that takes longer is better written anew.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -82,6 +83,87 @@ impl Table {
         let request = self.client.get_item().table_name(&self.workers).consistent_read(true).set_key(Some(self.key()));
         let item = request.send().await.map_err(|e| TableError::Call(explain(&e)))?.item;
         item.map(parse).transpose()
+    }
+
+    /// From now on writes are of this generation.
+    pub fn serve_as(&mut self, generation: Generation) {
+        self.generation = generation;
+    }
+
+    /// Takes the next generation for a worker that was started again within its task, and keeps the row of the one that has ended.
+    /// Writes are of that generation after [`Table::serve_as`]. `None` when the row has changed since it was read: nothing was written.
+    ///
+    /// # Errors
+    /// [`TableError`] when nobody knows whether it was written: the row says so.
+    pub async fn claim(&self, claim: &Claim) -> Result<Option<WorkerRow>, TableError> {
+        match self.claiming(claim)?.send().await {
+            Ok(answer) => {
+                let row = parse(answer.attributes.unwrap_or_default())?;
+                self.claimed(claim, &row).await;
+                Ok(Some(row))
+            }
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
+            Err(e) => Err(TableError::Call(explain(&e))),
+        }
+    }
+
+    /// What follows a claim that stands, for people and the bill: the history, and the step beside the row.
+    pub async fn claimed(&self, claim: &Claim, row: &WorkerRow) {
+        self.keep(&claim.history()).await;
+        if let Some(step) = Step::between(Some(&claim.before), row) {
+            self.leave(&step).await;
+        }
+    }
+
+    fn claiming(&self, claim: &Claim) -> Result<UpdateItemFluentBuilder, TableError> {
+        let (before, after) = (&claim.before, &claim.after);
+        let number = |n: String| AttributeValue::N(n);
+        let value = |v: serde_dynamo::Result<AttributeValue>| v.map_err(|e| TableError::Malformed(e.to_string()));
+        let task = before.task.as_ref().map(|task| task.arn.as_str()).unwrap_or_default();
+        let next = after.next_look_at.unwrap_or(after.phase_since);
+        Ok(self
+            .client
+            .update_item()
+            .table_name(&self.workers)
+            .set_key(Some(self.key()))
+            .return_values(ReturnValue::AllNew)
+            .update_expression(CLAIM)
+            .condition_expression(CLAIM_DEMANDS)
+            .expression_attribute_names("#next", workers::NEXT_LOOK_AT)
+            .expression_attribute_values(":readGeneration", number(before.generation.to_string()))
+            .expression_attribute_values(":readRevision", number(before.revision.to_string()))
+            .expression_attribute_values(":readPhase", value(serde_dynamo::to_attribute_value(before.phase))?)
+            .expression_attribute_values(":task", AttributeValue::S(task.to_owned()))
+            .expression_attribute_values(":generation", number(after.generation.to_string()))
+            .expression_attribute_values(":revision", number(after.revision.to_string()))
+            .expression_attribute_values(":phase", value(serde_dynamo::to_attribute_value(after.phase))?)
+            .expression_attribute_values(":since", number(after.phase_since.0.to_string()))
+            .expression_attribute_values(":why", value(serde_dynamo::to_attribute_value(&after.why))?)
+            .expression_attribute_values(":next", number(next.0.to_string()))
+            .expression_attribute_values(":restarts", value(serde_dynamo::to_attribute_value(&after.restarts))?))
+    }
+
+    /// Keeps the row of a generation that has ended, as the controller does. A row that cannot be kept is only missing in the history.
+    async fn keep(&self, row: &WorkerRow) {
+        let mut key = self.key();
+        key.insert(workers::RECORD.to_owned(), AttributeValue::S(workers::history(row.generation)));
+        let mut item: HashMap<String, AttributeValue> = match serde_dynamo::to_item(row) {
+            Ok(item) => item,
+            Err(error) => return tracing::warn!(%error, "the generation that ended cannot be kept"),
+        };
+        item.retain(|name, value| !value.is_null() && name != workers::SESSION_ID);
+        item.insert(workers::TTL.to_owned(), AttributeValue::N(expires(row.phase_since).to_string()));
+        // An update, because that is what our role may do; it makes the record.
+        let mut request = self.client.update_item().table_name(&self.workers).set_key(Some(key));
+        let mut sets = Vec::with_capacity(item.len());
+        for (n, (name, value)) in item.into_iter().enumerate() {
+            sets.push(format!("#n{n} = :v{n}"));
+            request = request.expression_attribute_names(format!("#n{n}"), name);
+            request = request.expression_attribute_values(format!(":v{n}"), value);
+        }
+        if let Err(error) = request.update_expression(format!("SET {}", sets.join(", "))).send().await {
+            tracing::warn!(error = %explain(&error), generation = row.generation.0, "the history misses a generation");
+        }
     }
 
     fn key(&self) -> HashMap<String, AttributeValue> {
@@ -228,6 +310,13 @@ impl Table {
         }
     }
 }
+
+/// What a claim writes: the row as [`Claim::after`] has it. `intent`, `task`, `operator` and `published` stay as they are.
+const CLAIM: &str = "SET generation = :generation, revision = :revision, phase = :phase, phaseSince = :since, why = :why, \
+                     restarts = :restarts, #next = :next REMOVE worker, channelDeletedAt";
+/// What the row must still read, as [`Claim::stands`] has it.
+const CLAIM_DEMANDS: &str =
+    "generation = :readGeneration AND revision = :readRevision AND phase = :readPhase AND task.arn = :task";
 
 /// Whether the row is no longer this generation's to write: another one owns the session, it has ended, or the controller has
 /// given this generation up (`Queued` waits for the next launch) before its late worker spoke.

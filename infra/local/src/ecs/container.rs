@@ -38,7 +38,8 @@ impl Container {
         log: &Path,
         guard: &Guard,
     ) -> std::io::Result<Self> {
-        let output = File::create(log)?;
+        // The next start in place goes on in the same log.
+        let output = File::options().create(true).append(true).open(log)?;
         let mut start = Command::new(&program.path);
         start.args(&program.arguments).args(command).env_clear().envs(environment.iter().map(|(n, v)| (n, v)));
         start.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);

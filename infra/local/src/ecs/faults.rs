@@ -25,6 +25,9 @@ pub struct Faults {
     pub kill_caller_after: u32,
     /// So many next tasks fail to start (CannotPullContainerError).
     pub fail_to_start: u32,
+    /// A container that ran so long, ms, is started again in place, instead of its task definition's `restartAttemptPeriod`; `null`:
+    /// as the task definition says.
+    pub restart_after_ms: Option<u32>,
     /// DescribeTasks says MISSING of tasks younger than this, ms.
     pub invisible_ms: u32,
     /// Every event is delivered twice.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use nix::sys::signal::Signal;
 use schemas::ids::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::EcsConfig;
 use super::container::{Container, Program};
@@ -76,6 +77,12 @@ impl Shared {
         self.running.borrow().get(arn).is_some_and(|container| container.signal(Signal::SIGKILL))
     }
 
+    fn runs(&self, arn: &str, container: &Container) {
+        self.running.send_modify(|running| {
+            running.insert(arn.to_owned(), container.target());
+        });
+    }
+
     fn change(&self, arn: &str, change: impl FnOnce(&mut Task)) {
         let changed = self.store().change(arn, change);
         if let Some(task) = changed {
@@ -111,10 +118,7 @@ pub async fn live(shared: Arc<Shared>, arn: String) {
         shared.announce(&task);
     }
     if let Some(mut container) = launch(&shared, &arn).await {
-        let target = container.target();
-        shared.running.send_modify(|running| {
-            running.insert(arn.clone(), target);
-        });
+        shared.runs(&arn, &container);
         run(&shared, &arn, &mut container).await;
         drop(container);
         shared.running.send_modify(|running| {
@@ -202,20 +206,27 @@ fn log(shared: &Shared, task: &Task) -> PathBuf {
     shared.config.logs.join(format!("{}-{}.log", task.definition.container, task.id()))
 }
 
-/// From a started container to its end, by itself or because somebody asked.
+/// From a started container to its end for good, by itself or because somebody asked.
 async fn run(shared: &Shared, arn: &str, container: &mut Container) {
-    let up = async {
+    let mut up = pin!(async {
         sleep(shared.config.pace.activating).await;
         shared.change(arn, |task| {
             task.status = Status::Running;
             task.started_at = Some(now());
         });
         std::future::pending::<()>().await;
-    };
-    let code = tokio::select! {
-        code = container.ended() => Some(code),
-        () = shared.asked_to_stop(arn) => None,
-        () = up => None,
+    });
+    let code = loop {
+        let began = Instant::now();
+        let code = tokio::select! {
+            code = container.ended() => Some(code),
+            () = shared.asked_to_stop(arn) => None,
+            () = &mut up => None,
+        };
+        match code {
+            Some(code) if again(shared, arn, code, began.elapsed(), container).await => {}
+            code => break code,
+        }
     };
     shared.change(arn, |task| {
         task.status = Status::Deactivating;
@@ -230,6 +241,28 @@ async fn run(shared: &Shared, arn: &str, container: &mut Container) {
         task.exit_code = Some(code);
         task.execution_stopped_at = Some(now());
     });
+}
+
+/// Starts a container that has ended again in place, with what it was launched with, if its restart policy says so; whether it did.
+async fn again(shared: &Shared, arn: &str, code: i32, ran: Duration, container: &mut Container) -> bool {
+    let Some(task) = shared.store().task(arn).cloned() else { return false };
+    let least = shared.faults().restart_after_ms.map(|ms| Duration::from_millis(ms.into()));
+    let applies = task.definition.restart.as_ref().is_some_and(|policy| policy.applies(code, ran, least));
+    if !applies || !shared.wait(arn, shared.config.pace.restarting).await {
+        return false;
+    }
+    match start(shared, &task) {
+        Ok(started) => *container = started,
+        Err(reason) => {
+            tracing::warn!(task = task.id(), reason, "a container could not be started again");
+            return false;
+        }
+    }
+    shared.runs(arn, container);
+    // Nobody is told: the task has been RUNNING all the time, and no event of ECS speaks of it.
+    let _changed = shared.store().task_mut(arn).map(|task| task.restarts += 1);
+    tracing::info!(task = task.id(), code, "a container is started again in place");
+    true
 }
 
 /// SIGTERM, then patience, then SIGKILL; the exit code.

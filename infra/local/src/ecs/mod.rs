@@ -41,15 +41,24 @@ pub struct Pace {
     pub pending: Duration,
     /// The rest of the launch, the container running already.
     pub activating: Duration,
+    /// From the end of a container to its next start in place.
+    pub restarting: Duration,
     /// Giving the network interface back.
     pub deprovisioning: Duration,
 }
 
 impl Default for Pace {
-    /// AWS's own: 20 s from RunTask to RUNNING, as in the event sample of the ECS developer guide.
+    /// AWS's own: 20 s from RunTask to RUNNING, as in the event sample of the ECS developer guide. How long a restart in place takes
+    /// is not documented; a second is a guess.
     fn default() -> Self {
         let ms = Duration::from_millis;
-        Self { provisioning: ms(3_300), pending: ms(16_300), activating: ms(800), deprovisioning: ms(10_000) }
+        Self {
+            provisioning: ms(3_300),
+            pending: ms(16_300),
+            activating: ms(800),
+            restarting: ms(1_000),
+            deprovisioning: ms(10_000),
+        }
     }
 }
 
@@ -61,6 +70,7 @@ impl Pace {
             provisioning: self.provisioning.mul_f64(factor),
             pending: self.pending.mul_f64(factor),
             activating: self.activating.mul_f64(factor),
+            restarting: self.restarting.mul_f64(factor),
             deprovisioning: self.deprovisioning.mul_f64(factor),
         }
     }

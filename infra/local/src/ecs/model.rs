@@ -4,6 +4,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use schemas::ids::Timestamp;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// `lastStatus`: the ladder that every task goes down (ECS developer guide, "Task lifecycle").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +66,36 @@ pub struct Definition {
     pub environment: Vec<(String, String)>,
     /// From SIGTERM to SIGKILL, seconds (Fargate: 2 to 120, default 30).
     pub stop_timeout: u64,
+    /// `restartPolicy`, when it is enabled.
+    pub restart: Option<RestartPolicy>,
+}
+
+/// When a container that has ended is started again within its task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// Exit codes after which it is not.
+    pub ignored: Vec<i64>,
+    /// It must have run for so long since it was last started, seconds (default 300).
+    pub attempt_period: u64,
+}
+
+impl RestartPolicy {
+    /// The emulator leaves the names within it as CloudFormation spells them.
+    fn parse(value: &Value) -> Option<Self> {
+        let field = |ecs: &str, cloud_formation: &str| value.get(ecs).or(value.get(cloud_formation)).cloned();
+        let enabled = field("enabled", "Enabled").and_then(|enabled| enabled.as_bool());
+        let codes = field("ignoredExitCodes", "IgnoredExitCodes").unwrap_or_default();
+        let period = field("restartAttemptPeriod", "RestartAttemptPeriod").and_then(|period| period.as_u64());
+        (enabled == Some(true)).then(|| Self {
+            ignored: codes.as_array().into_iter().flatten().filter_map(Value::as_i64).collect(),
+            attempt_period: period.unwrap_or(300),
+        })
+    }
+
+    /// Whether a container that ended with this code after so long is started again; `least` stands in for its own period.
+    pub fn applies(&self, code: i32, ran: Duration, least: Option<Duration>) -> bool {
+        ran >= least.unwrap_or(Duration::from_secs(self.attempt_period)) && !self.ignored.contains(&i64::from(code))
+    }
 }
 
 impl Definition {
@@ -92,6 +123,7 @@ impl Definition {
             command: [texts(&container["entryPoint"]), texts(&container["command"])].concat(),
             environment: pairs(&container["environment"]),
             stop_timeout: container["stopTimeout"].as_u64().unwrap_or(30),
+            restart: RestartPolicy::parse(&container["restartPolicy"]),
         })
     }
 }
@@ -153,6 +185,8 @@ pub struct Task {
     pub execution_stopped_at: Option<Timestamp>,
     /// STOPPED.
     pub stopped_at: Option<Timestamp>,
+    /// How often the container was started again in place.
+    pub restarts: u32,
     /// The container's exit code: 128 + n when signal n killed it.
     pub exit_code: Option<i32>,
     /// The container's `reason`, such as why its image was not pulled.

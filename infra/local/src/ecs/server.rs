@@ -221,7 +221,7 @@ async fn task_metadata(State(shared): State<Arc<Shared>>, Path(id): Path<String>
         "AvailabilityZone": "",
         "PullStartedAt": task.pulled.0.map(iso),
         "PullStoppedAt": task.pulled.1.map(iso),
-        "Containers": [{"Name": task.definition.container, "Image": task.definition.image, "Type": "NORMAL"}],
+        "Containers": [container_shown(task)],
     });
     Json(metadata).into_response()
 }
@@ -231,7 +231,18 @@ async fn container_metadata(State(shared): State<Arc<Shared>>, Path(id): Path<St
     let Some(task) = store.tasks().find(|task| task.id() == id) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    Json(json!({"DockerId": id, "Name": task.definition.container, "Image": task.definition.image})).into_response()
+    Json(container_shown(task)).into_response()
+}
+
+fn container_shown(task: &super::model::Task) -> Value {
+    let mut shown = json!({
+        "DockerId": task.id(), "Name": task.definition.container, "Image": task.definition.image, "Type": "NORMAL",
+    });
+    // As on ECS: there with a restart policy only.
+    if task.definition.restart.is_some() {
+        shown["RestartCount"] = json!(task.restarts);
+    }
+    shown
 }
 
 /// Credentials of a role always have a session token; who leaves it out of a presigned query is found out on AWS only.

@@ -99,6 +99,7 @@ impl Store {
                 stopping_at: None,
                 execution_stopped_at: None,
                 stopped_at: None,
+                restarts: 0,
                 exit_code: None,
                 container_reason: None,
             };
@@ -109,6 +110,11 @@ impl Store {
             self.tokens.insert((cluster_arn.to_owned(), token.clone()), memory);
         }
         Launch::New(arns)
+    }
+
+    /// A task, for what ECS tells nobody.
+    pub fn task_mut(&mut self, arn: &str) -> Option<&mut Task> {
+        self.tasks.get_mut(arn)
     }
 
     /// Changes a task and raises its version; the task as it is then.

@@ -24,6 +24,7 @@ async fn emulator(script: &str, delivered: Delivered) -> String {
         "family": "session-worker-local", "revision": 1, "cpu": "256", "memory": "512",
         "containerDefinitions": [{
             "name": "worker", "image": "session-worker:local", "stopTimeout": 2, "command": ["-c", script],
+            "restartPolicy": {"enabled": true, "ignoredExitCodes": [0, 3], "restartAttemptPeriod": 300},
             "environment": [{"name": "WORKERS_TABLE", "value": "SessionWorkers-local"}],
         }],
     }});
@@ -393,6 +394,50 @@ async fn a_killed_container_is_137_and_only_that_of_the_session_dies() {
     assert_eq!(kill("blessed-shepherd-12").await, json!([]));
     assert_eq!(kill("blessed-shepherd-123").await, json!([arn]));
     assert_eq!(rig.until(&arn, "STOPPED").await["containers"][0]["exitCode"], 137);
+}
+
+#[tokio::test]
+async fn a_container_that_crashes_is_started_again_in_its_task_with_what_it_was_launched_with() {
+    let mark = std::env::temp_dir().join(format!("again-{}", uuid::Uuid::new_v4()));
+    let script = "env | grep GENERATION; [ -f MARK ] && exit 3; touch MARK; exit 101"
+        .replace("MARK", &mark.display().to_string());
+    let rig = Rig::new(&script).await;
+    rig.faults(json!({"restartAfterMs": 0})).await;
+    let arn = rig.run().await;
+    let task = rig.until(&arn, "STOPPED").await;
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(task["containers"][0]["exitCode"], 3, "an exit code that is ignored ends the task");
+    assert_eq!(rig.output(&arn), "GENERATION=1\nGENERATION=1\n");
+    let id = arn.rsplit('/').next().unwrap();
+    let metadata = rig.http.get(format!("{}/v4/{id}", rig.ecs.url())).send().await.unwrap();
+    assert_eq!(metadata.json::<Value>().await.unwrap()["RestartCount"], 1);
+}
+
+#[test]
+fn a_restart_policy_is_read_as_ecs_and_as_cloudformation_spell_it() {
+    let definition = |policy: Value| {
+        let container = json!({"name": "worker", "image": "i", "restartPolicy": policy});
+        let made = json!({
+            "taskDefinitionArn": "a", "family": "f", "cpu": "256", "memory": "512", "containerDefinitions": [container],
+        });
+        model::Definition::parse(&made).unwrap().restart
+    };
+    let ecs = definition(json!({"enabled": true, "ignoredExitCodes": [0, 3], "restartAttemptPeriod": 60}));
+    let template = definition(json!({"Enabled": true, "IgnoredExitCodes": [0, 3], "RestartAttemptPeriod": 60}));
+    assert_eq!(ecs, Some(model::RestartPolicy { ignored: vec![0, 3], attempt_period: 60 }));
+    assert_eq!((definition(Value::Null), definition(json!({"enabled": false})), template), (None, None, ecs.clone()));
+    let policy = ecs.unwrap();
+    let ran = Duration::from_secs;
+    assert!(policy.applies(137, ran(60), None) && !policy.applies(3, ran(60), None));
+    assert!(!policy.applies(137, ran(59), None) && policy.applies(137, ran(1), Some(ran(1))));
+}
+
+#[tokio::test]
+async fn a_container_that_ran_for_less_than_the_period_is_not_started_again() {
+    let rig = Rig::new("exit 101").await;
+    let arn = rig.run().await;
+    assert_eq!(rig.until(&arn, "STOPPED").await["containers"][0]["exitCode"], 101);
+    assert_eq!(rig.output(&arn), "");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ impl Look {
         let tasks = match outcome {
             Outcome::Blind => Tasks::Unknown("throttled".into()),
             Outcome::Well | Outcome::AnswerLost | Outcome::NothingStarted | Outcome::NoRoom | Outcome::Conflict => {
-                Tasks::Known(ecs::tasks(session, self.session, self.row.as_deref(), self.eyes))
+                Tasks::Known(ecs::tasks(world.mutation, session, self.session, self.row.as_deref(), self.eyes))
             }
         };
         let view = View {
@@ -265,7 +265,7 @@ fn write_row(
         invariants::reason_never_worsens(before, &after, basis)?;
         // A row that was told that there is no room knows of no task, even if another call has started one with the same token.
         let waits = before.phase == Phase::Queued && before.task.is_none();
-        let lives = |task: &Task| task.generation == before.generation && !task.is_over() && !waits;
+        let lives = |task: &Task| task.lease == before.generation && !task.is_over() && !waits;
         let lives = session.tasks.iter().any(lives);
         invariants::held_row_untouched(before, &after, lives, now)?;
     }

@@ -44,6 +44,7 @@ pub fn run_task(
     if known.is_none() {
         tasks.push(Task {
             generation,
+            lease: generation,
             listed: !world.late_news,
             told: Told::Provisioning,
             stopping: false,
@@ -62,7 +63,7 @@ fn old_worker_leaves_first(world: &World, session: &Session, generation: Generat
     let Some(row) = session.row.as_deref().filter(|row| row.generation == generation && world.orders == 0) else {
         return Ok(());
     };
-    let older = session.tasks.iter().filter(|task| task.generation < generation && task.runs()).count();
+    let older = session.tasks.iter().filter(|task| task.lease < generation && task.runs()).count();
     invariants::old_worker_leaves_first(row, older)
 }
 
@@ -82,7 +83,7 @@ pub fn stop_task(
     let current = session_state.row.clone();
     for task in session_state.tasks.iter_mut().filter(|task| arn(session, task.generation) == *stopped) {
         if !task.stopping && !task.is_over() {
-            invariants::intent_before_stop(given_up, task.generation)?;
+            invariants::intent_before_stop(given_up, task.lease)?;
             let held = |row: Option<&WorkerRow>| row.is_some_and(|row| invariants::is_held(row, now));
             invariants::held_task_untouched(held(current.as_deref()), held(read), task.generation)?;
             task.stopping = true;
@@ -95,7 +96,13 @@ pub fn stop_task(
 /// What a look sees: the row's task by its name, or those of its generation by ListTasks (which leaves out what is stopping);
 /// a sweep names all that it has found running.
 #[must_use]
-pub fn tasks(state: &Session, session: usize, row: Option<&WorkerRow>, eyes: Eyes) -> Vec<model::Task> {
+pub fn tasks(
+    mutation: Mutation,
+    state: &Session,
+    session: usize,
+    row: Option<&WorkerRow>,
+    eyes: Eyes,
+) -> Vec<model::Task> {
     let recorded = row.and_then(|row| row.task.as_ref());
     let runs = |task: &Task| !task.stopping && task.told != Told::Stopped;
     let named = |task: &Task| match recorded {
@@ -103,7 +110,8 @@ pub fn tasks(state: &Session, session: usize, row: Option<&WorkerRow>, eyes: Eye
         None => row.is_some_and(|row| row.generation == task.generation) && runs(task),
     };
     let seen = state.tasks.iter().filter(|task| task.listed && (named(task) || (eyes == Eyes::Sweep && runs(task))));
-    seen.map(|task| describe(task, session)).collect()
+    let says = row.filter(|_| mutation != Mutation::TasksAreTheirLaunches);
+    seen.map(|task| describe(task, session, says)).collect()
 }
 
 /// The marks that sweeps have left.
@@ -129,7 +137,8 @@ fn status(told: Told) -> &'static str {
     }
 }
 
-fn describe(task: &Task, session: usize) -> model::Task {
+fn describe(task: &Task, session: usize, row: Option<&WorkerRow>) -> model::Task {
+    let arn = arn(session, task.generation);
     let (stop_code, exit_code) = match task.worker {
         Process::Exited(exit) if task.told == Told::Stopped => {
             let stop_code = if task.stopping { "UserInitiated" } else { exit.stop_code() };
@@ -137,6 +146,8 @@ fn describe(task: &Task, session: usize) -> model::Task {
         }
         Process::Booting
         | Process::Stuck
+        | Process::Restarted
+        | Process::Claiming
         | Process::Serving
         | Process::CutOff
         | Process::Hung
@@ -144,8 +155,8 @@ fn describe(task: &Task, session: usize) -> model::Task {
         | Process::Exited(_) => (None, None),
     };
     model::Task {
-        arn: arn(session, task.generation),
-        generation: task.generation,
+        generation: model::generation_of(row, &arn, Some(task.generation)).unwrap_or(task.generation),
+        arn,
         last_status: status(task.told).to_owned(),
         desired_status: if task.stopping || task.told == Told::Stopped { "STOPPED" } else { "RUNNING" }.to_owned(),
         started_at: None,

@@ -3,11 +3,12 @@
 use super::control::{Eyes, Look, Outcome};
 use super::mutation::Mutation;
 use super::operator::{self, Wished};
-use super::state::{LEASE, Process, State, Task, Told, Wish};
+use super::state::{LEASE, Process, Session, State, Task, Told, Wish};
 use super::{TICK, World, worker};
 use crate::exit::Exit;
 use crate::invariants::Violation;
 use controller_core::model::Switch;
+use schemas::ids::Timestamp;
 use schemas::reason::Cause;
 
 /// One thing that happens. Sessions, controllers and tasks by their numbers.
@@ -66,6 +67,10 @@ pub enum Happening {
     Terminates,
     /// ECS begins to say that it has ended.
     IsTold,
+    /// A process that was started again in place reads its row.
+    Reads,
+    /// It claims the next generation.
+    Claims,
     /// A hung process goes on.
     Wakes,
     /// The table can be reached again.
@@ -76,6 +81,8 @@ pub enum Happening {
     ChannelGoes,
     /// Fault: the process ends with an error.
     Crashes,
+    /// Fault: it does, and ECS starts it again in place.
+    IsRestarted,
     /// Fault: the process does nothing any more.
     Hangs,
     /// Fault: the table cannot be reached.
@@ -146,6 +153,8 @@ fn happenings(state: &State, task: &Task, first_run: bool) -> impl Iterator<Item
         Process::Booting => [(state.now.since(task.since) >= TICK).then_some(Happening::Boots), None],
         Process::Stuck | Process::Flushing if task.stopping => [Some(Happening::Terminates), None],
         Process::Stuck => [None, None],
+        Process::Restarted => [Some(Happening::Reads), task.stopping.then_some(Happening::Terminates)],
+        Process::Claiming => [Some(Happening::Claims), task.stopping.then_some(Happening::Terminates)],
         Process::Serving => [Some(Happening::Beats), task.stopping.then_some(Happening::Terminates)],
         Process::CutOff => [Some(Happening::Rejoins), task.stopping.then_some(Happening::Terminates)],
         Process::Hung => [Some(Happening::Wakes), task.stopping.then_some(Happening::Terminates)],
@@ -153,8 +162,14 @@ fn happenings(state: &State, task: &Task, first_run: bool) -> impl Iterator<Item
         Process::Exited(_) => [(task.told != Told::Stopped).then_some(Happening::IsTold), None],
     };
     let faults: &[Happening] = match task.worker {
+        // ECS starts nothing again that it was asked to stop.
+        Process::Serving if !task.stopping => {
+            &[Happening::Crashes, Happening::IsRestarted, Happening::Hangs, Happening::IsCutOff]
+        }
         Process::Serving => &[Happening::Crashes, Happening::Hangs, Happening::IsCutOff],
+        Process::Flushing if !task.stopping => &[Happening::Crashes, Happening::IsRestarted, Happening::Hangs],
         Process::Flushing => &[Happening::Crashes, Happening::Hangs],
+        Process::Restarted | Process::Claiming => &[Happening::Crashes],
         Process::Booting => &[Happening::Sticks, Happening::FailsToStart],
         Process::Stuck | Process::CutOff | Process::Hung | Process::Exited(_) => &[],
     };
@@ -163,6 +178,8 @@ fn happenings(state: &State, task: &Task, first_run: bool) -> impl Iterator<Item
         Process::Serving
         | Process::Booting
         | Process::Stuck
+        | Process::Restarted
+        | Process::Claiming
         | Process::CutOff
         | Process::Hung
         | Process::Flushing
@@ -249,21 +266,29 @@ fn happen(world: &World, state: &mut State, n: usize, t: usize, happening: Happe
             worker::leave(session, t, Cause::SessionDeleted, now)?;
         }
         Happening::Crashes => worker::exit(session, t, Exit::Crashed, now),
+        Happening::IsRestarted => worker::restart(session, t, now),
+        Happening::Reads => worker::begin_again(&world.policy, session, n, t, now),
+        Happening::Claims => worker::claim(world.mutation, session, t, now)?,
         Happening::Hangs => session.tasks[t].worker = Process::Hung,
         Happening::IsCutOff => session.tasks[t].worker = Process::CutOff,
         Happening::Sticks => session.tasks[t].worker = Process::Stuck,
         Happening::FailsToStart => worker::exit(session, t, Exit::NotStarted, now),
     }
     match happening {
-        Happening::Crashes | Happening::Hangs | Happening::IsCutOff | Happening::Sticks | Happening::FailsToStart => {
-            state.faults -= 1
-        }
+        Happening::Crashes
+        | Happening::IsRestarted
+        | Happening::Hangs
+        | Happening::IsCutOff
+        | Happening::Sticks
+        | Happening::FailsToStart => state.faults -= 1,
         Happening::Listed
         | Happening::Boots
         | Happening::Beats
         | Happening::Finishes
         | Happening::Terminates
         | Happening::IsTold
+        | Happening::Reads
+        | Happening::Claims
         | Happening::Wakes
         | Happening::Rejoins
         | Happening::SpeakerLeaves
@@ -281,7 +306,7 @@ fn boot(task: &mut Task) {
 fn terminated(worker: Process) -> Exit {
     match worker {
         Process::Booting | Process::Stuck => Exit::NotStarted,
-        Process::Serving | Process::CutOff => Exit::Interrupted,
+        Process::Restarted | Process::Claiming | Process::Serving | Process::CutOff => Exit::Interrupted,
         Process::Hung | Process::Flushing => Exit::Killed,
         Process::Exited(exit) => exit,
     }
@@ -321,6 +346,8 @@ fn pass(world: &World, state: &mut State, n: usize, t: usize) -> Result<(), Viol
     match task.worker {
         Process::Booting if now.since(task.since) >= 2 * TICK => boot(&mut session.tasks[t]),
         Process::Serving => worker::heartbeat(world.mutation, session, t, now),
+        // A restart in place takes far less than a lease.
+        Process::Restarted | Process::Claiming if waited => again(world, session, n, t, now)?,
         Process::CutOff if task.confirmed.is_none_or(|at| now.since(at) >= LEASE) => {
             if world.mutation != Mutation::WorkerWithoutLease {
                 worker::exit(session, t, Exit::LeaseLost, now);
@@ -330,10 +357,30 @@ fn pass(world: &World, state: &mut State, n: usize, t: usize) -> Result<(), Viol
         Process::Exited(_) if waited => session.tasks[t].told = Told::Stopped,
         Process::Booting
         | Process::Stuck
+        | Process::Restarted
+        | Process::Claiming
         | Process::CutOff
         | Process::Hung
         | Process::Flushing
         | Process::Exited(_) => {}
+    }
+    Ok(())
+}
+
+/// A process that was started again comes to its first word, or to its end.
+fn again(world: &World, session: &mut Session, n: usize, t: usize, now: Timestamp) -> Result<(), Violation> {
+    for _ in 0..2 {
+        match session.tasks[t].worker {
+            Process::Restarted => worker::begin_again(&world.policy, session, n, t, now),
+            Process::Claiming => worker::claim(world.mutation, session, t, now)?,
+            Process::Booting
+            | Process::Stuck
+            | Process::Serving
+            | Process::CutOff
+            | Process::Hung
+            | Process::Flushing
+            | Process::Exited(_) => {}
+        }
     }
     Ok(())
 }

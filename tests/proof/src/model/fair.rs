@@ -3,12 +3,12 @@
 
 use super::control::{Eyes, Look, Outcome};
 use super::event::tick;
-use super::state::{Process, Session, State, Task, Told, Wish};
+use super::state::{Process, Session, State, Task, Told, Wish, arn};
 use super::{TICK, World};
 use crate::invariants::{Invariant, Violation, the_session_row_ended_it};
 use controller_core::model::Switch;
 use schemas::operator::Verb;
-use schemas::worker::Phase;
+use schemas::worker::{Phase, WorkerRow};
 use std::collections::HashMap;
 
 /// Sweeps until every goal is reached, at most. (A launch that never speaks takes its deadline, each retry its backoff.)
@@ -60,7 +60,7 @@ pub fn goals_are_reached(world: &World, state: &State, memo: &mut Memo) -> Resul
 pub fn orphans_are_stopped(world: &World, state: &State) -> Result<(), Violation> {
     let is_orphan = |session: &Session, n: usize| {
         let task = session.tasks[n];
-        task.generation < session.generation() && !task.stopping && !task.is_over()
+        task.lease < session.generation() && !task.stopping && !task.is_over()
     };
     let any = |session: &Session| (0..session.tasks.len()).any(|n| is_orphan(session, n));
     if !state.sessions.iter().any(any) {
@@ -72,7 +72,7 @@ pub fn orphans_are_stopped(world: &World, state: &State) -> Result<(), Violation
     for (before, after) in state.sessions.iter().zip(&after.sessions) {
         for n in (0..before.tasks.len()).filter(|n| is_orphan(before, *n)) {
             if is_orphan(after, n) {
-                let seen = format!("generation {} still runs after two sweeps", after.tasks[n].generation);
+                let seen = format!("generation {} still runs after two sweeps", after.tasks[n].lease);
                 return Err(Violation::of(Invariant::NoOrphanOutlivesTwoSweeps, seen));
             }
         }
@@ -107,9 +107,10 @@ fn round(world: &World, state: &mut State) -> Result<(), Violation> {
         let session = &state.sessions[n];
         let open = session.row.as_ref().filter(|row| !row.phase.is_final());
         let due = open.is_some_and(|row| row.next_look_at.is_some_and(|at| at <= state.now));
-        let current = open.map(|row| row.generation);
+        let is_of =
+            |row: &WorkerRow, task: &Task| row.generation == task.generation || row.names(&arn(n, task.generation));
         let runs = |task: &Task| task.listed && !task.stopping && task.told != Told::Stopped;
-        let astray = session.tasks.iter().any(|task| runs(task) && current != Some(task.generation));
+        let astray = session.tasks.iter().any(|task| runs(task) && !open.is_some_and(|row| is_of(row, task)));
         let missed = open.is_none() && session.is_wanted();
         if due || missed {
             let handing_over = state.handing_over();
@@ -166,7 +167,7 @@ fn is_served(world: &World, session: &Session, left: usize) -> bool {
     };
     let suffix = format!("/{}", session.run);
     let run = row.intent.as_ref().and_then(|intent| intent.channel_arn.as_ref());
-    let serves = |task: &Task| task.generation == row.generation && task.worker == Process::Serving;
+    let serves = |task: &Task| task.lease == row.generation && task.worker == Process::Serving;
     let rolled_out = world.policy.rollout == Switch::Off
         || row.intent.as_ref().is_some_and(|intent| intent.task_definition == world.policy.task_definition);
     row.phase == phase

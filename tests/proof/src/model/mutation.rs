@@ -39,6 +39,10 @@ pub enum Mutation {
     HandoversAreNotCounted,
     /// The next worker is started while the old one hands over.
     NextBeforeTheOldHasLeft,
+    /// A worker that was started again in place claims whatever the row has become since it was read.
+    ClaimWithoutLock,
+    /// A controller takes every task for what its launch says, also one whose worker has claimed a later generation.
+    TasksAreTheirLaunches,
 }
 
 /// The real decision, or the one that is broken so.
@@ -58,7 +62,9 @@ pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestam
         | Mutation::SessionReadFirst
         | Mutation::HoldsAreNotRead
         | Mutation::HoldIsNoLock
-        | Mutation::HandoversAreNotCounted => {}
+        | Mutation::HandoversAreNotCounted
+        | Mutation::ClaimWithoutLock
+        | Mutation::TasksAreTheirLaunches => {}
         Mutation::NextBeforeTheOldHasLeft => take_over_at_once(&mut plan),
         Mutation::LaunchWithoutIntent => {
             if plan.actions.iter().any(|action| matches!(action, Action::RunTask { .. })) {

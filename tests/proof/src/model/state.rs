@@ -15,6 +15,7 @@ use serde_json::json;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
+use worker_core::start::Claim;
 
 /// When the world begins.
 pub const EPOCH: Timestamp = Timestamp(1_800_000_000_000);
@@ -54,6 +55,8 @@ pub struct Session {
     pub row: Option<Arc<WorkerRow>>,
     /// Tasks that were ever started.
     pub tasks: Vec<Task>,
+    /// What restarted processes have read and are about to write, by the number of their task.
+    pub claims: Vec<(usize, Arc<Claim>)>,
     /// The newest generation that was ever written (seen by the invariants only).
     pub announced: Generation,
     /// The newest generation that a row was written to give up (seen by the invariants only).
@@ -82,6 +85,8 @@ pub enum Wish {
 pub struct Task {
     /// Its launch.
     pub generation: Generation,
+    /// The generation that its process serves as: its launch's, or a later one that it claimed when it was started again in place.
+    pub lease: Generation,
     /// Whether ListTasks and DescribeTasks show it yet.
     pub listed: bool,
     /// What ECS says of it.
@@ -116,6 +121,10 @@ pub enum Process {
     Booting,
     /// It is on its way and never arrives.
     Stuck,
+    /// It crashed, ECS has started it again in place, and it has not read its row yet.
+    Restarted,
+    /// It has read its row and is about to claim the next generation.
+    Claiming,
     /// It serves and heartbeats.
     Serving,
     /// It serves, and cannot reach the table.
@@ -138,6 +147,7 @@ impl Session {
             run: 1,
             row: None,
             tasks: Vec::new(),
+            claims: Vec::new(),
             announced: Generation(0),
             given_up: Generation(0),
             ended_by: 0,
@@ -173,8 +183,8 @@ impl Session {
     pub fn workers(&self, mutation: Mutation, now: Timestamp) -> impl Iterator<Item = Seen> + Clone {
         let current = self.row.as_ref().filter(|row| !row.phase.is_final()).map(|row| row.generation);
         self.tasks.iter().filter(|task| task.runs()).map(move |task| Seen {
-            generation: task.generation,
-            can_write: current == Some(task.generation) || mutation == Mutation::WorkerWithoutFence,
+            generation: task.lease,
+            can_write: current == Some(task.lease) || mutation == Mutation::WorkerWithoutFence,
             may_speak: task.speaks(now) || (mutation == Mutation::WorkerWithoutLease && task.is_awake()),
         })
     }
@@ -184,7 +194,7 @@ impl Task {
     /// The times that its future depends on: `since` while something is awaited, `confirmed` while it may speak.
     fn times_that_matter(&self) -> (Option<Timestamp>, Option<Timestamp>) {
         let awaited = match self.worker {
-            Process::Booting | Process::Flushing => true,
+            Process::Booting | Process::Restarted | Process::Claiming | Process::Flushing => true,
             Process::Stuck | Process::Serving | Process::CutOff | Process::Hung => self.stopping,
             Process::Exited(_) => self.told != Told::Stopped,
         };
@@ -252,6 +262,7 @@ impl State {
         for session in &self.sessions {
             invariants::at_most_one_writer(session.workers(world.mutation, self.now))?;
             invariants::at_most_one_task_per_generation(session.tasks.iter().map(|task| task.generation))?;
+            invariants::at_most_one_task_per_generation(session.tasks.iter().map(|task| task.lease))?;
         }
         if world.policy.rollout == Switch::On && world.orders == 0 {
             invariants::one_handover_at_a_time(self.sessions.iter().filter(|s| s.between_workers).count())?;
@@ -271,9 +282,16 @@ impl State {
             let mut tasks = session.tasks.clone();
             tasks.sort_unstable_by_key(|task| task.generation);
             for task in tasks {
-                (task.generation, task.listed, task.told, task.stopping, task.worker).hash(&mut hasher);
+                (task.generation, task.lease, task.listed, task.told, task.stopping, task.worker).hash(&mut hasher);
                 let (since, confirmed) = task.times_that_matter();
                 (self.age(since, 2), self.age(confirmed, 2), self.age(task.struck, 1)).hash(&mut hasher);
+            }
+        }
+        for session in &self.sessions {
+            for (task, claim) in &session.claims {
+                let stands = session.row.as_deref().is_some_and(|row| claim.stands(row));
+                (session.tasks[*task].generation, stands, claim.after.generation).hash(&mut hasher);
+                claim.after.restarts.consecutive.hash(&mut hasher);
             }
         }
         let mut looks: Vec<u64> = self.controllers.iter().map(|look| self.hash_look(look.as_ref())).collect();
@@ -315,8 +333,8 @@ pub fn hash_row(row: Option<&WorkerRow>, now: Timestamp, hasher: &mut DefaultHas
     // Since when matters for the phases that have a deadline or a grace of their own, the longest of three ticks; a look that is
     // overdue is overdue.
     let since = match row.phase {
-        Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => Some(row.phase_since),
-        Phase::Queued | Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => None,
+        Phase::Launching | Phase::Joining | Phase::Draining | Phase::Stopped | Phase::Failed => Some(row.phase_since),
+        Phase::Queued | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => None,
     };
     (age(since, now, 3), age(row.next_look_at, now, 0)).hash(hasher);
     if let Some(intent) = &row.intent {

@@ -32,11 +32,13 @@ pub enum Broken {
     HandoversAreNotCounted,
     /// ECS calls a task STOPPED while its worker says its last words.
     EndsAreToldEarly,
+    /// A task is taken for what its launch says, also when its worker has claimed a later generation.
+    TasksAreTheirLaunches,
 }
 
 impl Broken {
     /// All of them, each with the invariant that must notice it.
-    pub const ALL: [(Self, Invariant); 12] = [
+    pub const ALL: [(Self, Invariant); 13] = [
         (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
         (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
         (Self::FreshTokenPerCall, Invariant::AtMostOneTaskPerGeneration),
@@ -49,6 +51,7 @@ impl Broken {
         (Self::HoldIsNoLock, Invariant::HeldSessionUntouched),
         (Self::HandoversAreNotCounted, Invariant::OneHandoverAtATime),
         (Self::EndsAreToldEarly, Invariant::OldWorkerLeavesFirst),
+        (Self::TasksAreTheirLaunches, Invariant::IntentBeforeEffect),
     ];
 
     /// By the name that a failing run prints.

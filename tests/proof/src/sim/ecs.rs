@@ -59,7 +59,7 @@ impl World {
     /// Whoever has handed over has left before its successor is started.
     fn old_worker_leaves_first(&self, n: usize) -> Result<(), Violation> {
         let session = &self.sessions[n];
-        let left = |task: &&Task| session.handed_over == Some(task.generation) && task.lives();
+        let left = |task: &&Task| session.handed_over == Some(task.lease) && task.lives();
         let older = session.tasks.iter().filter(left).count();
         session.row.as_ref().map_or(Ok(()), |row| invariants::old_worker_leaves_first(row, older))
     }
@@ -80,6 +80,8 @@ impl World {
         self.sessions[n].tasks.push(Task {
             arn: TaskArn::try_new(arn).expect("an ARN"),
             generation,
+            lease: generation,
+            began: self.now,
             listed_at,
             booted_at: None,
             process: Process::Booting,
@@ -94,9 +96,7 @@ impl World {
         let wanted_since = intent.and_then(|intent| intent.wanted_since);
         self.launches.push((self.now, n, wanted_since));
         self.tell(n, "a task starts, generation", generation.0);
-        let generations = self.sessions[n].tasks.iter().map(|task| task.generation);
-        let holds = invariants::at_most_one_task_per_generation(generations);
-        self.hold(n, holds);
+        self.one_task_per_generation(n);
         let ms = self.rng.between(12_000, 45_000);
         if self.rng.chance(self.weather.not_started) {
             self.after(ms, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
@@ -115,7 +115,9 @@ impl World {
         self.sessions[n].tasks[t].stopping = Some(code);
         let (ms, exit) = match self.sessions[n].tasks[t].process {
             Process::Booting => (self.rng.between(1_000, 10_000), Exit::NotStarted),
-            Process::Serving | Process::CutOff => (self.rng.between(500, 10_000), Exit::Interrupted),
+            Process::Restarted | Process::Serving | Process::CutOff => {
+                (self.rng.between(500, 10_000), Exit::Interrupted)
+            }
             Process::Hung | Process::Flushing | Process::Exited(_) => (30_000, Exit::Killed),
         };
         self.after(ms, Event::Task(n, t, Happening::Exits(exit)));
@@ -131,7 +133,7 @@ impl World {
         };
         if self.sessions[n].tasks[t].stopping.is_none() && self.sessions[n].tasks[t].lives() {
             let session = &self.sessions[n];
-            let stopped = session.tasks[t].generation;
+            let stopped = session.tasks[t].lease;
             let holds = invariants::intent_before_stop(session.given_up, stopped);
             let stands = session.row.as_ref().is_some_and(|row| invariants::is_held(row, self.now));
             let was_read = session.holds_read.get(&invocation).is_some_and(|until| *until > self.now);
@@ -170,6 +172,8 @@ impl World {
     pub fn happen(&mut self, n: usize, t: usize, happening: Happening) {
         match happening {
             Happening::Boots => self.boot(n, t),
+            Happening::Reads => self.begin_again(n, t),
+            Happening::Claims => self.claim(n, t),
             Happening::Beats => self.beat(n, t),
             Happening::Finishes => self.finish(n, t, None),
             Happening::SpeakerLeaves => {
@@ -194,6 +198,7 @@ impl World {
             return;
         }
         task.booted_at = Some(now);
+        task.began = now;
         task.listed_at = task.listed_at.min(now);
         task.process = Process::Serving;
         self.trigger(Event::TaskEvent(n));
@@ -216,7 +221,7 @@ impl World {
         let kind = self.rng.between(0, 5);
         let serves = self.sessions[n].tasks[t].process == Process::Serving;
         match kind {
-            0 => self.exit(n, t, Exit::Crashed),
+            0 => self.crash(n, t, Exit::Crashed),
             1 => self.stop_task(n, t, "SpotInterruption"),
             2 | 3 if serves => {
                 self.tell(
@@ -230,7 +235,7 @@ impl World {
                     self.after(ms, Event::Task(n, t, Happening::Recovers));
                 }
             }
-            _ => self.exit(n, t, Exit::Killed),
+            _ => self.crash(n, t, Exit::Killed),
         }
     }
 
@@ -260,11 +265,13 @@ impl World {
         };
         let known = self.sessions[n].tasks.iter().filter(|task| is_known(task, self.now));
         let seen = known.filter(|task| named(task) || hints.contains(&task.arn));
-        seen.map(|task| self.described(task)).collect()
+        let says = row.filter(|_| self.broken_rule != Broken::TasksAreTheirLaunches);
+        seen.map(|task| self.described(task, says)).collect()
     }
 
-    fn described(&self, task: &Task) -> model::Task {
+    fn described(&self, task: &Task, row: Option<&WorkerRow>) -> model::Task {
         let mut seen = describe(task, self.now);
+        seen.generation = model::generation_of(row, &task.arn, Some(task.generation)).unwrap_or(task.generation);
         if self.broken_rule == Broken::EndsAreToldEarly && task.process == Process::Flushing {
             seen.last_status = "STOPPED".to_owned();
         }
@@ -307,6 +314,7 @@ fn describe(task: &Task, now: Timestamp) -> model::Task {
     let ended = match task.process {
         Process::Exited(exit) if task.told_at.is_some() => Some(exit),
         Process::Booting
+        | Process::Restarted
         | Process::Serving
         | Process::CutOff
         | Process::Hung

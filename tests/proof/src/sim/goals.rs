@@ -14,8 +14,8 @@ impl World {
         let session = &self.sessions[n];
         let current = session.row.as_ref().filter(|row| !row.phase.is_final()).map(|row| row.generation);
         let workers = session.tasks.iter().filter(|task| task.lives() && task.booted_at.is_some()).map(|task| Seen {
-            generation: task.generation,
-            can_write: current == Some(task.generation) || self.broken_rule == Broken::WorkerWithoutFence,
+            generation: task.lease,
+            can_write: current == Some(task.lease) || self.broken_rule == Broken::WorkerWithoutFence,
             may_speak: task.awake()
                 && (task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS)
                     || self.broken_rule == Broken::WorkerWithoutLease),
@@ -39,7 +39,7 @@ impl World {
             return if at_rest { Ok(()) } else { Err(holds) };
         }
         let served = row.is_some_and(|row| {
-            let serves = |task: &&&Task| task.generation == row.generation && task.process == Process::Serving;
+            let serves = |task: &&&Task| task.lease == row.generation && task.process == Process::Serving;
             matches!(row.phase, Phase::Live | Phase::Paused) && live.len() == 1 && live.iter().any(|task| serves(&task))
         });
         let ended = row.is_some_and(|row| {

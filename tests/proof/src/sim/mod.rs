@@ -13,6 +13,7 @@
 //! | [`lives`] | what is planned for a session when it begins |
 //! | [`rows`] | what happens to the rows, with the table's conditions |
 //! | [`workers`] | heartbeats, orders and ends of workers |
+//! | [`again`] | a worker that is started again within its task, and claims the next generation |
 //! | [`goals`] | what must hold of a session, always and in the end |
 //! | [`ecs`] | what ECS does with its tasks |
 //! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
@@ -24,6 +25,7 @@
 //! **Abstractions.** The table's conditions are restated here (the real update expression has its own tests); a heartbeat is
 //! computed when somebody reads it; a worker is Live from its first heartbeat; RunTask's answers are the classified ones.
 
+pub mod again;
 pub mod broken;
 pub mod ecs;
 pub mod faults;

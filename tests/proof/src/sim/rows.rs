@@ -99,7 +99,7 @@ impl World {
             session.ended_by = version;
         }
         if let Some(before) = &session.row {
-            let lives = |task: &Task| task.generation == before.generation && task.lives();
+            let lives = |task: &Task| task.lease == before.generation && task.lives();
             // A row that was told that there is no room knows of no task, even if another call has started one.
             let waits = before.phase == Phase::Queued && before.task.is_none();
             let lives = !waits && session.tasks.iter().any(lives);
@@ -114,7 +114,7 @@ impl World {
         }
         session.announced = session.announced.max(after.generation);
         session.given_up = session.given_up.max(invariants::given_up(&after));
-        for task in session.tasks.iter_mut().filter(|task| task.generation < after.generation) {
+        for task in session.tasks.iter_mut().filter(|task| task.lease < after.generation) {
             task.replaced_at.get_or_insert(now);
         }
         session.row = Some(after.clone());

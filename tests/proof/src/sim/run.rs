@@ -60,6 +60,8 @@ pub struct Seen {
     pub looks: u64,
     /// Tasks that were started.
     pub tasks: usize,
+    /// Generations that were claimed by restarted workers.
+    pub claimed: u64,
     /// Wishes of operators that were written.
     pub wishes: u64,
     /// Handovers that a rollout began.
@@ -119,6 +121,7 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
     run.fail_if_broken()?;
     let world = run.ports.world();
     seen.looks = world.looks;
+    seen.claimed = world.claimed;
     (seen.wishes, seen.rolled, seen.deleted_channels) = (world.wishes, world.rolled, world.deleted_channels);
     let ms = |at: Timestamp| at.since(EPOCH);
     seen.launches = world.launches.iter().map(|(at, n, since)| (ms(*at), *n, since.map_or(0, ms))).collect();

@@ -55,6 +55,10 @@ pub enum Edit {
 pub enum Happening {
     /// Its process begins.
     Boots,
+    /// A process that was started again in place reads its row.
+    Reads,
+    /// It claims the next generation.
+    Claims,
     /// A heartbeat by which it learns of the row.
     Beats,
     /// The flush is done.

@@ -33,8 +33,8 @@ impl World {
     pub fn beat_until_now(&mut self, n: usize) {
         let now = self.now;
         let session = &mut self.sessions[n];
-        let Some(row) = session.row.as_mut().filter(|row| !row.phase.is_final()) else { return };
-        let holder = session.tasks.iter_mut().find(|task| task.generation == row.generation && task.writes());
+        let Some(row) = session.row.as_mut().filter(|row| obey::holds(row, row.generation)) else { return };
+        let holder = session.tasks.iter_mut().find(|task| task.lease == row.generation && task.writes());
         let (Some(task), Some(worker)) = (holder, &mut row.worker) else { return };
         if let (Some(booted), Some(confirmed)) = (task.booted_at, task.confirmed) {
             let at = booted.plus_ms(now.since(booted) / BEAT_MS * BEAT_MS).max(confirmed);
@@ -58,15 +58,15 @@ impl World {
     pub fn beat(&mut self, n: usize, t: usize) {
         let now = self.now;
         let session = &mut self.sessions[n];
-        let generation = session.tasks[t].generation;
+        let generation = session.tasks[t].lease;
         if !session.tasks[t].writes() {
             return;
         }
         let unfenced = self.broken_rule == Broken::WorkerWithoutFence;
         let holder = session.row.as_mut();
-        let holder = holder.filter(|row| unfenced || (row.generation == generation && !row.phase.is_final()));
+        let holder = holder.filter(|row| unfenced || obey::holds(row, generation));
         let Some(row) = holder else { return self.exit(n, t, Exit::LeaseLost) };
-        let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(session.tasks[t].booted_at);
+        let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(Some(session.tasks[t].began));
         let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
         status.heartbeat_at = now;
         status.start_up.process_at = begun;
@@ -93,8 +93,8 @@ impl World {
         if !session.tasks[t].writes() {
             return;
         }
-        let generation = session.tasks[t].generation;
-        if let Some(row) = session.row.as_mut().filter(|row| row.generation == generation && !row.phase.is_final()) {
+        let generation = session.tasks[t].lease;
+        if let Some(row) = session.row.as_mut().filter(|row| obey::holds(row, generation)) {
             let is_handover = row.why.cause == Cause::Handover;
             if row.phase != Phase::Draining {
                 row.why = Why::new(own.unwrap_or(Cause::SpeakerGone), "the worker says so", now);

@@ -12,6 +12,7 @@ use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
+use worker_core::start::Claim;
 
 /// Lines kept of each session's story.
 const STORY: usize = 60;
@@ -63,6 +64,8 @@ pub struct World {
     pub launches: Vec<(Timestamp, usize, Option<Timestamp>)>,
     /// What is broken on purpose.
     pub broken_rule: Broken,
+    /// Generations that were claimed by restarted workers so far.
+    pub claimed: u64,
     /// Wishes of operators that were written so far.
     pub wishes: u64,
     /// Handovers that a rollout has begun so far.
@@ -99,6 +102,8 @@ pub struct Session {
     pub row: Option<WorkerRow>,
     /// Tasks that were ever started.
     pub tasks: Vec<Task>,
+    /// What restarted processes have read and are about to write, by the number of their task.
+    pub claims: BTreeMap<usize, Claim>,
     /// The newest generation that was ever written.
     pub announced: Generation,
     /// The newest generation that was ever given up.
@@ -132,6 +137,10 @@ pub struct Task {
     pub arn: TaskArn,
     /// Its launch.
     pub generation: Generation,
+    /// The generation that its process serves as: its launch's, or a later one that it claimed when it was started again in place.
+    pub lease: Generation,
+    /// When its process began last.
+    pub began: Timestamp,
     /// Since when ECS lists it.
     pub listed_at: Timestamp,
     /// Since when its process runs.
@@ -155,6 +164,8 @@ pub struct Task {
 pub enum Process {
     /// On its way.
     Booting,
+    /// It crashed, and ECS starts it again in place.
+    Restarted,
     /// It serves.
     Serving,
     /// It serves, and cannot reach the table.
@@ -219,6 +230,7 @@ impl World {
             scans: 0,
             launches: Vec::new(),
             broken_rule: Broken::Nothing,
+            claimed: 0,
             wishes: 0,
             rolled: 0,
             deleted_channels: 0,
