@@ -7,7 +7,6 @@
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::sync::mpsc;
 use worker::io::peer::{Peer, PeerMessage};
 use worker::media::AudioReceiver;
@@ -20,7 +19,7 @@ async fn main() {
     let (report, mut messages) = mpsc::unbounded_channel();
     let told = move |message| drop(report.send(message));
     let peer = Peer::start(IpAddr::V4(Ipv4Addr::LOCALHOST), 43_000..=43_999, async { Vec::new() }, told);
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut answers = answers();
     let mut ears = Ears { receiver: AudioReceiver::new().unwrap(), zero: Instant::now(), samples: 0 };
     loop {
         tokio::select! {
@@ -33,7 +32,7 @@ async fn main() {
                 PeerMessage::Event(_) | PeerMessage::Path(_) => {}
             },
             () = ears.due() => ears.hear(),
-            answer = next(&mut lines) => match answer {
+            answer = answers.recv() => match answer {
                 Some(sdp) => peer.answer(sdp),
                 None => break,
             },
@@ -44,11 +43,16 @@ async fn main() {
     println!("{}", json!({ "samples": ears.samples, "packets": media.packets, "lost": media.lost }));
 }
 
-/// The next answer; `None` when there will be none.
-async fn next(lines: &mut Lines<BufReader<Stdin>>) -> Option<String> {
-    let line = lines.next_line().await.unwrap()?;
-    let said: Value = serde_json::from_str(&line).unwrap();
-    Some(said["answer"].as_str().unwrap().to_owned())
+/// The answers from standard input; closed when that ends.
+fn answers() -> mpsc::UnboundedReceiver<String> {
+    let (lines, answers) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let said: Value = serde_json::from_str(&line).unwrap();
+            drop(lines.send(said["answer"].as_str().unwrap().to_owned()));
+        }
+    });
+    answers
 }
 
 /// The jitter buffer with the decoder, and the clock that it goes by.
