@@ -66,13 +66,12 @@ def run(bench):
     seconds = 5 if bench.quick else SECONDS
     found = {name: [] for name in [*receivers, "whole"]}
     for _ in bench.runs(RUNS):
-        for name, command in receivers.items():
-            with bench.alone():
-                found[name].append(receive(bench, command, seconds))
-            bench.progress(f"{name}: {found[name][-1]}")
         with bench.alone():
+            for name, command in receivers.items():
+                found[name].append(receive(bench, command, seconds))
+                bench.progress(f"{name}: {found[name][-1]}")
             found["whole"].append(whole(bench))
-        bench.progress(f"whole: {found['whole'][-1]}")
+            bench.progress(f"whole: {found['whole'][-1]}")
     versions = {"gstreamer": gstreamer, "aiortc": aiortc}
     return {"seconds": seconds, "versions": versions, **{name: kept(runs) for name, runs in found.items()}}
 
