@@ -43,13 +43,13 @@ async fn main() {
     println!("{}", json!({ "samples": ears.samples, "packets": media.packets, "lost": media.lost }));
 }
 
-/// What standard input brings; closed when it ends.
+/// The answers from standard input; closed when that ends.
 fn answers() -> mpsc::UnboundedReceiver<String> {
-    let (to, answers) = mpsc::unbounded_channel();
+    let (lines, answers) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            let said: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            to.send(said["answer"].as_str().unwrap().to_owned()).unwrap();
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let said: Value = serde_json::from_str(&line).unwrap();
+            drop(lines.send(said["answer"].as_str().unwrap().to_owned()));
         }
     });
     answers

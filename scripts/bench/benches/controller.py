@@ -67,7 +67,7 @@ def read_sweeps(runs):
 
 def simulation(bench):
     """The controller's real handler through seeds of accidents, with capabilities in memory."""
-    printed = bench.output(bench.binary("soak"), "--runs", 5 if bench.quick else 200)
+    printed = bench.output(bench.binary("soak"), "--runs", 2 if bench.quick else 20)
     hours, sessions, seconds = re.findall(r"in all (\d+) session-hours of (\d+) sessions in ([\d.]+) s", printed)[-1]
     return {"sessions": int(sessions), "sessions_per_s": int(sessions) / float(seconds), "hours_per_s": int(hours) / float(seconds)}
 
