@@ -219,32 +219,33 @@ fn judged(what: &str, role: &str, asked: &[Question], denied: &[Denied], unnamed
     } else {
         format!("; not looked at, because what it is called on could not be read: {}", unnamed.join(", "))
     };
-    let Some(first) = denied.first() else {
+    if denied.is_empty() {
         let count: usize = asked.iter().map(|question| question.actions.len()).sum();
-        return check(what, Verdict::Ok, format!("{name} allows all {count} calls on what they are made on{skipped}"));
-    };
-    let told: Vec<String> = denied
-        .iter()
-        .take(MOST_TOLD)
-        .map(|Denied { action, resource, .. }| format!("{action} on {resource}"))
-        .collect();
+        let said = format!("{name} allows all {count} calls on what they are made on{skipped}");
+        return match unnamed.first() {
+            None => check(what, Verdict::Ok, said),
+            Some(action) => mended(check(what, Verdict::Unknown, said), by_hand(role, action, "RESOURCE")),
+        };
+    }
+    let told = denied.iter().take(MOST_TOLD).map(|denied| format!("{} on {}", denied.action, denied.resource));
+    let told = told.collect::<Vec<_>>().join(", nor ");
     let more = denied.len().saturating_sub(MOST_TOLD);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let said = format!("{name} may not {}{more}{skipped}", told.join(", nor "));
-    let Some(forbidden) = denied.iter().find(|denied| denied.explicitly) else {
-        return mended(check(what, Verdict::Missing, said), deploy.to_owned());
-    };
-    // What a policy of the account or the organisation denies, no deployment gives.
-    mended(
-        check(
-            what,
-            Verdict::Missing,
-            format!("{said}; {} is denied by a policy, not merely allowed by none", forbidden.action),
-        ),
-        format!(
-            "aws iam simulate-principal-policy --policy-source-arn {role} --action-names {} --resource-arns '{}'",
-            first.action, first.resource
-        ),
+    let said = format!("{name} may not {told}{more}{skipped}");
+    match denied.iter().find(|denied| denied.explicitly) {
+        None => mended(check(what, Verdict::Missing, said), deploy.to_owned()),
+        // What a policy of the account or the organisation denies, no deployment gives.
+        Some(Denied { action, resource, .. }) => {
+            let said = format!("{said}; {action} is denied by a policy, not merely allowed by none");
+            mended(check(what, Verdict::Missing, said), by_hand(role, action, resource))
+        }
+    }
+}
+
+/// The line that asks IAM about one call, and shows which statement decides.
+fn by_hand(role: &str, action: &str, resource: &str) -> String {
+    format!(
+        "aws iam simulate-principal-policy --policy-source-arn {role} --action-names {action} --resource-arns '{resource}'"
     )
 }
 

@@ -135,13 +135,21 @@ async fn conditions_are_simulated_with_the_values_that_the_call_has() {
 #[tokio::test]
 async fn what_the_organisation_denies_is_not_sent_to_a_deployment() {
     fn denied(form: &BTreeMap<String, String>) -> Result<String, String> {
-        Ok(answer("*", &actions(form).into_iter().map(|action| (action, "explicitDeny")).collect::<Vec<_>>()))
+        let decision = |action: &str| {
+            if action == "transcribe:StartStreamTranscription" { "explicitDeny" } else { "implicitDeny" }
+        };
+        Ok(answer(
+            "*",
+            &actions(form).into_iter().map(|action| (action.clone(), decision(&action))).collect::<Vec<_>>(),
+        ))
     }
     let (asked, unnamed) = questions(&list().worker, &complete());
     let denied = ask(&iam(denied).await, &place(), ROLE, &asked).await.unwrap();
     let found = judged("worker's role", ROLE, &asked, &denied, &unnamed, "deploy");
     assert!(found.said.contains(" more") && found.said.contains("is denied by a policy"), "{found:?}");
-    assert!(found.command.unwrap().starts_with("aws iam simulate-principal-policy"));
+    let command = found.command.unwrap();
+    assert!(command.starts_with("aws iam simulate-principal-policy"), "{command}");
+    assert!(command.ends_with("--action-names transcribe:StartStreamTranscription --resource-arns '*'"), "{command}");
 }
 
 #[tokio::test]
@@ -156,7 +164,9 @@ fn what_nobody_can_name_is_not_called_fine() {
     let (asked, unnamed) = questions(&list().worker, &named(&[]));
     assert_eq!(unnamed, ["execute-api:ManageConnections"]);
     let found = judged("worker's role", ROLE, &asked, &[], &unnamed, "deploy");
+    assert_eq!(found.verdict, Verdict::Unknown);
     assert!(found.said.contains("not looked at, because") && found.said.contains("ManageConnections"), "{found:?}");
+    assert!(found.command.unwrap().contains("--action-names execute-api:ManageConnections "));
 }
 
 #[test]
