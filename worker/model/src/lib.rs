@@ -1,5 +1,5 @@
 //! A model of the voice that the user gives: an ONNX file, and beside it a TOML file of the same name that says what goes in and what
-//! comes out ([`Description`]). It says what the sound's measures do not tell: how pleasant, and in which word.
+//! comes out (`Description`). It says what the sound's measures do not tell: how pleasant, and in which word.
 //!
 //! *Flow*: [`Model::open`] reads both files and loads ONNX Runtime's shared library, which is found at run time; [`Model::judge`] takes one
 //! utterance. The worker runs it in a process of its own ([`serve`]), because a library and a file from elsewhere may do what they like to

@@ -1,5 +1,7 @@
 //! A model of a few hundred bytes, written here: the louder the sound, the angrier and the less pleasant. And where ONNX Runtime is.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 
 /// The description beside it.
@@ -35,6 +37,7 @@ pub fn write(name: &str, model: &[u8], description: &str) -> PathBuf {
 }
 
 /// The library that `scripts/setup` installs with PyPI's onnxruntime. Where it is not, one line says that the test is skipped.
+#[allow(clippy::print_stdout, reason = "whoever reads the output must see what is skipped")]
 pub fn library() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|dir| dir.join("Cargo.lock").is_file()).unwrap();
     let files = std::fs::read_dir(root.join(".local/onnxruntime/onnxruntime/capi")).into_iter().flatten().flatten();
