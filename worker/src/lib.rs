@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`config`] | the environment, parsed once |
+//! | `begin` | the first look at the row, and the claim after a crash |
 //! | [`run`] | the start, and the one loop |
 //! | [`shell`] | executes what the engine wants |
 //! | [`media`] | RTP packets to audio, pure |
@@ -10,6 +11,7 @@
 //! | [`io`] | signaling, peer, Transcribe, Translate, the gateway, the tables |
 //! | [`telemetry`] | logs |
 
+mod begin;
 pub mod config;
 pub mod ingest;
 pub mod io;
