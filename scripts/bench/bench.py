@@ -43,7 +43,7 @@ class Bench:
         self.name, self.quick, self.install, self.builds = name, quick, install, build
         self.profile = "debug" if quick else "release"
         self.commands = []
-        self.log = LOCAL / "logs" / f"bench-{name}.log"
+        self.log = LOCAL / "bench-logs" / f"{name}.log"  # the local stack empties .local/logs
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_text("")
         self._say, self._begin = say, time.monotonic()

@@ -85,6 +85,15 @@ class Tests(unittest.TestCase):
         self.assertEqual(bench.shown(bench.spread([3.0, 1.0, 2.0])), "2.0 (1.0 to 3.0)")
         self.assertEqual(bench.shown(bench.spread([1234.5])), "1,234.5")
 
+    def test_a_build_keeps_its_targets_and_takes_the_whole_workspace(self):
+        run = bench.Bench("test")
+        with mock.patch.object(run, "output") as output:
+            run.cargo("-p", "worker", "--example", "ingest")
+            run.cargo("-p", "worker", "-p", "controller")
+        first, second = (call.args for call in output.call_args_list)
+        self.assertEqual(first, ("cargo", "build", "--locked", "--quiet", "--release", "--workspace", "--example", "ingest"))
+        self.assertEqual(second[-2:], ("--workspace", "--bins"))
+
     def test_every_bench_says_what_it_is(self):
         for name, module in running.discover().items():
             with self.subTest(name):

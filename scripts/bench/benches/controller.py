@@ -31,14 +31,12 @@ def run(bench):
     bench.progress(f"{starts} starts")
     with bench.alone():
         own = read_own(bench.output(bench.binary("examples/own_time"), controller, starts))
-    bench.progress(f"sweeps of {sessions} sessions")
-    with bench.alone():
+        bench.progress(f"sweeps of {sessions} sessions")
         printed = bench.output(bench.binary("examples/sweep_time"), controller, sessions, 1 if bench.quick else SWEEPS)
     sweeps = read_sweeps([json.loads(line) for line in printed.splitlines() if line.startswith("{")])
     simulated = []
     for _ in bench.runs(SIMULATIONS):
-        with bench.alone():
-            simulated.append(simulation(bench))
+        simulated.append(simulation(bench))
     paces = {name: spread(run[name] for run in simulated) for name in ("sessions_per_s", "hours_per_s")}
     return {"starts": starts, "own": own, "sessions": sessions, "sweeps": sweeps, "simulation": {**paces, "sessions": simulated[0]["sessions"]}}
 

@@ -1,7 +1,5 @@
 """The worker is killed in the middle of a sentence: when listeners get the next caption, and what they miss."""
 import json
-import os
-import shlex
 import statistics
 
 from bench import Failed, table
@@ -20,23 +18,21 @@ def build(bench):
 
 
 def run(bench):
-    """A local stack for each batch. BENCH_RUN_BY is a command that runs each, such as one that waits for a quiet machine."""
+    """A local stack for each batch; between two of them others may measure."""
     batches = 1 if bench.quick else RUNS // BATCH
     size = 1 if bench.quick else BATCH
-    by = shlex.split(os.environ.get("BENCH_RUN_BY", ""))
     runs, failed = [], []
     for number in range(batches):
         bench.progress(f"runs {number * size + 1} to {(number + 1) * size} of {batches * size}")
-        stack = [bench.binary("local-stack"), "run", "--profile", bench.profile, "--keep-logs", f"target/tmp/recover/logs-{number}", "--"]
-        printed = bench.output(
-            *by, *stack, "python3", "scripts/bench/session/recover.py", bench.binary("sessionctl"), size, number * size + 1, timeout=3_600,
-        )  # fmt: skip
+        stack = [bench.binary("local-stack"), "run", "--keep-logs", f"target/tmp/recover/logs-{number}", "--"]
+        speaker = ["python3", "scripts/bench/session/recover.py", bench.binary("sessionctl")]
+        with bench.alone():
+            printed = bench.output(*stack, *speaker, size, number * size + 1, timeout=3_600)
         found = [json.loads(line) for line in printed.splitlines() if line.startswith('{"run"')]
         runs += [each for each in found if "failed" not in each]
         failed += [each for each in found if "failed" in each]
     if len(runs) + len(failed) != batches * size:
         raise Failed(f"{len(runs)} and {len(failed)} of {batches * size} runs were told")
-    bench.commands = [command.removeprefix(f"{shlex.join(by)} ") for command in bench.commands]
     return {"runs": runs, "failed": failed}
 
 
