@@ -156,6 +156,6 @@ def plots(results, plt):
         bars = axis.barh(list(names.values()), values, xerr=errors, color=colours, ecolor="#444", capsize=2)
         axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=6)
         axis.set_title(title, fontsize=9)
-        axis.set_xlim(0, max(values) * 1.2)
+        axis.set_xlim(0, max(kept["most"] for kept in found) / scale * 1.2)
         axis.tick_params(left=False)
     return {"ingest": figure}
