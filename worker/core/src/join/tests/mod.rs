@@ -47,14 +47,20 @@ impl Talk {
         self.join.on_rtp(self.now);
     }
 
-    /// Up to an answered peer that carries audio.
-    fn connected() -> Self {
+    /// Up to an offer that was sent and not answered.
+    fn offered() -> Self {
         let mut talk = Self::new();
         talk.join.start(talk.now, &mut Outbox::default());
         talk.signaling(SignalingEvent::Connected);
         talk.until(10);
         talk.peer(PeerEvent::OfferReady("offer".into()));
         talk.until(20);
+        talk
+    }
+
+    /// Up to an answered peer that carries audio.
+    fn connected() -> Self {
+        let mut talk = Self::offered();
         talk.signaling(SignalingEvent::Answer("answer".into()));
         talk.peer(PeerEvent::Connected);
         talk.rtp();
@@ -72,19 +78,6 @@ fn count(outputs: &[Output], what: &Output) -> usize {
 
 fn sdp(page: &str, ufrag: &str) -> String {
     format!("v=0\r\na=fingerprint:sha-256 {page}\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:p\r\n")
-}
-
-impl Talk {
-    /// Up to an offer that was sent and not answered.
-    fn offered() -> Self {
-        let mut talk = Self::new();
-        talk.join.start(talk.now, &mut Outbox::default());
-        talk.signaling(SignalingEvent::Connected);
-        talk.until(10);
-        talk.peer(PeerEvent::OfferReady("offer".into()));
-        talk.until(20);
-        talk
-    }
 }
 
 #[test]
