@@ -88,7 +88,7 @@ def aligned(f0, length, shift):
 
 
 def errors(pairs):
-    """Over recordings of (found, true): as `worker/core/emotion/src/bars/score.rs` counts them."""
+    """Over recordings of (found, true): as `worker/emotion/src/bars/score.rs` counts them."""
     found, true = (np.concatenate(side) for side in zip(*pairs))
     both = (found > 0) & (true > 0)
     ratio = found[both] / true[both]

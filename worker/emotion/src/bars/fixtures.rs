@@ -49,7 +49,7 @@ pub(super) fn usual(name: &str) -> Vec<i16> {
 
 /// The demo's recording: flite's voice rms, ten sentences.
 pub(super) fn welcome() -> Vec<i16> {
-    wav("../../../samples/welcome.wav")
+    wav("../../samples/welcome.wav")
 }
 
 /// The utterances of `flite-slt`, `espeak` or `whisper`.
