@@ -5,25 +5,26 @@
 //! *Guarantees*: the same inputs at the same moments give the same outputs; after [`Output::Exit`] nothing follows.
 //! *Assumption*: the shell hands in [`Input::Tick`] when a wait is over, and polls until [`Output::Wait`] after each input.
 
-use crate::audio::Audio;
-use crate::captions::{Segments, Shown};
+use crate::audience::{Body, Delivery};
 use crate::config::{EngineConfig, ListenPolicy, Source};
-use crate::degrade::{Ladder, Strain};
-use crate::deliver::{Body, Delivery, Track};
-use crate::heartbeat::Heartbeat;
+use crate::hearing::Audio;
+use crate::hearing::{Demand, Idle, Moment, Transcriber};
 use crate::input::{AudienceRows, AudioFrame, Control, Input, MediaStreamEvent, PeerEvent, SignalingEvent};
-use crate::join::Join;
-use crate::judge::Judge;
-use crate::lifecycle::{Farewell, Lifecycle};
-use crate::notices::Hearing;
+use crate::life::ladder::{Ladder, Strain};
+use crate::life::lifecycle::{Farewell, Lifecycle};
+use crate::life::notices::Hearing;
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
-use crate::path::MediaPath;
-use crate::reader::Reader;
+use crate::row::heartbeat::Heartbeat;
+use crate::source::join::Join;
+use crate::source::path::MediaPath;
+use crate::source::reader::Reader;
+use crate::text::Track;
+use crate::text::translate::Translator;
+use crate::text::{Segments, Shown};
 use crate::time::MediaInstant;
-use crate::transcribe::{Demand, Idle, Moment, Transcriber};
-use crate::translate::Translator;
 use crate::voice::Ear;
+use crate::voice::model::Judge;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Media, RungCause};

@@ -2,7 +2,7 @@
 //!
 //! | behaviour | where |
 //! |---|---|
-//! | stability | `text`: a fickle recogniser, clauses, continuous speech; properties beside `captions/segments.rs` |
+//! | stability | `text`: a fickle recogniser, clauses, continuous speech; properties beside `text/segments.rs` |
 //! | late join | `delivery`: late joiner, first listener of a language, served within a second |
 //! | reconnect | `transcription`: a cut at any moment, outages, renewals, limits |
 //! | degrade | `text`: failed translations, the budget; `delivery`: everything throttled |

@@ -1,0 +1,87 @@
+//! Whether a stream is wanted, and where it begins.
+
+use crate::config::Timing;
+use crate::hearing::Audio;
+use crate::time::MediaInstant;
+use schemas::ids::Language;
+
+/// What a decision is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    pub(crate) now: MediaInstant,
+    pub(crate) audio: &'a Audio,
+    pub(crate) timing: &'a Timing,
+}
+
+/// Whether a stream is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// In this language.
+    Stream(Language),
+    /// Not now, and for this reason.
+    None(Idle),
+}
+
+/// Why no stream is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// The row was not read yet.
+    NotReady,
+    /// The session is paused.
+    Paused,
+    /// Nobody would read the captions.
+    NobodyListens,
+    /// The speaker's audio has stopped.
+    NoAudio,
+    /// The speaker is silent for long.
+    Silence,
+    /// The session ends.
+    Ending,
+}
+
+impl Idle {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::NotReady => "the row was not read yet",
+            Self::Paused => "the session is paused",
+            Self::NobodyListens => "nobody listens",
+            Self::NoAudio => "no audio comes",
+            Self::Silence => "the speaker is silent",
+            Self::Ending => "the session ends",
+        }
+    }
+
+    /// What was said while nobody listened is not heard later, save the last moments; nothing else is left out.
+    pub(crate) fn begin_after(self, cursor: u64) -> Begin {
+        match self {
+            Self::NobodyListens => Begin::Preroll,
+            Self::NoAudio => Begin::At(cursor),
+            Self::Silence => Begin::Onset(cursor),
+            Self::NotReady | Self::Paused | Self::Ending => Begin::Watermark,
+        }
+    }
+}
+
+/// Where the next stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// At the watermark.
+    Watermark,
+    /// A little before now, but not before the watermark: what was said while no stream was wanted is not paid for.
+    Preroll,
+    /// At this media sample: everything before it was heard.
+    At(u64),
+    /// A little before the first speech after this media sample: everything before it was heard, and was silence at last.
+    Onset(u64),
+}
+
+impl Begin {
+    /// The same, when what was sent last was perhaps not heard.
+    pub(crate) fn unheard(self) -> Self {
+        match self {
+            Self::Watermark | Self::At(_) => Self::Watermark,
+            Self::Preroll => Self::Preroll,
+            Self::Onset(cursor) => Self::Onset(cursor),
+        }
+    }
+}

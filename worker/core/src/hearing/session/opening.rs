@@ -1,0 +1,71 @@
+//! How a stream is opened: from where, and with which of the session's wishes.
+
+use super::{State, Transcriber};
+use crate::config::Wishes;
+use crate::hearing::SAMPLES_PER_MS;
+use crate::hearing::demand::{Begin, Moment};
+use crate::hearing::stream::Stream;
+use crate::input::{StreamEnd, StreamId};
+use crate::outbox::Outbox;
+use crate::output::Output;
+use schemas::ids::Language;
+
+impl Transcriber {
+    pub(super) fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
+        let cursor = self.first_sample(begin, at, out);
+        self.state = State::Open(self.announce(cursor, language, at, out));
+    }
+
+    pub(super) fn announce(&mut self, cursor: u64, language: &Language, at: &Moment, out: &mut Outbox) -> Stream {
+        let id = StreamId(self.next_id);
+        self.next_id += 1;
+        self.streams += 1;
+        out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
+        out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
+        Stream::new(id, language.clone(), cursor, at.now)
+    }
+
+    /// Where the next stream begins: nothing is left out but silence that fills a gap.
+    pub(super) fn first_sample(&self, begin: Begin, at: &Moment, out: &mut Outbox) -> u64 {
+        let ring = &at.audio.ring;
+        let wanted = match begin {
+            Begin::Watermark => self.watermark,
+            Begin::Preroll => self.watermark.max(ring.end().saturating_sub(at.timing.preroll_ms * SAMPLES_PER_MS)),
+            Begin::At(sample) => self.watermark.max(sample),
+            Begin::Onset(sample) => {
+                let heard = self.watermark.max(sample);
+                let onset_ms = at.audio.levels.speech_from_ms(heard / SAMPLES_PER_MS);
+                let preroll = onset_ms.saturating_sub(at.timing.onset_preroll_ms) * SAMPLES_PER_MS;
+                heard.max(preroll.min(ring.end()))
+            }
+        };
+        let cursor = wanted.max(ring.first());
+        let (from_ms, until_ms) = (wanted / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
+        if self.watermark > 0 && at.audio.levels.speech_dbfs(from_ms, until_ms).is_some() {
+            out.warn("audio_dropped", format!("speech within {} ms had left the buffer", until_ms - from_ms));
+        }
+        at.audio.after_fill(cursor)
+    }
+
+    /// A refusal may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
+    /// were not the reason, and come again with the retry.
+    pub(super) fn give_up_wishes(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
+        match (end, self.wishes, &self.refused_wishes) {
+            (StreamEnd::Refused(detail), Wishes::All, _) => {
+                out.warn("wishes_refused", format!("{detail}; the next stream opens without them"));
+                (self.wishes, self.refused_wishes) = (Wishes::Plain, Some(detail.clone()));
+                Some(0)
+            }
+            (StreamEnd::Refused(_), Wishes::Plain, Some(_)) => {
+                (self.wishes, self.refused_wishes) = (Wishes::All, None);
+                None
+            }
+            (StreamEnd::Refused(_), Wishes::Plain, None) => None,
+            (
+                StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_),
+                Wishes::All | Wishes::Plain,
+                _,
+            ) => None,
+        }
+    }
+}

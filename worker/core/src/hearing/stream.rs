@@ -1,0 +1,124 @@
+//! What one stream has heard: audio in, at a pace that the service can follow, and its results in media time.
+
+use super::demand::Moment;
+use super::timeline::Timeline;
+use super::{Heard, Word};
+use crate::hearing::{Audio, SAMPLES_PER_MS};
+use crate::input::{StreamId, TranscriptItem, TranscriptResult};
+use crate::outbox::Outbox;
+use crate::output::Output;
+use crate::time::MediaInstant;
+use schemas::ids::Language;
+
+/// Audio that waits is sent at this multiple of real time, so that the service can follow.
+const CATCH_UP_FACTOR: u64 = 4;
+/// So much may be sent at once when a stream begins, ms.
+const CATCH_UP_BURST_MS: u64 = 1_000;
+
+/// A stream that was opened.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
+    pub(crate) language: Language,
+    pub(crate) opened: bool,
+    pub(crate) since: MediaInstant,
+    /// When it last said anything.
+    pub(crate) spoke_at: MediaInstant,
+    pub(crate) cursor: u64,
+    pub(crate) sent: u64,
+    pub(crate) timeline: Timeline,
+    pub(crate) silence_at: MediaInstant,
+    pub(crate) padding: bool,
+}
+
+impl Stream {
+    /// A stream that is being opened, and begins at this media sample.
+    pub(crate) fn new(id: StreamId, language: Language, cursor: u64, now: MediaInstant) -> Self {
+        Self {
+            id,
+            language,
+            opened: false,
+            since: now,
+            spoke_at: now,
+            cursor,
+            sent: 0,
+            timeline: Timeline::default(),
+            silence_at: now,
+            padding: false,
+        }
+    }
+}
+
+/// Sends what the pace allows, or silence when no audio comes; gives the samples sent.
+pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
+    let Moment { now, audio, timing } = *at;
+    let before = stream.sent;
+    let chunk = timing.chunk_ms * SAMPLES_PER_MS;
+    let allowed = (now.since(stream.since) * CATCH_UP_FACTOR + CATCH_UP_BURST_MS) * SAMPLES_PER_MS;
+    if stream.cursor < audio.ring.first() {
+        let lost_ms = (audio.ring.first() - stream.cursor) / SAMPLES_PER_MS;
+        out.warn("audio_dropped", format!("{lost_ms} ms had left the buffer before they could be sent"));
+        stream.cursor = audio.ring.first();
+    }
+    while audio.ring.end().saturating_sub(stream.cursor) >= chunk && stream.sent + chunk <= allowed {
+        send(stream, audio.ring.read(stream.cursor, chunk), out);
+        stream.silence_at = now.plus_ms(timing.chunk_ms);
+    }
+    let quiet = audio.quiet_for(now).is_some_and(|ms| ms >= timing.keepalive_after_ms);
+    let all_sent = audio.ring.end().saturating_sub(stream.cursor) < chunk;
+    if quiet && all_sent && now >= stream.silence_at {
+        send_rest(stream, audio, out);
+        stream.padding = true;
+        stream.sent += chunk;
+        out.push(Output::SendAudio { id: stream.id, pcm: vec![0; usize::try_from(chunk).unwrap_or(0)] });
+        stream.silence_at = now.plus_ms(timing.chunk_ms);
+    }
+    stream.sent - before
+}
+
+/// Sends the remainder that does not fill a chunk.
+pub(crate) fn send_rest(stream: &mut Stream, audio: &Audio, out: &mut Outbox) -> u64 {
+    let before = stream.sent;
+    let second = 1_000 * SAMPLES_PER_MS;
+    while audio.ring.end() > stream.cursor {
+        send(stream, audio.ring.read(stream.cursor, second), out);
+    }
+    stream.sent - before
+}
+
+fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
+    let count = pcm.len() as u64;
+    stream.timeline.sent(stream.sent, stream.cursor);
+    stream.cursor += count;
+    stream.sent += count;
+    out.push(Output::SendAudio { id: stream.id, pcm });
+}
+
+pub(crate) fn to_heard(stream: StreamId, result: &TranscriptResult, timeline: &Timeline) -> Heard {
+    let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
+    for item in &result.items {
+        let word = to_word(item, timeline);
+        match words.last() {
+            // A mark belongs to the moment of its word, and a mark without a word to nothing.
+            Some(last) if item.punctuation && !last.mark => {
+                let (start_ms, end_ms) = (last.start_ms, last.end_ms);
+                words.push(Word { start_ms, end_ms, ..word });
+            }
+            Some(_) | None if item.punctuation => {}
+            Some(_) | None => words.push(word),
+        }
+    }
+    let language = result.language.clone();
+    Heard { stream, result_id: result.result_id.clone(), is_final: !result.is_partial, language, words }
+}
+
+fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {
+    let start_ms = timeline.media_ms(item.start);
+    Word {
+        text: item.content.clone(),
+        mark: item.punctuation,
+        start_ms,
+        end_ms: timeline.media_ms(item.end).max(start_ms),
+        stable: item.stable,
+    }
+}

@@ -1,0 +1,364 @@
+//! Requests in flight.
+//!
+//! *Guarantees*: per segment and language one request of a kind is in flight, of partials the newest wins; a final is
+//! always answered, if need be with nothing, within a bounded time, and does not wait for a partial; a language whose
+//! translation fails again and again is not asked for a while, and one that the service does not know not again; what was translated lately is not asked for again; of a
+//! budget of characters, partials get only what finals leave.
+
+use super::budget::Budget;
+use super::cache::Cache;
+use super::job::{Health, Job, Key, Stage};
+use super::split::split;
+use crate::config::{Timing, Wishes};
+use crate::input::{TranslateFailure, TranslationId};
+use crate::outbox::{Outbox, earliest};
+use crate::output::Output;
+use crate::text::{Shown, has_spaces};
+use crate::time::MediaInstant;
+use schemas::ids::Language;
+use schemas::limits::TRANSLATE_TEXT_BYTES;
+use schemas::worker::RungCause;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A final is tried again so often.
+const RETRIES: u32 = 2;
+/// Wait before the first retry, ms; it doubles.
+const RETRY_MS: u64 = 250;
+/// So many finals in a row without translation, and the language is not asked for [`PAUSE_MS`].
+const FAILURES_TO_PAUSE: u32 = 2;
+/// How long a failing language is left alone, ms.
+const PAUSE_MS: u64 = 10_000;
+
+/// A service that throttled, and a budget that was spent, are remembered for so long, ms.
+const THROTTLED_MS: u64 = 5_000;
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// What was to be translated.
+    pub(crate) shown: Shown,
+    /// Into which language.
+    pub(crate) language: Language,
+    /// The translation; `None` when there is none.
+    pub(crate) text: Option<String>,
+}
+
+/// All requests.
+#[derive(Debug)]
+pub(crate) struct Translator {
+    jobs: BTreeMap<Key, Job>,
+    asked: BTreeMap<TranslationId, Key>,
+    health: BTreeMap<Language, Health>,
+    cache: Cache,
+    budget: Budget,
+    wishes: Wishes,
+    terminology_is_unknown: bool,
+    /// Pairs that the service does not translate.
+    unsupported: BTreeSet<(Language, Language)>,
+    most_per_minute: u64,
+    throttled_at: Option<MediaInstant>,
+    spent_at: Option<MediaInstant>,
+    last_id: u64,
+    /// Source characters sent.
+    pub(crate) characters: u64,
+    /// Calls.
+    pub(crate) calls: u64,
+    /// When the last translation came.
+    pub(crate) answered_at: Option<MediaInstant>,
+}
+
+impl Translator {
+    /// At most so many characters a minute.
+    pub(crate) fn new(most_per_minute: u64, wishes: Wishes) -> Self {
+        Self {
+            wishes,
+            terminology_is_unknown: false,
+            unsupported: BTreeSet::new(),
+            jobs: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            health: BTreeMap::new(),
+            cache: Cache::default(),
+            budget: Budget::default(),
+            most_per_minute,
+            throttled_at: None,
+            spent_at: None,
+            last_id: 0,
+            characters: 0,
+            calls: 0,
+            answered_at: None,
+        }
+    }
+
+    /// Asks for a translation of these parts, joined; of a final, what is not known of it yet in as few calls as possible. It
+    /// is answered at once when all of it is known, and a final also when its language is left alone just now or the
+    /// budget is spent.
+    pub(crate) fn request(
+        &mut self,
+        shown: Shown,
+        language: &Language,
+        mut parts: Vec<String>,
+        now: MediaInstant,
+        out: &mut Outbox,
+    ) -> Option<Done> {
+        let key = Key { segment: shown.segment, language: language.clone(), is_final: shown.is_final };
+        if shown.is_final {
+            self.forget(&Key { is_final: false, ..key.clone() });
+            parts = self.whole(&shown.source, language, parts);
+            let unknown = parts.iter().filter(|part| self.cache.get(&shown.source, language, part).is_none());
+            let spent = self.budget.is_spent(length(unknown), self.most_per_minute);
+            self.spent_at = if spent { Some(now) } else { self.spent_at };
+            if spent || self.is_left_alone(&shown.source, language, now) {
+                return Some(Done { shown, language: language.clone(), text: None });
+            }
+        } else if self.is_left_alone(&shown.source, language, now)
+            || self.saving(now).is_some()
+            || self.jobs.contains_key(&Key { is_final: true, ..key.clone() })
+        {
+            return None;
+        }
+        match self.jobs.get_mut(&key) {
+            Some(job) => {
+                job.next = Some((shown, parts));
+                None
+            }
+            None => self.start(key, shown, &parts, now, out),
+        }
+    }
+
+    /// Sentences that were translated with a partial stay as they are; those between them become one text.
+    fn whole(&self, from: &Language, to: &Language, sentences: Vec<String>) -> Vec<String> {
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        for sentence in sentences {
+            let known = self.cache.get(from, to, &sentence).is_some();
+            match parts.last_mut() {
+                Some((false, text)) if !known => {
+                    text.push_str(if has_spaces(from) { " " } else { "" });
+                    text.push_str(&sentence);
+                }
+                Some(_) | None => parts.push((known, sentence)),
+            }
+        }
+        parts.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The answer to a request.
+    pub(crate) fn on_answer(
+        &mut self,
+        id: TranslationId,
+        answer: Result<String, TranslateFailure>,
+        now: MediaInstant,
+        out: &mut Outbox,
+    ) -> Option<Done> {
+        let key = self.asked.remove(&id)?;
+        match answer {
+            Ok(text) if !text.trim().is_empty() => self.succeeded(key, text, now, out),
+            Ok(_) => self.failed(key, &TranslateFailure::Refused("the translation is empty".into()), now, out),
+            Err(failure) => self.failed(key, &failure, now, out),
+        }
+    }
+
+    /// Retries what waited, gives up what was never answered.
+    pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing, out: &mut Outbox) -> Vec<Done> {
+        self.budget.advance(self.most_per_minute, now);
+        let due: Vec<(Key, Option<TranslationId>)> = self
+            .jobs
+            .iter()
+            .filter_map(|(key, job)| match job.stage {
+                Stage::Waiting { until } if now >= until => Some((key.clone(), None)),
+                Stage::Asked { id, at } if now.since(at) >= timing.translate_patience_ms => {
+                    Some((key.clone(), Some(id)))
+                }
+                Stage::Waiting { .. } | Stage::Asked { .. } => None,
+            })
+            .collect();
+        let mut done = Vec::new();
+        for (key, late) in due {
+            if let Some(id) = late {
+                self.asked.remove(&id);
+                done.extend(self.failed(key, &TranslateFailure::Unavailable("no answer in time".into()), now, out));
+            } else {
+                done.extend(self.ask(&key, now, out));
+            }
+        }
+        done
+    }
+
+    /// Gives up: every final that is not translated yet is answered with nothing.
+    pub(crate) fn give_up(&mut self) -> Vec<Done> {
+        self.asked.clear();
+        let jobs = std::mem::take(&mut self.jobs);
+        let finals = jobs.into_iter().filter(|(key, _)| key.is_final);
+        finals.map(|(key, job)| Done { shown: job.shown, language: key.language, text: None }).collect()
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self, timing: &Timing) -> Option<MediaInstant> {
+        earliest(self.jobs.values().map(|job| match job.stage {
+            Stage::Waiting { until } => Some(until),
+            Stage::Asked { at, .. } => Some(at.plus_ms(timing.translate_patience_ms)),
+        }))
+    }
+
+    /// Whether translation into a language that somebody hears fails again and again, and has not succeeded since.
+    pub(crate) fn fails_into(&self, hears: impl Fn(&Language) -> bool) -> bool {
+        self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && hears(language))
+    }
+
+    /// Why partials wait, if they do.
+    pub(crate) fn saving(&self, now: MediaInstant) -> Option<RungCause> {
+        if self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS) {
+            return Some(RungCause::TranslationThrottled);
+        }
+        self.budget.is_saving().then_some(RungCause::BudgetSpent)
+    }
+
+    /// Whether even finals are not translated, for want of budget.
+    pub(crate) fn is_spent(&self, now: MediaInstant) -> bool {
+        self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
+    }
+
+    /// Sentences for the row, of what will not be translated as wished.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let pair = |(from, to): &(Language, Language)| format!("Translate does not translate from {from} to {to}");
+        let terminology = self
+            .terminology_is_unknown
+            .then(|| "Translations run without the terminology, which does not exist".into());
+        terminology.into_iter().chain(self.unsupported.iter().map(pair)).collect()
+    }
+
+    /// Whether it is of no use to ask for this pair now.
+    fn is_left_alone(&self, from: &Language, to: &Language, now: MediaInstant) -> bool {
+        self.is_paused(to, now) || self.unsupported.contains(&(from.clone(), to.clone()))
+    }
+
+    fn is_paused(&self, language: &Language, now: MediaInstant) -> bool {
+        self.health.get(language).is_some_and(|h| h.failures >= FAILURES_TO_PAUSE && now < h.paused_until)
+    }
+
+    fn start(&mut self, key: Key, shown: Shown, parts: &[String], now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let parts = parts.iter().flat_map(|part| split(part, TRANSLATE_TEXT_BYTES)).collect();
+        let stage = Stage::Waiting { until: now };
+        self.jobs.insert(key.clone(), Job { shown, parts, translated: Vec::new(), attempts: 0, stage, next: None });
+        self.ask(&key, now, out)
+    }
+
+    /// Asks for the next part that is not known; done when there is none.
+    fn ask(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.get_mut(key)?;
+        while let Some(part) = job.parts.front()
+            && let Some(known) = self.cache.get(&job.shown.source, &key.language, part)
+        {
+            let known = known.clone();
+            job.take(known, key);
+        }
+        let Some(text) = job.parts.front().cloned() else { return self.complete(key, now, out) };
+        self.last_id += 1;
+        let id = TranslationId(self.last_id);
+        job.stage = Stage::Asked { id, at: now };
+        self.asked.insert(id, key.clone());
+        let characters = text.chars().count() as u64;
+        self.calls += 1;
+        self.characters += characters;
+        self.budget.spend(characters, now);
+        let (from, to) = (job.shown.source.clone(), key.language.clone());
+        out.push(Output::Translate { id, text, from, to, wishes: self.wishes });
+        None
+    }
+
+    fn succeeded(&mut self, key: Key, text: String, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        self.answered_at = Some(now);
+        self.health.remove(&key.language);
+        let job = self.jobs.get_mut(&key)?;
+        if let Some(part) = job.parts.front() {
+            self.cache.put(&job.shown.source, &key.language, part.clone(), text.clone());
+        }
+        job.take(text, &key);
+        self.ask(&key, now, out)
+    }
+
+    fn complete(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.remove(key)?;
+        let text = job.translated.join(if has_spaces(&key.language) { " " } else { "" });
+        if let Some((shown, parts)) = job.next {
+            let newer = self.start(key.clone(), shown, &parts, now, out);
+            if newer.is_some() {
+                return newer;
+            }
+        }
+        Some(Done { shown: job.shown, language: key.language.clone(), text: Some(text) })
+    }
+
+    fn failed(&mut self, key: Key, failure: &TranslateFailure, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        match failure {
+            TranslateFailure::UnknownTerminology if self.jobs.get(&key).is_some_and(|job| job.attempts <= RETRIES) => {
+                return self.without_terminology(&key, now, out);
+            }
+            TranslateFailure::UnsupportedPair => return self.never_again(&key, out),
+            TranslateFailure::Throttled => self.throttled_at = Some(now),
+            TranslateFailure::UnknownTerminology | TranslateFailure::Unavailable(_) | TranslateFailure::Refused(_) => {}
+        }
+        let job = self.jobs.get_mut(&key)?;
+        job.attempts += 1;
+        if key.is_final && job.attempts <= RETRIES && may_help(failure) {
+            job.stage = Stage::Waiting { until: now.plus_ms(RETRY_MS << (job.attempts - 1)) };
+            return None;
+        }
+        let job = self.jobs.remove(&key)?;
+        if !key.is_final {
+            return None;
+        }
+        let health = self.health.entry(key.language.clone()).or_default();
+        health.failures += 1;
+        health.paused_until = now.plus_ms(PAUSE_MS);
+        out.warn("translation_failed", format!("to {}: {}", key.language, describe(failure)));
+        Some(Done { shown: job.shown, language: key.language, text: None })
+    }
+
+    /// From now on without: a translation without the terminology is better than none.
+    fn without_terminology(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        if !std::mem::replace(&mut self.terminology_is_unknown, true) {
+            out.warn("terminology_unknown", "translations go on without it");
+        }
+        self.wishes = Wishes::Plain;
+        self.jobs.get_mut(key)?.attempts += 1;
+        self.ask(key, now, out)
+    }
+
+    /// The pair is marked, and its original goes out.
+    fn never_again(&mut self, key: &Key, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.remove(key)?;
+        let pair = (job.shown.source.clone(), key.language.clone());
+        if self.unsupported.insert(pair) {
+            out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
+        }
+        key.is_final.then(|| Done { shown: job.shown, language: key.language.clone(), text: None })
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(Job { stage: Stage::Asked { id, .. }, .. }) = self.jobs.remove(key) {
+            self.asked.remove(&id);
+        }
+    }
+}
+
+fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
+    parts.map(|part| part.chars().count() as u64).sum()
+}
+
+fn may_help(failure: &TranslateFailure) -> bool {
+    match failure {
+        TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
+        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
+            false
+        }
+    }
+}
+
+fn describe(failure: &TranslateFailure) -> &str {
+    match failure {
+        TranslateFailure::Throttled => "throttled",
+        TranslateFailure::UnsupportedPair => "the pair is not supported",
+        TranslateFailure::UnknownTerminology => "the terminology does not exist",
+        TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
+    }
+}

@@ -1,0 +1,194 @@
+//! The speaker's voice: what goes into its analysis, and what becomes of what comes out.
+//!
+//! *Flow*: every frame of a session that is not paused is analysed as it comes; final segments follow with their words. A
+//! reading of a second is told at once, that of a segment after its caption, and again when a model of the user's own has added
+//! something in time. *Guarantees*: nothing here holds a caption up, nor does the model hold up the facts;
+//! in the mode `off` nothing of the voice is told, and without the watch over the audio's quality nothing is even measured.
+
+use crate::audience::Body;
+use crate::audience::message::segment_id;
+use crate::config::{EmotionMode, EngineConfig};
+use crate::engine::Engine;
+use crate::hearing::SAMPLES_PER_MS;
+use crate::input::{AudioFrame, AudioKind, UtteranceId};
+use crate::text::Snapshot;
+use crate::voice::model::{Told, Utterance};
+use crate::voice::sound::{Warning, Watch};
+use crate::voice::told as emotion;
+use schemas::ids::Timestamp;
+use schemas::message::Emotion;
+use schemas::speaker::{AudioQualityWarning, ToSpeaker};
+use schemas::voice::{Voice, VoiceFlag};
+use schemas::worker::{Media, Rung};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use worker_emotion::{Affect, Analyzer, Config, Event, Origin};
+
+/// What is known of the voice and of the audio's quality.
+#[derive(Debug)]
+pub(crate) struct Ear {
+    analyzer: Option<Box<Analyzer>>,
+    /// Whether everything that was taken in has been analysed.
+    flushed: bool,
+    /// The watch over the quality.
+    pub(crate) watch: Watch,
+    /// What was told last.
+    pub(crate) last: Option<Voice>,
+}
+
+impl Ear {
+    pub(crate) fn new(config: &EngineConfig) -> Self {
+        let wanted = config.audio_quality || config.emotion != EmotionMode::Off;
+        let analyzer = wanted.then(|| Box::new(Analyzer::new(Config { agc_on: config.agc_on })));
+        Self { analyzer, flushed: true, watch: Watch::default(), last: None }
+    }
+
+    fn take(&mut self, frame: &AudioFrame) {
+        let Some(analyzer) = &mut self.analyzer else { return };
+        let origin = match frame.kind {
+            AudioKind::Decoded => Origin::Received,
+            AudioKind::Concealed => Origin::Concealed,
+            AudioKind::Filled => Origin::Filled,
+        };
+        if std::mem::take(&mut self.flushed) {
+            self.watch.begin(frame.start_ms);
+        }
+        analyzer.push(frame.start_ms, &frame.pcm, origin);
+    }
+
+    fn segment(&mut self, shown: &Snapshot) {
+        let Some(analyzer) = &mut self.analyzer else { return };
+        for word in shown.words.iter().filter(|word| !word.mark) {
+            analyzer.word(word.start_ms, word.end_ms);
+        }
+        analyzer.segment(shown.segment, shown.start_ms, shown.end_ms);
+    }
+
+    /// No audio comes for now: what is held back is analysed, once.
+    fn flush(&mut self) {
+        if let Some(analyzer) = self.analyzer.as_mut().filter(|_| !self.flushed) {
+            self.flushed = true;
+            analyzer.flush();
+            self.watch.pause();
+        }
+    }
+
+    fn poll(&mut self) -> Option<Event> {
+        self.analyzer.as_mut()?.poll()
+    }
+}
+
+impl Engine {
+    /// A frame of a session that is not paused.
+    pub(crate) fn hear_voice(&mut self, frame: &AudioFrame) {
+        self.ear.take(frame);
+        self.tell_voice();
+    }
+
+    /// A segment's caption is final.
+    pub(crate) fn voice_of(&mut self, shown: &Snapshot) {
+        if self.config.emotion != EmotionMode::Off {
+            self.ear.segment(shown);
+            self.tell_voice();
+        }
+    }
+
+    /// The session is paused or ends.
+    pub(crate) fn rest_voice(&mut self) {
+        if self.life.is_paused() || !self.life.is_serving() {
+            self.ear.flush();
+            self.tell_voice();
+        }
+    }
+
+    /// The state of the media path, once a second.
+    pub(crate) fn watch_network(&mut self, media: &Media) {
+        if self.config.audio_quality && !self.life.is_paused() {
+            let warnings = self.ear.watch.reported(media, self.now);
+            self.warn_speaker(warnings);
+        }
+    }
+
+    fn tell_voice(&mut self) {
+        while let Some(event) = self.ear.poll() {
+            match event {
+                Event::Second(reading) => {
+                    if let Some(lufs) = reading.lufs.filter(|_| self.config.audio_quality && !self.life.is_paused()) {
+                        self.ear.watch.heard(lufs);
+                    }
+                    let told = emotion::told(&reading, self.config.emotion);
+                    told.into_iter().for_each(|voice| self.tell_second(voice));
+                }
+                Event::Segment { id, reading } => {
+                    if let Some(voice) = emotion::told(&reading, self.config.emotion) {
+                        self.tell_segment(voice, segment_id(self.config.generation, id));
+                    }
+                }
+                Event::Quality(quality) => {
+                    if self.config.audio_quality && self.life.is_serving() && !self.life.is_paused() {
+                        let warnings = self.ear.watch.measured(&quality, self.now);
+                        self.warn_speaker(warnings);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A live display can do without, when captions already suffer.
+    fn tell_second(&mut self, voice: Voice) {
+        if self.ladder.service.rung == Rung::Full && !self.delivery.is_slow() && !self.life.is_paused() {
+            self.tell_emotion(voice, None);
+        } else {
+            self.ear.last = Some(voice);
+        }
+    }
+
+    /// The facts at once; what a model adds to them follows.
+    fn tell_segment(&mut self, voice: Voice, segment: String) {
+        self.tell_emotion(voice.clone(), Some(segment.clone()));
+        let unfit = [VoiceFlag::Short, VoiceFlag::LowSnr].iter().any(|flag| voice.flags.contains(flag));
+        let Some(model) = self.config.model.as_ref().filter(|_| self.judge.serves() && !unfit) else { return };
+        let begin_ms = voice.start_ms.max(voice.end_ms.saturating_sub(model.longest_ms));
+        // What a pause, or half a minute, has taken away is not made up.
+        if begin_ms * SAMPLES_PER_MS >= self.audio.ring.first() {
+            let pcm = self.audio.ring.read(begin_ms * SAMPLES_PER_MS, (voice.end_ms - begin_ms) * SAMPLES_PER_MS);
+            let told = Told { segment, voice, at: self.now };
+            self.judge.offer(Utterance { told, pcm }, self.now, &mut self.out);
+        }
+    }
+
+    /// The user's model has answered.
+    pub(crate) fn on_judged(&mut self, id: UtteranceId, answer: Result<Affect, String>) {
+        let when = (self.now, &self.config.timing);
+        let Some((segment, voice)) = self.judge.answered(id, answer, when, &mut self.out) else { return };
+        if self.life.is_serving() && !self.life.is_paused() {
+            self.tell_emotion(voice, Some(segment));
+        }
+    }
+
+    fn tell_emotion(&mut self, voice: Voice, segment_id: Option<String>) {
+        self.ear.last = Some(voice.clone());
+        let session_id = self.config.session.clone();
+        let timestamp = Timestamp::default();
+        let emotion = Emotion { version: Emotion::VERSION, session_id, segment_id, timestamp, voice };
+        self.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
+    }
+
+    fn warn_speaker(&mut self, warnings: Vec<Warning>) {
+        let wall = self.wall();
+        for warning in warnings {
+            if let Some(seen) = &mut self.ear.watch.seen {
+                seen.warned_at = Some(wall);
+            }
+            self.out.warn("audio_quality", format!("{:?} {}: {}", warning.issue, warning.value, warning.advice));
+            self.tell_speaker(ToSpeaker::AudioQualityWarning(AudioQualityWarning {
+                session_id: self.config.session.clone(),
+                issue: warning.issue,
+                value: warning.value,
+                message: warning.advice.to_owned(),
+                details: BTreeMap::from([("threshold".to_owned(), warning.limit)]),
+                timestamp: wall,
+            }));
+        }
+    }
+}
