@@ -45,7 +45,7 @@ export interface Config {
   readonly worker: { readonly cpu: number; readonly memoryMiB: number };
   readonly partials: 'finals' | 'clauses' | 'live';
   readonly emotion: 'off' | 'acoustic' | 'emotion';
-  /** Wishes to Transcribe and Translate, and limits, as worker/src/config.rs reads them: the variable's name and its text. */
+  /** Wishes to Transcribe and Translate, and limits, as worker/src/config/environment.rs reads them: the variable's name and its text. */
   readonly captions: Readonly<Record<CaptionKey, string>>;
   /** Replace the workers of an old task definition while their sessions run. */
   readonly rollout: boolean;

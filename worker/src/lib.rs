@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`config`] | the environment, parsed once |
+//! | [`config`] | the environment, parsed once, and what the session asks of its captions |
 //! | `begin` | the first look at the row, and the claim after a crash |
 //! | [`run`] | the start, and the one loop |
 //! | [`shell`] | executes what the engine wants |
@@ -18,8 +18,6 @@ pub mod io;
 pub mod languages;
 pub mod media;
 pub mod metrics;
-pub mod options;
 pub mod run;
 pub mod shell;
 pub mod telemetry;
-pub mod wishes;

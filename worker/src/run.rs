@@ -2,15 +2,15 @@
 
 use crate::begin::{self, Orders};
 use crate::config::Config;
+use crate::config::options;
+use crate::config::settings::Switch;
 use crate::ingest::StreamReceiver;
 use crate::ingest::receiver::Notice;
 use crate::io::table::{Table, TableError};
 use crate::io::{aws, getmedia, metadata, signals};
 use crate::media::AudioReceiver;
 use crate::media::opus::OpusError;
-use crate::options::Switch;
 use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
-use crate::wishes;
 use schemas::ids::{TaskArn, Timestamp};
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
@@ -73,7 +73,7 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
 /// What the session wishes of captions; gives what could not be read of it.
 fn wishes_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
     let Some(intent) = &row.intent else { return Vec::new() };
-    let notes = wishes::lay_over(config, &intent.options, &intent.source_language);
+    let notes = options::lay_over(config, &intent.options, &intent.source_language);
     notes.iter().for_each(|note| tracing::warn!(event = "option_left_out", detail = note));
     notes
 }

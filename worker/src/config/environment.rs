@@ -1,6 +1,6 @@
 //! The environment, parsed once; an invalid configuration does not exist as a value.
 
-use crate::options::{Formality, LanguageList, PerLanguage, Switch, Variants, VocabularyFilter, named};
+use crate::config::settings::{Formality, LanguageList, PerLanguage, Switch, Variants, VocabularyFilter, named};
 use schemas::ids::{Generation, SessionId};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};

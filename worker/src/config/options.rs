@@ -3,8 +3,8 @@
 //! *Guarantee*: whatever the row holds, the session runs: what cannot be read is left out, and a sentence for the row says
 //! so, with what would be right.
 
-use crate::config::{Config, silence, usize_of, within};
-use crate::options::named;
+use crate::config::environment::{Config, silence, usize_of, within};
+use crate::config::settings::named;
 use schemas::ids::Language;
 use schemas::session::{CaptionOptions, VARIANT};
 use std::fmt::Display;
@@ -65,7 +65,7 @@ fn told(error: impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{FilterMethod, Formality, Switch};
+    use crate::config::settings::{FilterMethod, Formality, Switch};
     use worker_core::config::{EmotionMode, PartialPolicy};
 
     fn laid(options: &[(&str, &str)]) -> (Config, Vec<String>) {

@@ -5,8 +5,8 @@
 //! [`TranscribeEvent::Closed`] exactly once, last. *Caveat*: Transcribe takes one stream per HTTP/2 connection, so each has its own client.
 
 use super::aws::{explain, http_client};
+use crate::config::settings::{FilterMethod, LanguageList, PerLanguage, Variants, VocabularyFilter};
 use crate::languages;
-use crate::options::{FilterMethod, LanguageList, PerLanguage, Variants, VocabularyFilter};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;

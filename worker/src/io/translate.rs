@@ -1,8 +1,8 @@
 //! TranslateText, one text and one pair per call.
 
 use super::aws::explain_call;
+use crate::config::settings::{Formality, Switch, Variants};
 use crate::languages;
-use crate::options::{Formality, Switch, Variants};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
