@@ -6,6 +6,7 @@
 //! | `begin` | the first look at the row, and the claim after a crash |
 //! | [`run`] | the start, and the one loop |
 //! | [`shell`] | executes what the engine wants |
+//! | [`source`] | where audio comes from: the next two, behind one face |
 //! | [`media`] | RTP packets to audio, pure |
 //! | [`ingest`] | what GetMedia sends to audio, pure |
 //! | [`io`] | signaling, peer, Transcribe, Translate, the gateway, the tables |
@@ -20,4 +21,5 @@ pub mod media;
 pub mod metrics;
 pub mod run;
 pub mod shell;
+pub mod source;
 pub mod telemetry;

@@ -4,13 +4,12 @@ use crate::begin::{self, Orders};
 use crate::config::Config;
 use crate::config::options;
 use crate::config::settings::Switch;
-use crate::ingest::StreamReceiver;
 use crate::ingest::receiver::Notice;
 use crate::io::table::{Table, TableError};
 use crate::io::{aws, getmedia, metadata, signals};
-use crate::media::AudioReceiver;
 use crate::media::opus::OpusError;
 use crate::shell::{Admitted, Event, Flow, Shell, Speaker, control};
+use crate::source::AudioSource;
 use schemas::ids::{TaskArn, Timestamp};
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
@@ -64,10 +63,9 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     if let Some(control) = control(&row) {
         engine.handle(Input::Control(control), clock.now());
     }
+    let source = AudioSource::of(&speaker)?;
     let shell = Shell::new(sdk, config, table, speaker, row, events);
-    Ok(Worker { engine, shell, receiver: AudioReceiver::new()?, stream: StreamReceiver::default(), clock, path: None }
-        .live(inbox)
-        .await)
+    Ok(Worker { engine, shell, source, clock }.live(inbox).await)
 }
 
 /// What the session wishes of captions; gives what could not be read of it.
@@ -148,11 +146,8 @@ impl Clock {
 struct Worker {
     engine: Engine,
     shell: Shell,
-    receiver: AudioReceiver,
-    /// Of a session on a KVS stream; idle in all others.
-    stream: StreamReceiver,
+    source: AudioSource,
     clock: Clock,
-    path: Option<crate::io::peer::Path>,
 }
 
 impl Worker {
@@ -168,13 +163,11 @@ impl Worker {
                     }
                     return code;
                 }
-                Next::Wait(until) => {
-                    [self.receiver.deadline(), self.stream.deadline()].into_iter().flatten().fold(until, Ord::min)
-                }
+                Next::Wait(until) => self.source.deadline().map_or(until, |at| at.min(until)),
             };
             next = tokio::select! {
                 Some(event) = inbox.recv() => self.take(event),
-                _ = report.tick(), if self.receiver.counts().packets > 0 || self.stream.frames() > 0 => self.report_media(),
+                _ = report.tick(), if self.source.has_begun() => self.report_media(),
                 () = tokio::time::sleep_until(self.clock.at(until)) => self.tick(),
             };
         }
@@ -186,7 +179,9 @@ impl Worker {
             Some(Admitted::Input(input)) => {
                 if ends_the_session(&input) {
                     // A fragment comes at once and is heard at the speaker's pace: its rest must not be lost.
-                    self.stream.release();
+                    if let Some(stream) = self.source.stream() {
+                        stream.release();
+                    }
                     if let exit @ Next::Exit(_) = self.hear() {
                         return exit;
                     }
@@ -194,17 +189,21 @@ impl Worker {
                 self.feed(input)
             }
             Some(Admitted::Rtp(packet)) => {
-                self.receiver.push(&packet, self.clock.now());
-                self.hear()
-            }
-            Some(Admitted::Media(bytes)) => {
-                for notice in self.stream.push(&bytes, self.clock.now()) {
-                    self.notice(notice);
+                if let Some((receiver, _)) = self.source.peer() {
+                    receiver.push(&packet, self.clock.now());
                 }
                 self.hear()
             }
+            Some(Admitted::Media(bytes)) => {
+                let now = self.clock.now();
+                let notices = self.source.stream().map(|stream| stream.push(&bytes, now));
+                notices.into_iter().flatten().for_each(|notice| self.notice(notice));
+                self.hear()
+            }
             Some(Admitted::Path(path)) => {
-                self.path = Some(path);
+                if let Some((_, of)) = self.source.peer() {
+                    *of = Some(path);
+                }
                 self.report_media()
             }
         }
@@ -220,7 +219,7 @@ impl Worker {
     /// Hands over the audio that can be played now.
     fn hear(&mut self) -> Next {
         let now = self.clock.now();
-        while let Some(frame) = self.receiver.poll(now).or_else(|| self.stream.poll(now)) {
+        while let Some(frame) = self.source.poll(now) {
             if let exit @ Next::Exit(_) = self.feed(Input::Audio(frame)) {
                 return exit;
             }
@@ -242,16 +241,7 @@ impl Worker {
     }
 
     fn report_media(&mut self) -> Next {
-        if self.stream.frames() > 0 {
-            return self.feed(Input::Media(self.stream.media()));
-        }
-        let media = schemas::worker::Media {
-            candidate_type: self.path.as_ref().map(|path| path.candidate_type.clone()),
-            remote_candidate_type: self.path.as_ref().map(|path| path.remote_candidate_type.clone()),
-            round_trip_ms: self.path.as_ref().and_then(|path| path.round_trip_ms),
-            ..self.receiver.media()
-        };
-        self.feed(Input::Media(media))
+        self.feed(Input::Media(self.source.media()))
     }
 
     fn feed(&mut self, input: Input) -> Next {
@@ -261,13 +251,14 @@ impl Worker {
 
     /// The next connection to the stream begins there.
     fn connect(&mut self, start: MediaStart) {
+        let Some(stream) = self.source.stream() else { return };
         match start {
-            MediaStart::Now => self.stream.forget_place(),
-            MediaStart::Near => self.stream.forget_token(),
+            MediaStart::Now => stream.forget_place(),
+            MediaStart::Near => stream.forget_token(),
             MediaStart::Resume => {}
         }
-        self.stream.connected();
-        self.shell.begin_at(self.stream.start());
+        stream.connected();
+        self.shell.begin_at(stream.start());
     }
 
     /// Does what the engine wants until it wants nothing more.
