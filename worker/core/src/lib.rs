@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`start`] | what a process that has just begun does with its session's row |
 //! | [`engine`] | the façade: `handle(Input, now)`, `poll() -> Output` |
+//! | `cx` | everything that is known, by the concern that owns it |
 //! | [`config`] | what a worker is told at its start |
 //! | [`input`] | everything that can happen |
 //! | [`output`] | everything that can be wanted |
@@ -23,6 +24,7 @@ pub mod output;
 pub mod time;
 
 mod audience;
+mod cx;
 mod hearing;
 mod life;
 mod outbox;

@@ -72,7 +72,7 @@ struct Departed {
 
 /// All connections of the session. Whatever is asked with each post is kept up to date with each change instead.
 #[derive(Debug, Default)]
-pub(crate) struct Audience {
+pub(crate) struct Listeners {
     listeners: BTreeMap<ConnectionId, Listener>,
     /// The same, by language.
     by_language: BTreeMap<Language, BTreeSet<ConnectionId>>,
@@ -90,7 +90,7 @@ pub(crate) struct Audience {
     kept: bool,
 }
 
-impl Audience {
+impl Listeners {
     /// Takes in the complete list; gives those who are new in their language.
     pub(crate) fn update(&mut self, rows: Vec<ListenerRow>, now: MediaInstant) -> Vec<(ConnectionId, Language)> {
         let mut newest: BTreeMap<ConnectionId, ListenerRow> = BTreeMap::new();
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_listener_who_flickers_in_the_index_is_not_forgotten() {
-        let mut audience = Audience::default();
+        let mut audience = Listeners::default();
         assert_eq!(audience.update(vec![row("a", "es", 1)], MediaInstant(0)).len(), 1);
         assert!(audience.update(vec![], MediaInstant(1_000)).is_empty());
         audience.expire(MediaInstant(3_000), 5_000);
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_change_of_language_is_a_new_listener_of_that_language() {
-        let mut audience = Audience::default();
+        let mut audience = Listeners::default();
         audience.update(vec![row("a", "es", 1)], MediaInstant(0));
         let changed = audience.update(vec![row("a", "es", 1), row("a", "ca", 2)], MediaInstant(10));
         assert_eq!(changed[0].1.as_str(), "ca");
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_answered_410_stays_away_until_it_connects_anew() {
-        let mut audience = Audience::default();
+        let mut audience = Listeners::default();
         let joined = audience.update(vec![row("a", "es", 1)], MediaInstant(0));
         audience.remove(&joined[0].0);
         assert!(audience.update(vec![row("a", "es", 1)], MediaInstant(10)).is_empty());

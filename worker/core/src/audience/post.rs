@@ -1,6 +1,6 @@
 //! Posts in flight: one per connection, so that the order stands; a bounded number in all.
 
-use super::listeners::{Audience, Listener};
+use super::listeners::{Listener, Listeners};
 use super::queue::Item;
 use super::speaker::Speakers;
 use super::turns::Pace;
@@ -102,7 +102,7 @@ struct Flight {
 /// The listeners and what is on its way to them. An outcome costs the same however many listen, but for a logarithm.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
-    audience: Audience,
+    audience: Listeners,
     /// In the order in which they were posted.
     in_flight: BTreeMap<PostId, Flight>,
     /// Places that listeners hold who were slow when they were posted to.

@@ -1,6 +1,8 @@
 //! Whether a stream is wanted, and where it begins.
 
-use crate::config::Timing;
+use super::gate;
+use crate::config::{ListenPolicy, Timing};
+use crate::cx::Cx;
 use crate::hearing::Audio;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
@@ -20,6 +22,21 @@ pub(crate) enum Demand {
     Stream(Language),
     /// Not now, and for this reason.
     None(Idle),
+}
+
+/// Whether and in which language a stream is wanted now.
+pub(crate) fn demand(cx: &Cx) -> Demand {
+    let quiet = cx.hearing.audio.quiet_for(cx.now);
+    let unheard = cx.config.listen == ListenPolicy::WhenHeard && cx.audience.delivery.nobody();
+    match &cx.life.cycle.language {
+        _ if !cx.life.cycle.is_serving() => Demand::None(Idle::Ending),
+        None => Demand::None(Idle::NotReady),
+        Some(_) if cx.life.cycle.is_paused() => Demand::None(Idle::Paused),
+        Some(_) if quiet.is_none_or(|ms| ms >= cx.config.timing.idle_close_ms) => Demand::None(Idle::NoAudio),
+        Some(_) if unheard => Demand::None(Idle::NobodyListens),
+        Some(_) if gate::is_silent(cx) => Demand::None(Idle::Silence),
+        Some(language) => Demand::Stream(language.clone()),
+    }
 }
 
 /// Why no stream is wanted.

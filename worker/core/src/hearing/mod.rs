@@ -4,6 +4,7 @@ mod audio;
 mod backoff;
 mod clock;
 mod demand;
+mod gate;
 mod level;
 mod mute;
 mod renewal;
@@ -14,11 +15,67 @@ mod timeline;
 
 pub(crate) use audio::{Audio, SAMPLES_PER_MS};
 pub(crate) use clock::SpokenClock;
-pub(crate) use demand::{Demand, Idle, Moment};
-pub(crate) use session::Transcriber;
 
-use crate::input::StreamId;
+use crate::config::EngineConfig;
+use crate::cx::Cx;
+use crate::input::{AudioFrame, StreamId, TranscribeEvent};
+use crate::text::pipeline;
+use crate::time::MediaInstant;
+use demand::{Moment, demand};
 use schemas::ids::Language;
+use session::Transcriber;
+
+/// The audio, and what hears it.
+#[derive(Debug)]
+pub(crate) struct Hearing {
+    pub(crate) audio: Audio,
+    pub(crate) transcriber: Transcriber,
+    /// When the last result came.
+    pub(crate) transcript_at: Option<MediaInstant>,
+}
+
+impl Hearing {
+    pub(crate) fn new(config: &EngineConfig) -> Self {
+        Self {
+            audio: Audio::new(config.timing.ring_ms),
+            transcriber: Transcriber::new(config.stream_wishes),
+            transcript_at: None,
+        }
+    }
+}
+
+/// A frame of audio; in a pause nothing of it is kept.
+pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
+    let hearing = &mut cx.hearing;
+    if cx.life.cycle.is_paused() {
+        hearing.audio.ring.clear();
+        hearing.audio.notice(frame, cx.now);
+    } else {
+        hearing.audio.take(frame, cx.now);
+        hearing.transcriber.notice(frame);
+    }
+}
+
+/// Something came from a stream.
+pub(crate) fn transcribed(cx: &mut Cx, id: StreamId, event: TranscribeEvent) {
+    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    let heard = cx.hearing.transcriber.on_event(id, event, &at, &mut cx.out);
+    heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
+}
+
+/// Opens, feeds, renews and ends the stream.
+pub(crate) fn run(cx: &mut Cx) {
+    let demand = demand(cx);
+    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    let heard = cx.hearing.transcriber.advance(&at, &demand, &mut cx.out);
+    heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
+}
+
+/// When there is something to do for it.
+pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
+    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    cx.hearing.transcriber.deadline(&at, &demand(cx))
+}
 
 /// A word or a mark, in media time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::demand::Moment;
 use super::stream::Stream;
+use crate::time::MediaInstant;
 
 /// So much of the time must have been speech: music and noise are sometimes taken for it, but not for as long.
 const SPEECH_SHARE: u64 = 3;
@@ -27,11 +28,11 @@ impl Mute {
     }
 }
 
-/// Whether this stream should have said something by now.
-pub(crate) fn is_mute(stream: &Stream, mute: Mute, at: &Moment) -> bool {
+/// When this stream should have said something, while somebody speaks.
+pub(crate) fn mute_at(stream: &Stream, mute: Mute, at: &Moment) -> Option<MediaInstant> {
     let patience = at.timing.stream_mute_ms * mute.factor;
-    let silent = at.now.since(stream.spoke_at);
-    stream.opened && silent >= patience && at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE
+    let speaks = at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
+    (stream.opened && speaks).then(|| stream.spoke_at.plus_ms(patience))
 }
 
 #[cfg(test)]

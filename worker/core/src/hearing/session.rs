@@ -15,20 +15,18 @@ mod renewing;
 use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
 use super::demand::{Begin, Demand, Idle, Moment};
-use super::mute::{Mute, is_mute};
+use super::mute::{Mute, mute_at};
 use super::renewal::Renewal;
-use super::stream::{Stream, feed, send_rest, to_heard};
+use super::stream::{Stream, feed, feeds_at, send_rest, to_heard};
 use crate::config::Wishes;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
-use renewing::is_time_to_renew;
+use renewing::renews_at;
 use schemas::ids::Language;
 
-/// While audio waits for its pace, look again after so long, ms.
-const PACE_STEP_MS: u64 = 50;
 /// Without a silence a stream is renewed anyway so long after it was due, ms.
 const ROTATE_LATEST_MS: u64 = 600_000;
 
@@ -224,7 +222,9 @@ impl Transcriber {
             }
             if let Some((reason, begin)) = reason_to_end(stream, at, demand) {
                 self.end(reason, begin, at, out);
-            } else if at.now >= self.renew_after && is_time_to_renew(stream, at) && self.renewal.is_none() {
+            } else if self.renewal.is_none()
+                && renews_at(stream, at).is_some_and(|due| at.now >= due.max(self.renew_after))
+            {
                 self.renew(at, out);
             }
         }
@@ -250,7 +250,9 @@ impl Transcriber {
                 out.push(Output::DropStream(stream.id));
                 self.closed(&StreamEnd::Fault("the service did not answer in time".into()), false, at.now, out);
             }
-            State::Open(stream) if self.renewal.is_none() && is_mute(stream, self.mute, at) => {
+            State::Open(stream)
+                if self.renewal.is_none() && mute_at(stream, self.mute, at).is_some_and(|due| at.now >= due) =>
+            {
                 out.push(Output::DropStream(stream.id));
                 let end = StreamEnd::Fault("the stream says nothing although the speaker speaks".into());
                 self.mute = self.mute.again();
@@ -280,23 +282,30 @@ impl Transcriber {
 
     /// When something is due.
     pub(crate) fn deadline(&self, at: &Moment, demand: &Demand) -> Option<MediaInstant> {
-        let (audio, timing) = (at.audio, at.timing);
-        let renewal = self.renewal.deadline();
-        let stream = match &self.state {
-            State::Closed { not_before, .. } => {
-                (*not_before > at.now && matches!(demand, Demand::Stream(_))).then_some(*not_before)
+        let stream = match (&self.state, demand) {
+            (State::Closed { .. }, Demand::None(_)) => None,
+            (State::Closed { not_before, .. }, Demand::Stream(_)) => {
+                (self.renewal.is_none() && !at.audio.ring.is_empty()).then_some(*not_before)
             }
-            State::Ending { until, .. } => Some(*until),
-            State::Open(stream) => {
-                let patience = (!stream.opened).then(|| stream.since.plus_ms(timing.stream_patience_ms));
-                let waits = audio.ring.end().saturating_sub(stream.cursor) >= timing.chunk_ms * SAMPLES_PER_MS;
-                let pace = waits.then(|| at.now.plus_ms(PACE_STEP_MS));
-                let silence = audio.heard_at.map(|h| h.plus_ms(timing.keepalive_after_ms).max(stream.silence_at));
-                let idle = audio.heard_at.map(|h| h.plus_ms(timing.idle_close_ms));
-                earliest([patience, pace, silence, idle])
-            }
+            (State::Ending { until, .. }, _) => Some(*until),
+            (State::Open(stream), _) => self.open_deadline(stream, at),
         };
-        earliest([stream, renewal])
+        let wanted = matches!(demand, Demand::Stream(_));
+        let idle = at.audio.heard_at.filter(|_| wanted).map(|heard| heard.plus_ms(at.timing.idle_close_ms));
+        let coming = self.renewal.stream().filter(|_| self.renewal.is_coming());
+        earliest([stream, idle, self.renewal.deadline(), coming.and_then(|coming| feeds_at(coming, at))])
+    }
+
+    fn open_deadline(&self, stream: &Stream, at: &Moment) -> Option<MediaInstant> {
+        let timing = at.timing;
+        let patience = (!stream.opened).then(|| stream.since.plus_ms(timing.stream_patience_ms));
+        let latest = stream.since.plus_ms(timing.rotate_after_ms + ROTATE_LATEST_MS);
+        if !self.renewal.is_none() {
+            let feeds = feeds_at(stream, at).filter(|_| !self.renewal.is_coming());
+            return earliest([patience, Some(latest), feeds]);
+        }
+        let renewal = renews_at(stream, at).map(|due| due.max(self.renew_after));
+        earliest([patience, Some(latest), feeds_at(stream, at), renewal, mute_at(stream, self.mute, at)])
     }
 }
 

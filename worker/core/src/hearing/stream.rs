@@ -54,19 +54,16 @@ pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
     let Moment { now, audio, timing } = *at;
     let before = stream.sent;
     let chunk = timing.chunk_ms * SAMPLES_PER_MS;
-    let allowed = (now.since(stream.since) * CATCH_UP_FACTOR + CATCH_UP_BURST_MS) * SAMPLES_PER_MS;
     if stream.cursor < audio.ring.first() {
         let lost_ms = (audio.ring.first() - stream.cursor) / SAMPLES_PER_MS;
         out.warn("audio_dropped", format!("{lost_ms} ms had left the buffer before they could be sent"));
         stream.cursor = audio.ring.first();
     }
-    while audio.ring.end().saturating_sub(stream.cursor) >= chunk && stream.sent + chunk <= allowed {
+    while next_chunk(stream, at).is_some_and(|due| now >= due) {
         send(stream, audio.ring.read(stream.cursor, chunk), out);
         stream.silence_at = now.plus_ms(timing.chunk_ms);
     }
-    let quiet = audio.quiet_for(now).is_some_and(|ms| ms >= timing.keepalive_after_ms);
-    let all_sent = audio.ring.end().saturating_sub(stream.cursor) < chunk;
-    if quiet && all_sent && now >= stream.silence_at {
+    if silence_at(stream, at).is_some_and(|due| now >= due) {
         send_rest(stream, audio, out);
         stream.padding = true;
         stream.sent += chunk;
@@ -74,6 +71,26 @@ pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
         stream.silence_at = now.plus_ms(timing.chunk_ms);
     }
     stream.sent - before
+}
+
+/// When it sends something next.
+pub(crate) fn feeds_at(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
+    next_chunk(stream, at).or(silence_at(stream, at))
+}
+
+/// When silence is sent, because no audio comes and all of it was sent.
+fn silence_at(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
+    let all_sent = at.audio.ring.end().saturating_sub(stream.cursor) < at.timing.chunk_ms * SAMPLES_PER_MS;
+    let quiet = at.audio.heard_at.filter(|_| all_sent)?.plus_ms(at.timing.keepalive_after_ms);
+    Some(quiet.max(stream.silence_at))
+}
+
+/// When the next chunk may be sent; `None` while there is none.
+fn next_chunk(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
+    let chunk = at.timing.chunk_ms * SAMPLES_PER_MS;
+    let sent_ms = (stream.sent + chunk).div_ceil(SAMPLES_PER_MS);
+    let due = stream.since.plus_ms(sent_ms.saturating_sub(CATCH_UP_BURST_MS).div_ceil(CATCH_UP_FACTOR));
+    (at.audio.ring.end().saturating_sub(stream.cursor) >= chunk).then_some(due)
 }
 
 /// Sends the remainder that does not fill a chunk.

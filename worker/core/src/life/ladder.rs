@@ -9,6 +9,9 @@
 //! *Guarantees*: going down is told at once (an outage when it lasts), going up only when the cause has been away for a
 //! while, so that nobody reads a message every second.
 
+use super::notices;
+use crate::audience::Body;
+use crate::cx::Cx;
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use schemas::ids::Generation;
@@ -98,6 +101,40 @@ impl Ladder {
         let outage = outage_since.filter(|_| self.service.rung != Rung::Paused).map(|at| at.plus_ms(OUTAGE_MS));
         let better = self.better_since.map(|at| at.plus_ms(calm_ms(self.service.rung))).filter(|at| *at > now);
         earliest([outage, better])
+    }
+}
+
+/// Judges anew how much of the service is given, and tells it.
+pub(crate) fn run(cx: &mut Cx) {
+    if !cx.life.cycle.is_serving() {
+        // The last thing that listeners hear is the end.
+        return;
+    }
+    if let Some(service) = cx.life.ladder.judge(&strain(cx), cx.now) {
+        let cause = service.cause.map(|cause| format!(" ({cause:?})")).unwrap_or_default();
+        cx.out.warn("rung", format!("{:?}{cause}: {}", service.rung, service.sentence));
+        cx.audience.delivery.tell_all(&Body::Status(service));
+        notices::tell_speaker_of_rung(cx, service.rung, service.sentence);
+    }
+}
+
+/// When the rung may change although nothing happens.
+pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
+    if !cx.life.cycle.is_serving() {
+        return None;
+    }
+    let changes = cx.life.ladder.deadline(cx.hearing.transcriber.outage_since, cx.now);
+    earliest([changes, cx.text.translator.eases_at(cx.now)])
+}
+
+fn strain(cx: &Cx) -> Strain {
+    let (translator, delivery) = (&cx.text.translator, &cx.audience.delivery);
+    let fails = translator.fails_into(|language| delivery.hears(language)).then_some(RungCause::TranslationFails);
+    Strain {
+        outage_since: cx.hearing.transcriber.outage_since,
+        untranslated: if translator.is_spent(cx.now) { Some(RungCause::BudgetSpent) } else { fails },
+        saving: translator.saving(cx.now),
+        slow: delivery.is_slow(),
     }
 }
 

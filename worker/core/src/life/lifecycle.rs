@@ -3,9 +3,12 @@
 //! *Guarantees*: the first cause wins; every stage that is not the last has a deadline; a worker that cannot confirm its
 //! lease ends without another word.
 
+use super::{ending, notices};
 use crate::config::Timing;
+use crate::cx::Cx;
 use crate::input::Control;
 use crate::outbox::earliest;
+use crate::source;
 use crate::time::MediaInstant;
 use schemas::ids::{Language, Timestamp};
 use schemas::reason::{Cause, Why};
@@ -13,6 +16,9 @@ use schemas::worker::{Desired, Phase, StartUp};
 
 use schemas::worker::EXIT_INTERRUPTED;
 pub(crate) use schemas::worker::EXIT_LEASE_LOST;
+
+/// So long a silence, ms, is one to hand the session over in: longer than the pauses within a sentence.
+const LEAVE_SILENCE_MS: u64 = 800;
 
 /// How far the ending has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +105,10 @@ impl Lifecycle {
         }
     }
 
+    /// Whether nothing follows any more.
+    pub(crate) fn has_exited(&self) -> bool {
+        self.stage == Stage::Exited
+    }
     /// Whether it serves, and is not on its way out.
     pub(crate) fn is_serving(&self) -> bool {
         self.stage == Stage::Serving
@@ -217,23 +227,80 @@ impl Lifecycle {
         }
     }
 
-    /// When something is due.
-    pub(crate) fn deadline(
+    /// When it ends, or is handed over, by itself.
+    fn deadline(
         &self,
         heard_at: Option<MediaInstant>,
-        wall_at_zero: Timestamp,
         timing: &Timing,
+        moment: impl Fn(Timestamp) -> MediaInstant,
     ) -> Option<MediaInstant> {
         let lease = Some(self.lease_confirmed.plus_ms(timing.lease_ms));
         match &self.stage {
             Stage::Serving => {
-                let at = |wall: Timestamp| MediaInstant(u64::try_from(wall.since(wall_at_zero)).unwrap_or(0));
-                let leaves = self.leaving.as_ref().map(|(_, by)| at(*by));
-                earliest([lease, self.expires_at.map(at), leaves, self.speaker_deadline(heard_at, timing)])
+                let leaves = self.leaving.as_ref().map(|(_, by)| moment(*by));
+                earliest([lease, self.expires_at.map(moment), leaves, self.speaker_deadline(heard_at, timing)])
             }
-            Stage::Flushing { until, .. } | Stage::Leaving { until, .. } => earliest([lease, Some(*until)]),
-            Stage::Writing { until, .. } => Some(*until),
+            Stage::Flushing { .. } | Stage::Leaving { .. } | Stage::Writing { .. } => lease,
             Stage::Exited => None,
         }
+    }
+}
+
+/// The row speaks.
+pub(crate) fn control(cx: &mut Cx, control: &Control) {
+    if control.generation != cx.config.generation {
+        ending::lose_lease(cx, "the row names another generation");
+        return;
+    }
+    let issued_at = cx.row.heartbeat.answered(cx.now);
+    let before = (cx.life.cycle.desired, cx.life.cycle.language.clone());
+    cx.life.cycle.on_control(control, issued_at, cx.now);
+    notices::know_speakers(cx, control.speaker.iter().cloned().collect());
+    if before != (cx.life.cycle.desired, cx.life.cycle.language.clone()) {
+        cx.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
+    }
+    match control.desired {
+        Desired::Stop => match control.leave_by {
+            Some(by) if before.0 != Desired::Pause => cx.life.cycle.leave_at_silence(control.why.clone(), by),
+            Some(_) | None => ending::drain(cx, control.why.clone(), Farewell::SessionEnded),
+        },
+        Desired::Run | Desired::Pause if cx.life.cycle.is_serving() => source::start(cx),
+        Desired::Run | Desired::Pause => {}
+    }
+}
+
+/// Ends a worker whose lease is over, whose session has ended by itself, or who hands it over.
+pub(crate) fn run(cx: &mut Cx) {
+    let (now, wall, heard_at) = (cx.now, cx.wall(), cx.hearing.audio.heard_at);
+    if cx.life.cycle.lease_is_over(now, &cx.config.timing) {
+        ending::lose_lease(cx, "it could not be confirmed in time");
+        return;
+    }
+    if let Some(why) = cx.life.cycle.reason_to_end(now, wall, heard_at, &cx.config.timing) {
+        let why = precise(cx, why);
+        ending::drain(cx, why, Farewell::SessionEnded);
+    }
+    let silent = cx.hearing.audio.is_silent_for(LEAVE_SILENCE_MS, now);
+    if let Some(why) = cx.life.cycle.reason_to_leave(wall, silent) {
+        ending::drain(cx, why, Farewell::SessionEnded);
+    }
+}
+
+/// When one of these is due.
+pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
+    let cycle = &cx.life.cycle;
+    // Packets that stop are a silence as well.
+    let quiet = cx.hearing.audio.heard_at.filter(|_| cycle.leaving.is_some() && cycle.is_serving());
+    let silence = quiet.map(|at| at.plus_ms(LEAVE_SILENCE_MS));
+    let by_itself = cycle.deadline(cx.hearing.audio.heard_at, &cx.config.timing, |wall| cx.moment_of(wall));
+    earliest([silence, by_itself])
+}
+
+/// A speaker who answered and was not heard is not one who never came.
+fn precise(cx: &Cx, why: Why) -> Why {
+    let absent = matches!(why.cause, Cause::SpeakerNeverCame | Cause::SpeakerGone);
+    match cx.source.path.blocked() {
+        Some(blocked) if absent => Why::new(Cause::NoMediaPath, blocked.text, why.at),
+        Some(_) | None => why,
     }
 }

@@ -11,7 +11,7 @@ const ANSWER_MS: u64 = 2_500;
 const RETRY_MS: u64 = 500;
 
 /// The rhythm of the writes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Heartbeat {
     next_at: MediaInstant,
     not_before: MediaInstant,
@@ -22,16 +22,6 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn new() -> Self {
-        Self {
-            next_at: MediaInstant(0),
-            not_before: MediaInstant(0),
-            issued_at: None,
-            phase: None,
-            waits: Waits::default(),
-        }
-    }
-
     /// Whether a write is due, and whether it tells a new phase; the write is taken as issued.
     pub(crate) fn due(&mut self, phase: Phase, now: MediaInstant, timing: &Timing) -> Option<NewPhase> {
         let new = self.phase != Some(phase);
@@ -68,11 +58,11 @@ impl Heartbeat {
         self.phase == Some(phase) && self.issued_at.is_none()
     }
 
-    /// When the next write is due.
-    pub(crate) fn deadline(&self) -> MediaInstant {
-        let patience = self.issued_at.map(|at| at.plus_ms(ANSWER_MS));
-        let due = if self.phase.is_none() { self.not_before } else { self.next_at };
-        patience.map_or(due, |at| at.max(due))
+    /// When the next write is due, in this phase.
+    pub(crate) fn deadline(&self, phase: Phase) -> MediaInstant {
+        let answer = self.issued_at.map(|at| at.plus_ms(ANSWER_MS));
+        let rhythm = (self.phase == Some(phase)).then_some(self.next_at);
+        [answer, rhythm].into_iter().flatten().fold(self.not_before, MediaInstant::max)
     }
 }
 
@@ -91,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_new_phase_is_told_at_once_and_the_same_phase_in_rhythm() {
-        let (mut heartbeat, timing) = (Heartbeat::new(), Timing::default());
+        let (mut heartbeat, timing) = (Heartbeat::default(), Timing::default());
         assert_eq!(heartbeat.due(Phase::Joining, MediaInstant(0), &timing), Some(NewPhase::Yes));
         heartbeat.answered(MediaInstant(20));
         assert_eq!(heartbeat.due(Phase::Joining, MediaInstant(1_000), &timing), None);
@@ -102,7 +92,7 @@ mod tests {
 
     #[test]
     fn one_write_waits_for_the_other_and_a_lost_answer_does_not_stop_the_rhythm() {
-        let (mut heartbeat, timing) = (Heartbeat::new(), Timing::default());
+        let (mut heartbeat, timing) = (Heartbeat::default(), Timing::default());
         heartbeat.due(Phase::Joining, MediaInstant(0), &timing);
         assert_eq!(heartbeat.due(Phase::Live, MediaInstant(2_000), &timing), None);
         assert_eq!(heartbeat.due(Phase::Live, MediaInstant(3_000), &timing), Some(NewPhase::Yes));
@@ -110,11 +100,11 @@ mod tests {
 
     #[test]
     fn a_failed_write_is_tried_again_soon_but_not_in_a_loop() {
-        let (mut heartbeat, timing) = (Heartbeat::new(), Timing::default());
+        let (mut heartbeat, timing) = (Heartbeat::default(), Timing::default());
         heartbeat.due(Phase::Joining, MediaInstant(0), &timing);
         heartbeat.failed(MediaInstant(10));
         assert_eq!(heartbeat.due(Phase::Joining, MediaInstant(10), &timing), None);
-        assert_eq!(heartbeat.deadline(), MediaInstant(510));
+        assert_eq!(heartbeat.deadline(Phase::Joining), MediaInstant(510));
         assert_eq!(heartbeat.due(Phase::Joining, MediaInstant(510), &timing), Some(NewPhase::Yes));
     }
 }

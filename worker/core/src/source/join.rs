@@ -68,8 +68,8 @@ pub(crate) struct Join {
     restarts: u32,
 }
 
-impl Join {
-    pub(crate) fn new() -> Self {
+impl Default for Join {
+    fn default() -> Self {
         Self {
             channel: Channel::new(),
             peer: Peer::None,
@@ -86,7 +86,9 @@ impl Join {
             restarts: 0,
         }
     }
+}
 
+impl Join {
     /// Adds what only the negotiation knows.
     pub(crate) fn describe(&self, media: Media) -> Media {
         let (peers, ice_restarts, stolen) = (self.peers, self.restarts, self.contest.stolen);

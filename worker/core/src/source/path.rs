@@ -101,6 +101,11 @@ impl MediaPath {
         }
     }
 
+    /// When an answer's time is over.
+    pub(crate) fn deadline(&self, patience_ms: u64) -> Option<MediaInstant> {
+        self.answered_at.map(|at| at.plus_ms(patience_ms))
+    }
+
     fn note(&mut self, answered_at: MediaInstant) {
         self.blocked_since.get_or_insert(answered_at);
         self.fruitless = self.fruitless.saturating_add(1);

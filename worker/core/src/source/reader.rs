@@ -40,8 +40,8 @@ pub(crate) struct Reader {
     place: Option<MediaStart>,
 }
 
-impl Reader {
-    pub(crate) fn new() -> Self {
+impl Default for Reader {
+    fn default() -> Self {
         Self {
             state: Link::Idle,
             fruitless: 0,
@@ -51,7 +51,9 @@ impl Reader {
             place: None,
         }
     }
+}
 
+impl Reader {
     /// Begins; the second call changes nothing.
     pub(crate) fn start(&mut self, now: MediaInstant, out: &mut Outbox) {
         if self.state == Link::Idle {

@@ -9,7 +9,7 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
-        let mut talk = Self { reader: Reader::new(), now: MediaInstant(0), heard_at: None };
+        let mut talk = Self { reader: Reader::default(), now: MediaInstant(0), heard_at: None };
         let mut out = Outbox::default();
         talk.reader.start(talk.now, &mut out);
         talk.reader.start(talk.now, &mut out);

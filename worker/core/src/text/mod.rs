@@ -1,7 +1,7 @@
 //! Words become segments, segments become captions, a track per language, translated where that is wanted.
 
 mod merge;
-mod pipeline;
+pub(crate) mod pipeline;
 pub(crate) mod quality;
 mod segments;
 mod track;
@@ -10,9 +10,33 @@ pub(crate) mod translate;
 pub(crate) use segments::Segments;
 pub(crate) use track::{Rendered, Track};
 
+use crate::config::EngineConfig;
 use crate::hearing::Word;
 use schemas::ids::Language;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use translate::Translator;
+
+/// What was said, and what it is in other languages.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) segments: Segments,
+    /// The last finals, for listeners who come late.
+    pub(crate) finals: VecDeque<Shown>,
+    pub(crate) tracks: BTreeMap<Language, Track>,
+    pub(crate) translator: Translator,
+}
+
+impl Text {
+    pub(crate) fn new(config: &EngineConfig) -> Self {
+        Self {
+            segments: Segments::default(),
+            finals: VecDeque::new(),
+            tracks: BTreeMap::new(),
+            translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
+        }
+    }
+}
 
 /// A segment as it stood at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,189 +1,164 @@
 //! From results to posts: what each part hands to the next.
 
 use crate::audience::Body;
-use crate::audience::message::Envelope;
 use crate::config::PartialPolicy;
-use crate::engine::Engine;
+use crate::cx::Cx;
 use crate::hearing::Heard;
+use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::earliest;
-use crate::output::Output;
 use crate::text::Shown;
 use crate::text::Track;
 use crate::text::translate::{Done, mask, partial_parts};
 use crate::time::MediaInstant;
+use crate::voice::ear;
 use schemas::ids::{ConnectionId, Language};
 use schemas::worker::Rung;
 
-impl Engine {
-    /// A result of the recogniser.
-    pub(crate) fn on_heard(&mut self, heard: Heard) {
-        self.transcript_at = Some(self.now);
-        if let Some(last) = heard.words.last() {
-            self.audio.levels.understood(last.end_ms);
-        }
-        let of_stream = || self.transcriber.language_of(heard.stream).or(self.life.language.clone());
-        let Some(language) = heard.language.clone().or_else(of_stream) else { return };
-        let shown = self.segments.hear(heard, &language, self.now, &self.config.timing);
-        self.on_shown(shown);
+/// A result of the recogniser.
+pub(crate) fn hear(cx: &mut Cx, heard: Heard) {
+    cx.hearing.transcript_at = Some(cx.now);
+    if let Some(last) = heard.words.last() {
+        cx.hearing.audio.levels.understood(last.end_ms);
     }
+    let of_stream = || cx.hearing.transcriber.language_of(heard.stream).or(cx.life.cycle.language.clone());
+    let Some(language) = heard.language.clone().or_else(of_stream) else { return };
+    let shown = cx.text.segments.hear(heard, &language, cx.now, &cx.config.timing);
+    show(cx, shown);
+}
 
-    /// Segments have something to show.
-    pub(crate) fn on_shown(&mut self, shown: Vec<Shown>) {
-        if !shown.is_empty() {
-            self.take_back();
+/// Segments have something to show.
+pub(crate) fn show(cx: &mut Cx, shown: Vec<Shown>) {
+    if !shown.is_empty() {
+        take_back(cx);
+    }
+    for shown in shown {
+        if shown.is_final {
+            on_final(cx, &shown);
+        } else {
+            on_partial(cx, &shown);
         }
-        for shown in shown {
-            if shown.is_final {
-                self.on_final(&shown);
-            } else {
-                self.on_partial(&shown);
+    }
+    cx.hearing.transcriber.covered(cx.text.segments.watermark_ms);
+}
+
+/// Before the first caption: nobody else can take back what the worker before told the listeners.
+fn take_back(cx: &mut Cx) {
+    if !cx.life.ladder.inherited || cx.audience.delivery.languages().is_empty() {
+        return;
+    }
+    cx.life.ladder.inherited = false;
+    if cx.life.ladder.service.rung == Rung::Full {
+        cx.audience.delivery.tell_all(&Body::Status(cx.life.ladder.service));
+    }
+}
+
+fn on_final(cx: &mut Cx, shown: &Shown) {
+    cx.text.finals.push_back(shown.clone());
+    while cx.text.finals.len() > cx.config.catch_up_finals {
+        cx.text.finals.pop_front();
+    }
+    for language in cx.audience.delivery.languages().into_keys() {
+        expect(cx, &language, shown, false);
+    }
+    ear::voice_of(cx, shown);
+}
+
+/// A final is due in this language: translated if need be, in its turn.
+fn expect(cx: &mut Cx, language: &Language, shown: &Shown, catch_up: bool) {
+    if track(cx, language).expect(shown, catch_up) {
+        let done = cx.text.translator.request(shown.clone(), language, shown.sentences(), cx.now, &mut cx.out);
+        done.into_iter().for_each(|done| translated(cx, done));
+    }
+    release(cx, language);
+}
+
+fn release(cx: &mut Cx, language: &Language) {
+    for rendered in track(cx, language).release() {
+        cx.audience.delivery.caption(&rendered);
+    }
+}
+
+fn on_partial(cx: &mut Cx, shown: &Shown) {
+    if cx.audience.delivery.is_slow() {
+        return;
+    }
+    let parts = partial_parts(cx.config.partials, shown);
+    for language in cx.audience.delivery.languages().into_keys() {
+        let track = track(cx, &language);
+        if track.passes(shown) {
+            if let Some(rendered) = track.partial(shown, None) {
+                cx.audience.delivery.caption(&rendered);
             }
+        } else if !parts.is_empty() {
+            track.offer_partial(shown, parts.clone());
         }
-        self.transcriber.covered(self.segments.watermark_ms);
     }
+}
 
-    /// Before the first caption: nobody else can take back what the worker before told the listeners.
-    fn take_back(&mut self) {
-        if !self.ladder.inherited || self.delivery.languages().is_empty() {
-            return;
-        }
-        self.ladder.inherited = false;
-        if self.ladder.service.rung == Rung::Full {
-            self.delivery.tell_all(&Body::Status(self.ladder.service));
-        }
-    }
+/// The answer of a translation.
+pub(crate) fn answered(cx: &mut Cx, id: TranslationId, answer: Result<String, TranslateFailure>) {
+    let done = cx.text.translator.on_answer(id, answer, cx.now, &mut cx.out);
+    done.into_iter().for_each(|done| translated(cx, done));
+}
 
-    fn on_final(&mut self, shown: &Shown) {
-        self.finals.push_back(shown.clone());
-        while self.finals.len() > self.config.catch_up_finals {
-            self.finals.pop_front();
-        }
-        for language in self.delivery.languages().into_keys() {
-            self.expect(&language, shown, false);
-        }
-        self.voice_of(shown);
+/// A translation has come, or will not.
+pub(crate) fn translated(cx: &mut Cx, done: Done) {
+    let language = done.language;
+    if done.shown.is_final {
+        track(cx, &language).translated(&done.shown, done.text);
+        release(cx, &language);
+    } else if let Some(text) = done.text.and_then(|text| masked(cx, &text, &language))
+        && let Some(rendered) = track(cx, &language).partial(&done.shown, Some(text))
+    {
+        cx.audience.delivery.caption(&rendered);
     }
+}
 
-    /// A final is due in this language: translated if need be, in its turn.
-    fn expect(&mut self, language: &Language, shown: &Shown, catch_up: bool) {
-        if self.track(language).expect(shown, catch_up) {
-            let done = self.translator.request(shown.clone(), language, shown.sentences(), self.now, &mut self.out);
-            done.into_iter().for_each(|done| self.on_translated(done));
-        }
-        self.release(language);
+fn masked(cx: &Cx, text: &str, language: &Language) -> Option<String> {
+    match cx.config.partials {
+        PartialPolicy::Live => mask(text, cx.config.mask_words, language),
+        PartialPolicy::Finals | PartialPolicy::Clauses => Some(text.to_owned()),
     }
+}
 
-    fn release(&mut self, language: &Language) {
-        for rendered in self.track(language).release() {
-            self.delivery.caption(&rendered);
-        }
+/// A listener is new in this language: the last whole sentences at once.
+pub(crate) fn welcome(cx: &mut Cx, connection: &ConnectionId, language: Language) {
+    if cx.life.ladder.service.rung != Rung::Full {
+        cx.audience.delivery.tell(connection, Body::Status(cx.life.ladder.service));
     }
+    let finals = cx.text.finals.clone();
+    let released = track(cx, &language).released_of(&finals);
+    cx.audience.delivery.catch_up(connection, &released);
+    for shown in &finals {
+        expect(cx, &language, shown, true);
+    }
+}
 
-    fn on_partial(&mut self, shown: &Shown) {
-        if self.delivery.is_slow() {
-            return;
-        }
-        let parts = partial_parts(self.config.partials, shown);
-        for language in self.delivery.languages().into_keys() {
-            let track = self.track(&language);
-            if track.passes(shown) {
-                if let Some(rendered) = track.partial(shown, None) {
-                    self.delivery.caption(&rendered);
-                }
-            } else if !parts.is_empty() {
-                track.offer_partial(shown, parts.clone());
-            }
+/// Partials, translations and retries whose time has come.
+pub(crate) fn run(cx: &mut Cx) {
+    let shown = cx.text.segments.advance(cx.now, &cx.config.timing);
+    show(cx, shown);
+    for done in cx.text.translator.advance(cx.now, &cx.config.timing, &mut cx.out) {
+        translated(cx, done);
+    }
+    let (now, gap_ms) = (cx.now, cx.config.timing.translate_gap_ms);
+    let mut known = Vec::new();
+    for (language, track) in &mut cx.text.tracks {
+        if let Some((shown, parts)) = track.due_partial(now, gap_ms) {
+            known.extend(cx.text.translator.request(shown, language, parts, now, &mut cx.out));
         }
     }
+    known.into_iter().for_each(|done| translated(cx, done));
+}
 
-    /// A translation has come, or will not.
-    pub(crate) fn on_translated(&mut self, done: Done) {
-        let language = done.language;
-        if done.shown.is_final {
-            self.track(&language).translated(&done.shown, done.text);
-            self.release(&language);
-        } else if let Some(text) = done.text.and_then(|text| self.masked(&text, &language))
-            && let Some(rendered) = self.track(&language).partial(&done.shown, Some(text))
-        {
-            self.delivery.caption(&rendered);
-        }
-    }
+/// When captions or translations are due.
+pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
+    let timing = &cx.config.timing;
+    let partial = earliest(cx.text.tracks.values().map(|t| t.deadline(timing.translate_gap_ms)));
+    earliest([partial, cx.text.segments.deadline(timing), cx.text.translator.deadline(timing)])
+}
 
-    fn masked(&self, text: &str, language: &Language) -> Option<String> {
-        match self.config.partials {
-            PartialPolicy::Live => mask(text, self.config.mask_words, language),
-            PartialPolicy::Finals | PartialPolicy::Clauses => Some(text.to_owned()),
-        }
-    }
-
-    /// A listener is new in this language: the last whole sentences at once.
-    pub(crate) fn welcome(&mut self, connection: &ConnectionId, language: Language) {
-        if self.ladder.service.rung != Rung::Full {
-            self.delivery.tell(connection, Body::Status(self.ladder.service));
-        }
-        let finals = self.finals.clone();
-        let released = self.track(&language).released_of(&finals);
-        self.delivery.catch_up(connection, &released);
-        for shown in &finals {
-            self.expect(&language, shown, true);
-        }
-    }
-
-    /// Partials, translations and retries whose time has come.
-    pub(crate) fn advance_text(&mut self) {
-        let shown = self.segments.advance(self.now, &self.config.timing);
-        self.on_shown(shown);
-        for done in self.translator.advance(self.now, &self.config.timing, &mut self.out) {
-            self.on_translated(done);
-        }
-        let (now, gap_ms) = (self.now, self.config.timing.translate_gap_ms);
-        let mut known = Vec::new();
-        for (language, track) in &mut self.tracks {
-            if let Some((shown, parts)) = track.due_partial(now, gap_ms) {
-                known.extend(self.translator.request(shown, language, parts, now, &mut self.out));
-            }
-        }
-        known.into_iter().for_each(|done| self.on_translated(done));
-    }
-
-    /// When captions or translations are due.
-    pub(crate) fn text_deadline(&self) -> Option<MediaInstant> {
-        let timing = &self.config.timing;
-        let partial = earliest(self.tracks.values().map(|t| t.deadline(timing.translate_gap_ms)));
-        earliest([partial, self.segments.deadline(timing), self.translator.deadline(timing)])
-    }
-
-    /// Posts what may go out now.
-    pub(crate) fn post(&mut self) {
-        if !self.life.may_speak() {
-            return;
-        }
-        for ready in self.delivery.pump(self.now, &self.config, &mut self.out) {
-            let envelope = Envelope {
-                session: &self.config.session,
-                generation: self.config.generation,
-                clock: &self.audio.clock,
-                now: self.now,
-                wall: self.wall(),
-            };
-            let data = envelope.json(&ready.body, ready.catch_up);
-            if let Body::Caption(rendered) = &ready.body {
-                let lag_ms = envelope.lag_ms(rendered);
-                let wall = envelope.wall;
-                self.life.start_up.first_caption_at.get_or_insert(wall);
-                if let Some(track) = self.tracks.get_mut(&rendered.language).filter(|_| !ready.catch_up) {
-                    track.quality.lagged(lag_ms);
-                }
-            }
-            self.out.push(Output::Post { id: ready.id, connection: ready.connection, data });
-        }
-        if let Some((id, connection, data)) = self.delivery.notice(self.now, &self.config) {
-            self.out.push(Output::Post { id, connection, data });
-        }
-    }
-
-    fn track(&mut self, language: &Language) -> &mut Track {
-        let keep = self.config.catch_up_finals;
-        self.tracks.entry(language.clone()).or_insert_with(|| Track::new(language.clone(), keep))
-    }
+fn track<'cx>(cx: &'cx mut Cx, language: &Language) -> &'cx mut Track {
+    let keep = cx.config.catch_up_finals;
+    cx.text.tracks.entry(language.clone()).or_insert_with(|| Track::new(language.clone(), keep))
 }

@@ -8,9 +8,10 @@
 use crate::audience::Body;
 use crate::audience::message::segment_id;
 use crate::config::{EmotionMode, EngineConfig};
-use crate::engine::Engine;
+use crate::cx::Cx;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, UtteranceId};
+use crate::life::notices;
 use crate::text::Snapshot;
 use crate::voice::model::{Told, Utterance};
 use crate::voice::sound::{Warning, Watch};
@@ -78,117 +79,118 @@ impl Ear {
     }
 }
 
-impl Engine {
-    /// A frame of a session that is not paused.
-    pub(crate) fn hear_voice(&mut self, frame: &AudioFrame) {
-        self.ear.take(frame);
-        self.tell_voice();
-    }
+/// A frame of a session that is not paused.
+pub(crate) fn hear_voice(cx: &mut Cx, frame: &AudioFrame) {
+    cx.voice.ear.take(frame);
+    tell_voice(cx);
+}
 
-    /// A segment's caption is final.
-    pub(crate) fn voice_of(&mut self, shown: &Snapshot) {
-        if self.config.emotion != EmotionMode::Off {
-            self.ear.segment(shown);
-            self.tell_voice();
-        }
+/// A segment's caption is final.
+pub(crate) fn voice_of(cx: &mut Cx, shown: &Snapshot) {
+    if cx.config.emotion != EmotionMode::Off {
+        cx.voice.ear.segment(shown);
+        tell_voice(cx);
     }
+}
 
-    /// The session is paused or ends.
-    pub(crate) fn rest_voice(&mut self) {
-        if self.life.is_paused() || !self.life.is_serving() {
-            self.ear.flush();
-            self.tell_voice();
-        }
+/// The session is paused or ends.
+pub(crate) fn rest(cx: &mut Cx) {
+    if cx.life.cycle.is_paused() || !cx.life.cycle.is_serving() {
+        cx.voice.ear.flush();
+        tell_voice(cx);
     }
+}
 
-    /// The state of the media path, once a second.
-    pub(crate) fn watch_network(&mut self, media: &Media) {
-        if self.config.audio_quality && !self.life.is_paused() {
-            let warnings = self.ear.watch.reported(media, self.now);
-            self.warn_speaker(warnings);
-        }
+/// The state of the media path, once a second.
+pub(crate) fn watch_network(cx: &mut Cx, media: &Media) {
+    if cx.config.audio_quality && !cx.life.cycle.is_paused() {
+        let warnings = cx.voice.ear.watch.reported(media, cx.now);
+        warn_speaker(cx, warnings);
     }
+}
 
-    fn tell_voice(&mut self) {
-        while let Some(event) = self.ear.poll() {
-            match event {
-                Event::Second(reading) => {
-                    if let Some(lufs) = reading.lufs.filter(|_| self.config.audio_quality && !self.life.is_paused()) {
-                        self.ear.watch.heard(lufs);
-                    }
-                    let told = emotion::told(&reading, self.config.emotion);
-                    told.into_iter().for_each(|voice| self.tell_second(voice));
+fn tell_voice(cx: &mut Cx) {
+    while let Some(event) = cx.voice.ear.poll() {
+        match event {
+            Event::Second(reading) => {
+                if let Some(lufs) = reading.lufs.filter(|_| cx.config.audio_quality && !cx.life.cycle.is_paused()) {
+                    cx.voice.ear.watch.heard(lufs);
                 }
-                Event::Segment { id, reading } => {
-                    if let Some(voice) = emotion::told(&reading, self.config.emotion) {
-                        self.tell_segment(voice, segment_id(self.config.generation, id));
-                    }
+                let told = emotion::told(&reading, cx.config.emotion);
+                told.into_iter().for_each(|voice| tell_second(cx, voice));
+            }
+            Event::Segment { id, reading } => {
+                if let Some(voice) = emotion::told(&reading, cx.config.emotion) {
+                    tell_segment(cx, voice, segment_id(cx.config.generation, id));
                 }
-                Event::Quality(quality) => {
-                    if self.config.audio_quality && self.life.is_serving() && !self.life.is_paused() {
-                        let warnings = self.ear.watch.measured(&quality, self.now);
-                        self.warn_speaker(warnings);
-                    }
+            }
+            Event::Quality(quality) => {
+                if cx.config.audio_quality && cx.life.cycle.is_serving() && !cx.life.cycle.is_paused() {
+                    let warnings = cx.voice.ear.watch.measured(&quality, cx.now);
+                    warn_speaker(cx, warnings);
                 }
             }
         }
     }
+}
 
-    /// A live display can do without, when captions already suffer.
-    fn tell_second(&mut self, voice: Voice) {
-        if self.ladder.service.rung == Rung::Full && !self.delivery.is_slow() && !self.life.is_paused() {
-            self.tell_emotion(voice, None);
-        } else {
-            self.ear.last = Some(voice);
+/// A live display can do without, when captions already suffer.
+fn tell_second(cx: &mut Cx, voice: Voice) {
+    if cx.life.ladder.service.rung == Rung::Full && !cx.audience.delivery.is_slow() && !cx.life.cycle.is_paused() {
+        tell_emotion(cx, voice, None);
+    } else {
+        cx.voice.ear.last = Some(voice);
+    }
+}
+
+/// The facts at once; what a model adds to them follows.
+fn tell_segment(cx: &mut Cx, voice: Voice, segment: String) {
+    tell_emotion(cx, voice.clone(), Some(segment.clone()));
+    let unfit = [VoiceFlag::Short, VoiceFlag::LowSnr].iter().any(|flag| voice.flags.contains(flag));
+    let Some(model) = cx.config.model.as_ref().filter(|_| cx.voice.model.serves() && !unfit) else { return };
+    let begin_ms = voice.start_ms.max(voice.end_ms.saturating_sub(model.longest_ms));
+    // What a pause, or half a minute, has taken away is not made up.
+    if begin_ms * SAMPLES_PER_MS >= cx.hearing.audio.ring.first() {
+        let pcm = cx.hearing.audio.ring.read(begin_ms * SAMPLES_PER_MS, (voice.end_ms - begin_ms) * SAMPLES_PER_MS);
+        let told = Told { segment, voice, at: cx.now };
+        cx.voice.model.offer(Utterance { told, pcm }, cx.now, &mut cx.out);
+    }
+}
+
+/// The user's model has answered.
+pub(crate) fn judged(cx: &mut Cx, id: UtteranceId, answer: Result<Affect, String>) {
+    let when = (cx.now, &cx.config.timing);
+    let Some((segment, voice)) = cx.voice.model.answered(id, answer, when, &mut cx.out) else { return };
+    if cx.life.cycle.is_serving() && !cx.life.cycle.is_paused() {
+        tell_emotion(cx, voice, Some(segment));
+    }
+}
+
+fn tell_emotion(cx: &mut Cx, voice: Voice, segment_id: Option<String>) {
+    cx.voice.ear.last = Some(voice.clone());
+    let session_id = cx.config.session.clone();
+    let timestamp = Timestamp::default();
+    let emotion = Emotion { version: Emotion::VERSION, session_id, segment_id, timestamp, voice };
+    cx.audience.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
+}
+
+fn warn_speaker(cx: &mut Cx, warnings: Vec<Warning>) {
+    let wall = cx.wall();
+    for warning in warnings {
+        if let Some(seen) = &mut cx.voice.ear.watch.seen {
+            seen.warned_at = Some(wall);
         }
-    }
-
-    /// The facts at once; what a model adds to them follows.
-    fn tell_segment(&mut self, voice: Voice, segment: String) {
-        self.tell_emotion(voice.clone(), Some(segment.clone()));
-        let unfit = [VoiceFlag::Short, VoiceFlag::LowSnr].iter().any(|flag| voice.flags.contains(flag));
-        let Some(model) = self.config.model.as_ref().filter(|_| self.judge.serves() && !unfit) else { return };
-        let begin_ms = voice.start_ms.max(voice.end_ms.saturating_sub(model.longest_ms));
-        // What a pause, or half a minute, has taken away is not made up.
-        if begin_ms * SAMPLES_PER_MS >= self.audio.ring.first() {
-            let pcm = self.audio.ring.read(begin_ms * SAMPLES_PER_MS, (voice.end_ms - begin_ms) * SAMPLES_PER_MS);
-            let told = Told { segment, voice, at: self.now };
-            self.judge.offer(Utterance { told, pcm }, self.now, &mut self.out);
-        }
-    }
-
-    /// The user's model has answered.
-    pub(crate) fn on_judged(&mut self, id: UtteranceId, answer: Result<Affect, String>) {
-        let when = (self.now, &self.config.timing);
-        let Some((segment, voice)) = self.judge.answered(id, answer, when, &mut self.out) else { return };
-        if self.life.is_serving() && !self.life.is_paused() {
-            self.tell_emotion(voice, Some(segment));
-        }
-    }
-
-    fn tell_emotion(&mut self, voice: Voice, segment_id: Option<String>) {
-        self.ear.last = Some(voice.clone());
-        let session_id = self.config.session.clone();
-        let timestamp = Timestamp::default();
-        let emotion = Emotion { version: Emotion::VERSION, session_id, segment_id, timestamp, voice };
-        self.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
-    }
-
-    fn warn_speaker(&mut self, warnings: Vec<Warning>) {
-        let wall = self.wall();
-        for warning in warnings {
-            if let Some(seen) = &mut self.ear.watch.seen {
-                seen.warned_at = Some(wall);
-            }
-            self.out.warn("audio_quality", format!("{:?} {}: {}", warning.issue, warning.value, warning.advice));
-            self.tell_speaker(ToSpeaker::AudioQualityWarning(AudioQualityWarning {
-                session_id: self.config.session.clone(),
+        cx.out.warn("audio_quality", format!("{:?} {}: {}", warning.issue, warning.value, warning.advice));
+        notices::tell_speaker(
+            cx,
+            ToSpeaker::AudioQualityWarning(AudioQualityWarning {
+                session_id: cx.config.session.clone(),
                 issue: warning.issue,
                 value: warning.value,
                 message: warning.advice.to_owned(),
                 details: BTreeMap::from([("threshold".to_owned(), warning.limit)]),
                 timestamp: wall,
-            }));
-        }
+            }),
+        );
     }
 }

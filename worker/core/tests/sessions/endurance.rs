@@ -124,7 +124,10 @@ fn set_outcome(world: &mut World, outcome: Option<PostOutcome>) {
 
 /// A session with these faults, which is stopped at 75 s; everything works again 13 s before.
 fn troubled(faults: Vec<(u64, Fault)>) -> World {
-    let mut world = World::new(Talk::long(14));
+    in_trouble(World::new(Talk::long(14)), faults)
+}
+
+fn in_trouble(mut world: World, faults: Vec<(u64, Fault)>) -> World {
     world.recogniser.fickle = true;
     world.listener("always", "en");
     for (at, fault) in faults {
@@ -145,6 +148,18 @@ fn nothing_follows_the_exit_not_even_good_news() {
     let world = troubled(vec![(0, Fault::Join(0, 0)), (45_036, Fault::PostsFail(true)), (0, Fault::Join(1, 0))]);
     assert_eq!(world.exit.as_ref().map(|e| e.1), Some(0));
     assert!(world.seat("always").ended());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_due_before_the_wait_is_over_and_nothing_when_all_was_done(faults in prop::collection::vec((0..60_000_u64, fault()), 0..25)) {
+        let mut world = World::new(Talk::long(14));
+        world.restless = true;
+        let world = in_trouble(world, faults);
+        prop_assert_eq!(world.exit.as_ref().map(|e| e.1), Some(0));
+    }
 }
 
 proptest! {

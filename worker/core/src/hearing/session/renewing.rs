@@ -9,6 +9,7 @@ use crate::hearing::stream::{Stream, send_rest, to_heard};
 use crate::input::{StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::Outbox;
 use crate::output::Output;
+use crate::time::MediaInstant;
 
 /// Silence that is a good moment to renew a stream, ms.
 const ROTATE_SILENCE_MS: u64 = 700;
@@ -98,8 +99,8 @@ impl Transcriber {
     }
 }
 
-/// Whether a stream is old, and nobody speaks.
-pub(super) fn is_time_to_renew(stream: &Stream, at: &Moment) -> bool {
-    let old = at.now.since(stream.since) >= at.timing.rotate_after_ms;
-    old && stream.opened && at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS
+/// When a stream is old, if nobody speaks now.
+pub(super) fn renews_at(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
+    let quiet = stream.opened && at.audio.levels.silent_for_ms() >= ROTATE_SILENCE_MS;
+    quiet.then(|| stream.since.plus_ms(at.timing.rotate_after_ms))
 }

@@ -217,6 +217,12 @@ impl Translator {
         self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
     }
 
+    /// When the next of these is over, if nothing happens.
+    pub(crate) fn eases_at(&self, now: MediaInstant) -> Option<MediaInstant> {
+        let over = |at: Option<MediaInstant>| at.map(|at| at.plus_ms(THROTTLED_MS)).filter(|over| *over > now);
+        earliest([over(self.throttled_at), over(self.spent_at), self.budget.saves_until(self.most_per_minute)])
+    }
+
     /// Sentences for the row, of what will not be translated as wished.
     pub(crate) fn notes(&self) -> Vec<String> {
         let pair = |(from, to): &(Language, Language)| format!("Translate does not translate from {from} to {to}");
@@ -259,7 +265,7 @@ impl Translator {
         let characters = text.chars().count() as u64;
         self.calls += 1;
         self.characters += characters;
-        self.budget.spend(characters, now);
+        self.budget.spend(characters, self.most_per_minute, now);
         let (from, to) = (job.shown.source.clone(), key.language.clone());
         out.push(Output::Translate { id, text, from, to, wishes: self.wishes });
         None

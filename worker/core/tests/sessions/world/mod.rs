@@ -80,6 +80,8 @@ pub struct World {
     script: Vec<(u64, Box<dyn FnOnce(&mut World)>)>,
     in_flight: BTreeMap<PostId, String>,
     pub most_in_flight: usize,
+    /// Looks at the engine again and again before its wait is over, and finds nothing to do.
+    pub restless: bool,
 }
 
 /// The defaults, without the voice: hours of audio that spells words are nothing to measure (see `voice`).
@@ -138,6 +140,7 @@ impl World {
             script: Vec::new(),
             in_flight: BTreeMap::new(),
             most_in_flight: 0,
+            restless: false,
         }
     }
 
@@ -191,6 +194,9 @@ impl World {
             let scripted = self.script.last().map(|(at, _)| *at);
             let moments = [Some(wait), next, self.next_frame, scripted, self.recogniser.next_event()];
             let moment = moments.into_iter().flatten().min().unwrap_or(end).max(self.now);
+            if self.restless {
+                self.look_before(moment.min(end), wait);
+            }
             if moment > end {
                 self.now = end;
                 break;
@@ -199,6 +205,21 @@ impl World {
             self.step();
         }
         self
+    }
+
+    /// Nothing is due before the wait is over, at whatever moment one looks.
+    fn look_before(&mut self, moment: u64, wait: u64) {
+        let span = moment.saturating_sub(self.now);
+        let between = [self.now + 1, self.now + span / 3, self.now + span / 2, moment.saturating_sub(1)];
+        let mut looks: Vec<u64> = between.into_iter().filter(|at| (self.now + 1..moment).contains(at)).collect();
+        looks.sort_unstable();
+        for at in looks {
+            self.now = at;
+            self.hand(Input::Tick);
+            let output = self.engine.poll();
+            let Output::Wait(until) = output else { panic!("at {at}, before {wait}: {output:?}") };
+            assert!(until.0 >= wait, "at {at} of {wait}: now it waits until {}", until.0);
+        }
     }
 
     fn step(&mut self) {
@@ -262,6 +283,8 @@ impl World {
         loop {
             let output = self.engine.poll();
             if let Output::Wait(until) = output {
+                let overdue = self.engine.overdue();
+                assert!(overdue.is_empty(), "the engine must not spin: {overdue:?} at {}", self.now);
                 assert!(until.0 > self.handled || self.exit.is_some(), "the engine must not spin");
                 return until.0;
             }

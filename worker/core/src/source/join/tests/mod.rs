@@ -14,7 +14,7 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
-        Self { join: Join::new(), timing: Timing::default(), now: MediaInstant(0), rtp_at: None }
+        Self { join: Join::default(), timing: Timing::default(), now: MediaInstant(0), rtp_at: None }
     }
 
     /// Lets time pass to this moment, with everything that is due on the way; gives what was wanted.
