@@ -112,4 +112,6 @@ pub(crate) struct Heard {
     pub(crate) language: Option<Language>,
     /// What was heard.
     pub(crate) words: Vec<Word>,
+    /// Streams before this one have heard the same audio up to here, ms; `None` when they have heard none of it.
+    pub(crate) shared_ms: Option<u64>,
 }

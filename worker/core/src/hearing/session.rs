@@ -57,6 +57,8 @@ pub(crate) struct Transcriber {
     /// Streams opened.
     pub(crate) streams: u64,
     sent_samples: u64,
+    /// Streams have heard the media up to this sample.
+    heard_until: u64,
 }
 
 impl Transcriber {
@@ -75,6 +77,7 @@ impl Transcriber {
             outage_since: None,
             streams: 0,
             sent_samples: 0,
+            heard_until: 0,
         }
     }
 
@@ -136,7 +139,7 @@ impl Transcriber {
         out: &mut Outbox,
     ) -> Vec<Heard> {
         if self.renewal.stream().is_some_and(|stream| stream.id == id) {
-            return self.on_renewal(id, event, at, out);
+            return self.on_renewal(event, at, out);
         }
         let ending = matches!(self.state, State::Ending { .. });
         let (State::Open(stream) | State::Ending { stream, .. }) = &mut self.state else { return Vec::new() };
@@ -153,7 +156,7 @@ impl Transcriber {
                 self.backoff.reset();
                 self.mute = Mute::default();
                 stream.spoke_at = at.now;
-                let heard = to_heard(id, &result, &stream.timeline);
+                let heard = to_heard(stream, &result);
                 self.renewal.hold(heard).into_iter().collect()
             }
             TranscribeEvent::Closed(end) => {
@@ -215,10 +218,12 @@ impl Transcriber {
         }
         if let Some(coming) = self.renewal.coming() {
             self.sent_samples += feed(coming, at, out);
+            self.heard_until = self.heard_until.max(coming.cursor);
         }
         if let State::Open(stream) = &mut self.state {
             if !self.renewal.is_coming() {
                 self.sent_samples += feed(stream, at, out);
+                self.heard_until = self.heard_until.max(stream.cursor);
             }
             if let Some((reason, begin)) = reason_to_end(stream, at, demand) {
                 self.end(reason, begin, at, out);
@@ -239,6 +244,7 @@ impl Transcriber {
             out.push(Output::DropStream(coming));
         }
         self.sent_samples += send_rest(&mut stream, at.audio, out);
+        self.heard_until = self.heard_until.max(stream.cursor);
         out.push(Output::EndStream(stream.id));
         out.fact("stream_ending", reason);
         self.state = State::Ending { stream, until: at.now.plus_ms(at.timing.stream_patience_ms), begin };

@@ -29,11 +29,13 @@ pub(crate) struct Stream {
     pub(crate) timeline: Timeline,
     pub(crate) silence_at: MediaInstant,
     pub(crate) padding: bool,
+    /// Streams before it have heard the audio up to this sample, which lies behind its first.
+    pub(crate) shared_until: Option<u64>,
 }
 
 impl Stream {
     /// A stream that is being opened, and begins at this media sample.
-    pub(crate) fn new(id: StreamId, language: Language, cursor: u64, now: MediaInstant) -> Self {
+    pub(crate) fn new(id: StreamId, language: Language, cursor: u64, heard_until: u64, now: MediaInstant) -> Self {
         Self {
             id,
             language,
@@ -45,6 +47,7 @@ impl Stream {
             timeline: Timeline::default(),
             silence_at: now,
             padding: false,
+            shared_until: (heard_until > cursor).then_some(heard_until),
         }
     }
 }
@@ -111,10 +114,10 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
     out.push(Output::SendAudio { id: stream.id, pcm });
 }
 
-pub(crate) fn to_heard(stream: StreamId, result: &TranscriptResult, timeline: &Timeline) -> Heard {
+pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
     let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
     for item in &result.items {
-        let word = to_word(item, timeline);
+        let word = to_word(item, &stream.timeline);
         match words.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
             Some(last) if item.punctuation && !last.mark => {
@@ -126,7 +129,14 @@ pub(crate) fn to_heard(stream: StreamId, result: &TranscriptResult, timeline: &T
         }
     }
     let language = result.language.clone();
-    Heard { stream, result_id: result.result_id.clone(), is_final: !result.is_partial, language, words }
+    Heard {
+        stream: stream.id,
+        result_id: result.result_id.clone(),
+        is_final: !result.is_partial,
+        language,
+        words,
+        shared_ms: stream.shared_until.map(|sample| sample / SAMPLES_PER_MS),
+    }
 }
 
 fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {

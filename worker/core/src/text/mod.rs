@@ -1,8 +1,9 @@
 //! Words become segments, segments become captions, a track per language, translated where that is wanted.
 
-mod merge;
+mod align;
 pub(crate) mod pipeline;
 pub(crate) mod quality;
+mod results;
 mod segments;
 mod track;
 pub(crate) mod translate;

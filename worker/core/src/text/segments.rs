@@ -1,21 +1,20 @@
 //! From results to segments.
 //!
 //! *Guarantees*: a stable word never changes; each segment that was shown gets exactly one final; finals are in the order
-//! of media time; a word that a final covers is never heard again, by its time and not by its text ("Amen. Amen." stays
-//! two); a partial is shown at most every 200 ms, the newest one; no segment hangs: each is final 15 s after it was first
-//! shown at the latest, long ones being cut at the end of a sentence, else of a clause, else of a word. Long is also what would
-//! not fit one message beside its translation.
-//! *Assumption*: results of one segment share their result id within a stream.
+//! of media time; a word that a final covers is never heard again: within a result it is known by its place and its letters, whatever its
+//! times are now, and by its time only where another stream has heard it ("Amen. Amen." stays two); a partial is shown at most every
+//! 200 ms, the newest one; no segment hangs: each is final 15 s after it was first shown at the latest, long ones being cut at the end
+//! of a sentence, else of a clause, else of a word. Long is also what would not fit one message beside its translation.
+//! *Assumption*: what is said of one stretch of speech shares its result id within a stream; an id that comes again after its final, of
+//! later audio, is another result.
 
-use super::merge::merge;
+use super::results::{Key, Results};
 use super::{Shown, Snapshot, ends_sentence};
 use crate::config::Timing;
 use crate::hearing::{Heard, Word};
-use crate::input::StreamId;
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
@@ -31,17 +30,20 @@ pub(super) const TEXT_BYTES: usize = 3_000;
 
 /// The last word of a replay may be heard as ending so much earlier than before, ms.
 const REPLAY_SLACK_MS: u64 = 200;
-/// A recogniser speaks of a few results at a time; an older one that came again would find its words covered. A stream lives for hours.
-const MOST_DONE: usize = 64;
+/// A result of which nothing is known and that ends so long before the last final is one that was forgotten, ms.
+const LONG_AGO_MS: u64 = 10_000;
+/// A result that is complete waits for an earlier one that is not, while that still moves, ms: finals come in the order of media time.
+const ORDER_MS: u64 = 1_500;
 
 #[derive(Debug)]
 struct Open {
     number: u64,
-    stream: StreamId,
-    result_id: String,
+    key: Key,
     source: Language,
     words: Vec<Word>,
     stable: usize,
+    /// Nothing more will be said of it.
+    complete: bool,
     /// So many items were shown as such that will not change: the segment does not end before them.
     promised: usize,
     begun_at: MediaInstant,
@@ -53,6 +55,43 @@ struct Open {
 }
 
 impl Open {
+    /// A segment of which nothing was heard yet.
+    fn new(number: u64, key: Key, source: Language, now: MediaInstant) -> Self {
+        Self {
+            number,
+            key,
+            source,
+            words: Vec::new(),
+            stable: 0,
+            complete: false,
+            promised: 0,
+            begun_at: now,
+            moved_at: now,
+            shown_at: None,
+            fresh: true,
+            replayed_to_ms: 0,
+        }
+    }
+
+    /// Its stable words, and after them what is new in a revision of its result; gives where in the revision the last stable word stands.
+    fn take(&mut self, new: Vec<(usize, Word)>) -> Option<usize> {
+        let mut words = self.words[..self.stable].to_vec();
+        let (mut stable, mut last) = (self.stable, None);
+        for (place, word) in new {
+            // A mark joins the word before it, if that has none.
+            if word.mark && words.last().is_none_or(|last| last.mark) {
+                continue;
+            }
+            if word.stable && stable == words.len() {
+                (stable, last) = (stable + 1, Some(place));
+            }
+            words.push(word);
+        }
+        self.fresh |= words != self.words || stable != self.stable;
+        (self.words, self.stable) = (words, stable);
+        last
+    }
+
     /// Whether a replay has come as far as what is shown.
     fn reaches(&self) -> bool {
         self.words.last().is_some_and(|w| w.end_ms >= self.replayed_to_ms)
@@ -96,54 +135,126 @@ impl Open {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     open: Vec<Open>,
-    /// Results whose final has come lately, of the newest stream.
-    done: VecDeque<(StreamId, String)>,
+    results: Results,
     last_number: u64,
     last_start_ms: u64,
     /// Finals cover the media up to here, ms.
     pub(crate) watermark_ms: u64,
+    /// The last word that a final covers.
+    last_word: Option<Word>,
 }
 
 impl Segments {
     /// Takes in a result; gives what is to be shown at once.
     pub(crate) fn hear(&mut self, heard: Heard, source: &Language, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
-        let key = (heard.stream, heard.result_id.clone());
-        if self.done.contains(&key) {
-            return Vec::new();
-        }
+        let (key, is_final) = (Key::of(&heard), heard.is_final);
         let mut shown = Vec::new();
-        let words = self.uncovered(heard.words);
-        let Some(index) = self.find(&key, &words, source, now, &mut shown) else { return shown };
+        if self.results.is_over(&key, &heard.words) {
+            return shown;
+        }
+        if !self.results.knows(&key) {
+            self.begin(&key, &heard, source, &mut shown);
+        }
+        let words = self.results.uncovered(key.stream, heard.words);
+        let new = self.results.new_words(&key, &words);
+        let Some(index) = self.segment_of(&key, !new.is_empty(), source, now) else {
+            if is_final {
+                self.results.complete(&key);
+            }
+            return shown;
+        };
         let segment = &mut self.open[index];
-        let (merged, stable) = merge(&segment.words[..segment.stable], words);
-        segment.fresh |= merged != segment.words || stable != segment.stable;
-        (segment.words, segment.stable) = (merged, stable);
         segment.moved_at = now;
-        if heard.is_final {
-            self.remember(key);
-            self.open[index].stable = self.open[index].words.len();
-            let rest = self.split_full(index, now, &mut shown);
-            self.finish(rest, &mut shown);
+        // A final that says nothing at all takes nothing back.
+        let says_something = !words.is_empty() || !is_final;
+        if let Some(last) = says_something.then(|| segment.take(new)).flatten() {
+            self.results.settle(&key, &words[..=last]);
+        }
+        if is_final {
+            self.end(index, now, &mut shown);
         } else {
             let rest = self.split_full(index, now, &mut shown);
             self.split(rest, now, &mut shown);
-            self.show_due(now, timing, &mut shown);
         }
+        self.put_in_order(now, &mut shown);
+        self.show_due(now, timing, &mut shown);
         shown
     }
 
-    /// The final of this result has come.
-    fn remember(&mut self, key: (StreamId, String)) {
-        self.done.retain(|(stream, _)| *stream == key.0);
-        self.done.push_back(key);
-        if self.done.len() > MOST_DONE {
-            self.done.pop_front();
+    /// The first words of a result: segments of other streams are over, or go on with it.
+    fn begin(&mut self, key: &Key, heard: &Heard, source: &Language, shown: &mut Vec<Shown>) {
+        if !self.results.knows_stream(key.stream) {
+            self.raise_floor(heard);
         }
+        let Some(first_ms) = self.results.uncovered(key.stream, heard.words.clone()).first().map(|word| word.start_ms)
+        else {
+            return;
+        };
+        if heard.words.last().is_some_and(|last| last.end_ms + LONG_AGO_MS < self.watermark_ms) {
+            return;
+        }
+        let mut told = Vec::new();
+        while let Some(index) = self.open.iter().position(|s| s.key.stream != key.stream) {
+            let left = &mut self.open[index];
+            let overlaps = left.words.last().is_some_and(|last| first_ms < last.end_ms);
+            if overlaps && left.source == *source && !left.complete {
+                left.key = key.clone();
+                left.replayed_to_ms = left.words.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
+                told = left.words[..left.stable].to_vec();
+                break;
+            }
+            self.finish(index, shown);
+            self.raise_floor(heard);
+        }
+        self.results.begin(key.clone(), &told);
+    }
+
+    /// What finals cover of the audio that streams before this one have heard as well.
+    fn raise_floor(&mut self, heard: &Heard) {
+        let floor_ms = heard.shared_ms.map_or(0, |shared| shared.min(self.watermark_ms));
+        self.results.raise_floor(heard.stream, floor_ms, self.last_word.as_ref());
+    }
+
+    /// The open segment of this result; a new one when there is something new in it.
+    fn segment_of(&mut self, key: &Key, has_more: bool, source: &Language, now: MediaInstant) -> Option<usize> {
+        let own = self.open.iter().rposition(|s| s.key == *key);
+        if own.is_some() || !has_more {
+            return own;
+        }
+        self.last_number += 1;
+        self.open.push(Open::new(self.last_number, key.clone(), source.clone(), now));
+        Some(self.open.len() - 1)
+    }
+
+    /// The recogniser says nothing more of this segment.
+    fn end(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) {
+        let segment = &mut self.open[index];
+        (segment.stable, segment.complete) = (segment.words.len(), true);
+        self.results.complete(&segment.key);
+        let rest = self.split_full(index, now, shown);
+        self.open[rest].complete = true;
+    }
+
+    /// Ends the segments that are complete, unless an earlier one still moves.
+    fn put_in_order(&mut self, now: MediaInstant, shown: &mut Vec<Shown>) {
+        while let Some(index) = (0..self.open.len()).find(|n| self.ends_at(*n).is_some_and(|at| now >= at)) {
+            self.finish(index, shown);
+        }
+    }
+
+    /// When a complete segment ends; `None` while it is not.
+    fn ends_at(&self, index: usize) -> Option<MediaInstant> {
+        let segment = self.open.get(index).filter(|segment| segment.complete)?;
+        let earlier =
+            |other: &&Open| other.number < segment.number && other.key.stream == segment.key.stream && !other.complete;
+        let moved = self.open.iter().filter(earlier).map(|other| other.moved_at).max();
+        Some(moved.map_or(MediaInstant(0), |at| at.plus_ms(ORDER_MS)))
     }
 
     /// Shows partials that waited, and ends segments that hang.
     pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
         let mut shown = Vec::new();
+        self.put_in_order(now, &mut shown);
         while let Some(index) = self.open.iter().position(|s| now >= s.hangs_at(timing)) {
             // What is unstable in a segment that still moves is the next segment's.
             if now.since(self.open[index].moved_at) >= timing.segment_stale_ms || !self.split(index, now, &mut shown) {
@@ -165,58 +276,10 @@ impl Segments {
 
     /// When something is due.
     pub(crate) fn deadline(&self, timing: &Timing) -> Option<MediaInstant> {
-        earliest(self.open.iter().map(|s| {
+        earliest(self.open.iter().enumerate().map(|(n, s)| {
             let partial = s.shown_at.filter(|_| s.fresh && s.reaches()).map(|at| at.plus_ms(timing.partial_gap_ms));
-            earliest([partial, Some(s.hangs_at(timing))])
+            earliest([partial, Some(s.hangs_at(timing)), self.ends_at(n)])
         }))
-    }
-
-    /// The words after the watermark, with their marks.
-    fn uncovered(&self, words: Vec<Word>) -> Vec<Word> {
-        let after = words.into_iter().filter(|w| w.middle_ms() >= self.watermark_ms);
-        after.map(|w| Word { start_ms: w.start_ms.max(self.watermark_ms), ..w }).collect()
-    }
-
-    /// The segment that this result speaks of: its own, one that another stream left behind, or a new one.
-    fn find(
-        &mut self,
-        key: &(StreamId, String),
-        words: &[Word],
-        source: &Language,
-        now: MediaInstant,
-        shown: &mut Vec<Shown>,
-    ) -> Option<usize> {
-        let own = |s: &Open| s.stream == key.0 && s.result_id == key.1;
-        if let Some(index) = self.open.iter().position(own) {
-            return Some(index);
-        }
-        let first = words.first()?;
-        while let Some(index) = self.open.iter().position(|s| s.stream != key.0) {
-            let left = &mut self.open[index];
-            let overlaps = left.words.last().is_some_and(|last| first.start_ms < last.end_ms);
-            if overlaps && left.source == *source {
-                (left.stream, left.result_id) = key.clone();
-                left.replayed_to_ms = left.words.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
-                return Some(index);
-            }
-            self.finish(index, shown);
-        }
-        self.last_number += 1;
-        self.open.push(Open {
-            number: self.last_number,
-            stream: key.0,
-            result_id: key.1.clone(),
-            source: source.clone(),
-            words: Vec::new(),
-            stable: 0,
-            promised: 0,
-            begun_at: now,
-            moved_at: now,
-            shown_at: None,
-            fresh: true,
-            replayed_to_ms: 0,
-        });
-        Some(self.open.len() - 1)
     }
 
     /// Makes the segment final, after those that began before it.
@@ -228,6 +291,10 @@ impl Segments {
         for segment in ending {
             let end_ms = segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0);
             self.watermark_ms = self.watermark_ms.max(end_ms);
+            self.last_word = segment.words.iter().rfind(|w| !w.mark).cloned().or(self.last_word.take());
+            if !self.open.iter().any(|other| other.key == segment.key) {
+                self.results.told_all(&segment.key);
+            }
             if !segment.words.is_empty() || segment.shown_at.is_some() {
                 let last = snapshot(&segment, segment.words.len(), true);
                 self.last_start_ms = self.last_start_ms.max(last.start_ms);
@@ -238,35 +305,15 @@ impl Segments {
 
     /// Ends a long segment where it may be cut; the rest becomes the next segment of the same result.
     fn split(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> bool {
-        let segment = &self.open[index];
+        let segment = &mut self.open[index];
         let Some(end) = segment.cut(now) else { return false };
-        let mut rest = segment.words[end..].to_vec();
-        let (stable, source) = (segment.stable - end, segment.source.clone());
-        let (stream, result_id) = (segment.stream, segment.result_id.clone());
-        self.open[index].words.truncate(end);
-        self.finish(index, shown);
-        let before = rest.len();
-        rest = self.uncovered(rest);
-        if rest.is_empty() {
-            return true;
+        let (words, stable) = (segment.words.split_off(end), segment.stable - end);
+        if !words.is_empty() {
+            self.last_number += 1;
+            let rest = Open::new(self.last_number, segment.key.clone(), segment.source.clone(), now);
+            self.open.push(Open { words, stable, ..rest });
         }
-        self.last_number += 1;
-        let (number, stable) = (self.last_number, stable.saturating_sub(before - rest.len()));
-        let open = Open {
-            number,
-            stream,
-            result_id,
-            source,
-            words: rest,
-            stable,
-            promised: 0,
-            begun_at: now,
-            moved_at: now,
-            shown_at: None,
-            fresh: true,
-            replayed_to_ms: 0,
-        };
-        self.open.push(open);
+        self.finish(index, shown);
         true
     }
 

@@ -1,5 +1,7 @@
 use super::super::tests::words;
 use super::*;
+use crate::input::StreamId;
+use crate::text::results;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -19,8 +21,23 @@ impl Page {
 
     fn hear(&mut self, stream: u64, result: &str, is_final: bool, words: Vec<Word>) -> &mut Self {
         self.now = self.now.plus_ms(300);
-        let heard = Heard { stream: StreamId(stream), result_id: result.into(), is_final, language: None, words };
+        let heard = Heard {
+            stream: StreamId(stream),
+            result_id: result.into(),
+            is_final,
+            language: None,
+            words,
+            shared_ms: Some(u64::MAX),
+        };
         let english = Language::try_new("en").unwrap();
+        let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
+        self.show(shown)
+    }
+
+    /// A final of a stream that begins where the one before it ends.
+    fn hear_unshared(&mut self, stream: u64, result: &str, words: Vec<Word>) -> &mut Self {
+        let (stream, result_id, english) = (StreamId(stream), result.into(), Language::try_new("en").unwrap());
+        let heard = Heard { stream, result_id, is_final: true, language: None, words, shared_ms: None };
         let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
         self.show(shown)
     }
@@ -65,7 +82,7 @@ fn hours_of_one_stream_are_not_remembered_and_yet_nothing_is_shown_twice() {
     for n in 0..3_600 {
         page.hear(1, &format!("result {n}"), true, words("amen and amen", n * 4_000, 0));
     }
-    assert_eq!(page.segments.done.len(), MOST_DONE);
+    assert_eq!(page.segments.results.len(), results::MOST);
     page.hear(1, "result 3599", true, words("amen and amen", 3_599 * 4_000, 0));
     page.hear(1, "result 7", true, words("amen and amen", 7 * 4_000, 0));
     assert_eq!(page.finals().len(), 3_600);
@@ -115,6 +132,128 @@ fn continuous_speech_is_cut_at_a_stable_sentence() {
     assert!(page.finals()[0].1.ends_with("end."));
     page.hear(1, "a", true, words(&format!("{long} it goes"), 0, 0));
     assert_eq!(page.finals()[1].1, "and on it goes");
+}
+
+/// The same words, each moved by so many ms.
+fn moved(words: Vec<Word>, by_ms: impl Fn(usize) -> i64) -> Vec<Word> {
+    let shift = |ms: u64, by: i64| ms.saturating_add_signed(by);
+    let moved = |(n, w): (usize, Word)| {
+        let by = by_ms(n);
+        Word { start_ms: shift(w.start_ms, by), end_ms: shift(w.end_ms, by), ..w }
+    };
+    words.into_iter().enumerate().map(moved).collect()
+}
+
+/// What is left of a segment that hung after "we come to", when its final says this.
+fn after_a_hang(last: Vec<Word>) -> Vec<String> {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("we come to", 10_000, 3)).wait(15_000).hear(1, "a", true, last);
+    page.finals().into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn a_word_whose_time_has_moved_is_neither_lost_nor_doubled() {
+    for by in [-150, -50, 50, 150, 400] {
+        let last = moved(words("we come to the river", 10_000, 0), |_| by);
+        assert_eq!(after_a_hang(last), ["we come to", "the river"], "moved by {by} ms");
+        let only_the_last = moved(words("we come to the river", 10_000, 0), |n| if n == 2 { by } else { 0 });
+        assert_eq!(after_a_hang(only_the_last), ["we come to", "the river"], "one word moved by {by} ms");
+    }
+}
+
+#[test]
+fn a_result_that_comes_back_with_fewer_items_takes_nothing_back_and_doubles_nothing() {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("we come to the river", 0, 3)).hear(1, "a", false, words("we come", 0, 2));
+    page.hear(1, "a", false, words("we come to the river jordan", 0, 4)).hear(1, "a", true, words("we come to", 0, 0));
+    assert_eq!(page.finals(), [(1, "we come to the".to_owned())], "what was stable stands, and no more");
+}
+
+#[test]
+fn items_that_are_merged_or_split_later_are_the_same_words() {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("we can not go home", 0, 4)).hear(
+        1,
+        "a",
+        true,
+        words("we cannot go home now", 0, 0),
+    );
+    page.hear(1, "b", false, words("we cannot stay", 9_000, 2)).hear(
+        1,
+        "b",
+        true,
+        words("we can not stay here", 9_000, 0),
+    );
+    assert_eq!(page.finals(), [(1, "we can not go home now".to_owned()), (2, "we cannot stay here".to_owned())]);
+    assert_eq!(
+        after_a_hang(words("we come, to. the river", 10_000, 0)),
+        ["we come to", "the river"],
+        "marks that move"
+    );
+}
+
+#[test]
+fn a_final_that_contradicts_a_stable_word_changes_neither_it_nor_the_number_of_words() {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("we came to", 0, 3)).hear(1, "a", true, words("we come two the river", 0, 0));
+    assert_eq!(page.finals(), [(1, "we came to the river".to_owned())]);
+    assert_eq!(after_a_hang(words("he comes too the river", 10_000, 0)), ["we come to", "the river"]);
+}
+
+#[test]
+fn two_results_at_once_end_in_the_order_in_which_they_were_spoken() {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("first of all", 0, 1)).hear(1, "b", false, words("second", 4_000, 0));
+    page.hear(1, "b", true, words("second thing", 4_000, 0));
+    assert!(page.finals().is_empty(), "the first is not over");
+    page.hear(1, "a", true, words("first of all", 0, 0));
+    let expected = [(1, "first of all".to_owned()), (2, "second thing".to_owned())];
+    assert_eq!(page.finals(), expected);
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("first of all", 0, 1)).hear(1, "b", true, words("second thing", 4_000, 0));
+    page.wait(ORDER_MS);
+    assert_eq!(page.finals(), expected, "and one that does not end is not waited for");
+}
+
+#[test]
+fn a_result_id_that_comes_again_of_later_audio_is_another_result() {
+    let mut page = Page::new();
+    page.hear(1, "a", true, words("let us pray.", 0, 0)).hear(1, "a", false, words("second", 9_000, 0));
+    page.hear(1, "a", true, words("second sentence.", 9_000, 0)).hear(
+        1,
+        "a",
+        true,
+        words("second sentence.", 9_000, 0),
+    );
+    assert_eq!(page.finals(), [(1, "let us pray.".to_owned()), (2, "second sentence.".to_owned())]);
+}
+
+#[test]
+fn a_final_without_items_ends_its_segment_and_takes_nothing_back() {
+    let mut page = Page::new();
+    page.hear(1, "a", false, words("let us pray", 0, 1)).hear(1, "a", true, Vec::new()).hear(1, "b", true, Vec::new());
+    assert_eq!(page.finals(), [(1, "let us pray".to_owned())]);
+}
+
+#[test]
+fn the_first_word_after_a_renewal_is_heard_although_the_last_before_it_moved_into_it() {
+    let mut page = Page::new();
+    page.hear(1, "a", true, moved(words("to the river", 0, 0), |n| if n == 2 { 150 } else { 0 }));
+    page.hear_unshared(2, "a", words("river and over it", 1_000, 0));
+    assert_eq!(page.finals()[1].1, "river and over it", "nobody else has heard that audio");
+}
+
+#[test]
+fn the_last_word_before_a_replay_is_known_by_itself_when_its_time_has_moved() {
+    for by in [-150, -40, 40, 150] {
+        let mut page = Page::new();
+        page.hear(1, "a", true, words("come to the river", 0, 0));
+        page.hear(2, "a", true, moved(words("river and over it", 1_200, 0), |_| by));
+        assert_eq!(page.finals()[1].1, "and over it", "moved by {by} ms");
+    }
+    let mut page = Page::new();
+    page.hear(1, "a", true, words("amen amen", 0, 0)).hear(2, "a", true, words("amen amen amen", 400, 0));
+    assert_eq!(page.finals()[1].1, "amen amen", "the one that was heard, once");
 }
 
 #[derive(Debug, Clone)]
@@ -303,7 +442,28 @@ fn hear_all(text: &[String]) -> Page {
     page
 }
 
+/// How a recogniser tells its revisions: how many of the last words it does not know yet, and by how much each word is moved.
+fn looks() -> impl Strategy<Value = Vec<(usize, Vec<i64>)>> {
+    prop::collection::vec((0..3_usize, prop::collection::vec(-150..=150_i64, 17)), 170)
+}
+
 proptest! {
+    #[test]
+    fn a_recogniser_whose_times_move_and_whose_results_shrink_loses_no_word_and_doubles_none(said in without_pause(), looks in looks()) {
+        let text = write_out(&said);
+        let mut page = Page::new();
+        for heard in 1..=text.len() {
+            let (forgets, by) = &looks[heard % looks.len()];
+            let heard = heard.saturating_sub(*forgets).max(1);
+            let stable = words(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
+            let revision = words(&text[..heard].join(" "), 0, stable);
+            page.wait(100).hear(1, "a", false, moved(revision, |n| by[n % by.len()]));
+        }
+        page.hear(1, "a", true, moved(words(&text.join(" "), 0, 0), |n| looks[0].1[n % looks[0].1.len()]));
+        let whole: Vec<String> = page.finals().into_iter().map(|(_, text)| text).collect();
+        prop_assert_eq!(whole.join(" "), text.join(" "));
+    }
+
     #[test]
     fn continuous_speech_is_cut_into_finals_and_loses_no_word(said in without_pause()) {
         let text = write_out(&said);

@@ -6,7 +6,7 @@ use crate::hearing::SAMPLES_PER_MS;
 use crate::hearing::demand::{Begin, Moment};
 use crate::hearing::renewal::{Over, Renewal};
 use crate::hearing::stream::{Stream, send_rest, to_heard};
-use crate::input::{StreamEnd, StreamId, TranscribeEvent};
+use crate::input::{StreamEnd, TranscribeEvent};
 use crate::outbox::Outbox;
 use crate::output::Output;
 use crate::time::MediaInstant;
@@ -21,26 +21,21 @@ impl Transcriber {
     pub(super) fn renew(&mut self, at: &Moment, out: &mut Outbox) {
         let State::Open(old) = &mut self.state else { return };
         self.sent_samples += send_rest(old, at.audio, out);
+        self.heard_until = self.heard_until.max(old.cursor);
         let (cursor, language) = (old.cursor, old.language.clone());
         let stream = self.announce(cursor, &language, at, out);
         self.renewal = Renewal::Coming(stream);
     }
 
     /// Something came from the stream that takes over, or from the one that was taken over.
-    pub(super) fn on_renewal(
-        &mut self,
-        id: StreamId,
-        event: TranscribeEvent,
-        at: &Moment,
-        out: &mut Outbox,
-    ) -> Vec<Heard> {
+    pub(super) fn on_renewal(&mut self, event: TranscribeEvent, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
         match event {
             TranscribeEvent::Opened => {
                 self.take_over(at, out);
                 Vec::new()
             }
             TranscribeEvent::Result(result) => {
-                let heard = self.renewal.stream().map(|stream| to_heard(id, &result, &stream.timeline));
+                let heard = self.renewal.stream().map(|stream| to_heard(stream, &result));
                 heard.into_iter().collect()
             }
             TranscribeEvent::Closed(end) => {

@@ -1,0 +1,213 @@
+//! How far a newer revision of a result repeats what was told of it.
+//!
+//! The service promises that a stable word's content stands; it does not promise its times, how it is cut into items ("can not",
+//! "cannot"), or where its marks are, and now and then it breaks the promise. So what was told is found again by its letters, item by
+//! item; times decide only where letters do not.
+
+use crate::hearing::Word;
+
+/// A letter more or less weighs as much as a word's end that is this far away, ms.
+const LETTER_MS: u64 = 150;
+/// Two texts that differ are compared letter by letter up to this product of their lengths; beyond it their items are counted.
+const MOST_CELLS: usize = 2_000_000;
+/// An item that begins with what was told goes on with another word when it ends so much later, ms.
+const ANOTHER_WORD_MS: u64 = 200;
+
+/// What was told of a result, in the words of its last revision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    letters: Vec<char>,
+    /// Items, for texts that are too long to be compared.
+    items: usize,
+    end_ms: u64,
+}
+
+/// Where the new begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// The first item that was not told.
+    pub(crate) from: usize,
+    /// So many bytes of that item were told all the same.
+    pub(crate) bytes: usize,
+}
+
+impl Told {
+    /// These words were told.
+    pub(crate) fn of(words: &[Word]) -> Self {
+        let spelled = Spelled::of(words);
+        Self { letters: spelled.letters, items: words.len(), end_ms: words.last().map_or(0, |word| word.end_ms) }
+    }
+
+    /// The end of the last word.
+    pub(crate) fn end_ms(&self) -> u64 {
+        self.end_ms
+    }
+
+    /// Whether both are the same, spelled as they may be.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        !self.letters.is_empty() && self.letters == other.letters
+    }
+
+    /// Whether this revision ends within what was told.
+    pub(crate) fn is_longer_than(&self, words: &[Word]) -> bool {
+        Spelled::of(words).letters.len() < self.letters.len()
+    }
+
+    /// Where what is new in this revision begins, the marks of the last word that was told included; behind its end when nothing is.
+    pub(crate) fn rest(&self, words: &[Word]) -> Rest {
+        let spelled = Spelled::of(words);
+        let same = self.letters.iter().zip(&spelled.letters).take_while(|(told, heard)| told == heard).count();
+        if same == self.letters.len() {
+            self.within(same, &spelled, words)
+        } else if same == spelled.letters.len() {
+            Rest { from: words.len(), bytes: 0 }
+        } else {
+            Rest { from: self.nearest(same, &spelled, words), bytes: 0 }
+        }
+    }
+
+    /// All letters are there again, and end here.
+    fn within(&self, end: usize, spelled: &Spelled, words: &[Word]) -> Rest {
+        let Some(last) = end.checked_sub(1).map(|at| spelled.places[at]) else { return Rest { from: 0, bytes: 0 } };
+        let Some(next) = spelled.places.get(end).filter(|next| next.item == last.item) else {
+            return Rest { from: last.item + 1, bytes: 0 };
+        };
+        let letters = spelled.places.iter().filter(|place| place.item == next.item).count();
+        let told = spelled.places[..end].iter().filter(|place| place.item == next.item).count();
+        let goes_on = told * 2 <= letters && words[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
+        if goes_on { Rest { from: next.item, bytes: last.end } } else { Rest { from: next.item + 1, bytes: 0 } }
+    }
+
+    /// The letters differ: the end of the item up to which they differ least, and that ends at the same time best.
+    fn nearest(&self, same: usize, spelled: &Spelled, words: &[Word]) -> usize {
+        let (told, heard) = (&self.letters[same..], &spelled.letters[same..]);
+        if told.len() * heard.len() > MOST_CELLS {
+            return self.items.min(words.len());
+        }
+        let distances = distances(told, heard);
+        let cost = |items: usize| {
+            let letters = spelled.places.iter().take_while(|place| place.item < items).count();
+            let differ = distances.get(letters.checked_sub(same)?)?;
+            let end_ms = items.checked_sub(1).map_or_else(|| words[0].start_ms.min(self.end_ms), |n| words[n].end_ms);
+            Some(*differ as u64 * LETTER_MS + end_ms.abs_diff(self.end_ms))
+        };
+        let ends = (0..=words.len()).filter(|items| items.checked_sub(1).is_none_or(|last| !words[last].mark));
+        ends.filter_map(|items| Some((cost(items)?, items))).min().map_or(0, |(_, items)| items)
+    }
+}
+
+/// The letters of some words, without case and marks, and where each is.
+struct Spelled {
+    letters: Vec<char>,
+    places: Vec<Place>,
+}
+
+/// A letter's item, and the byte after it in the item.
+#[derive(Clone, Copy)]
+struct Place {
+    item: usize,
+    end: usize,
+}
+
+impl Spelled {
+    fn of(words: &[Word]) -> Self {
+        let mut spelled = Self { letters: Vec::new(), places: Vec::new() };
+        for (item, word) in words.iter().enumerate().filter(|(_, word)| !word.mark) {
+            // A word that is no letters at all is still something.
+            let bare = !word.text.chars().any(char::is_alphanumeric);
+            for (at, letter) in word.text.char_indices().filter(|(_, letter)| bare || letter.is_alphanumeric()) {
+                let place = Place { item, end: at + letter.len_utf8() };
+                for small in letter.to_lowercase() {
+                    spelled.letters.push(small);
+                    spelled.places.push(place);
+                }
+            }
+        }
+        spelled
+    }
+}
+
+/// How far these letters are from each beginning of those (Levenshtein).
+fn distances(told: &[char], heard: &[char]) -> Vec<usize> {
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (n, letter) in told.iter().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], n + 1);
+        for (m, other) in heard.iter().enumerate() {
+            let here = (before + usize::from(letter != other)).min(row[m] + 1).min(row[m + 1] + 1);
+            before = std::mem::replace(&mut row[m + 1], here);
+        }
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::words;
+    use super::*;
+
+    /// The words that are new in this revision.
+    fn rest(told: &str, heard: &str) -> String {
+        rest_of(&Told::of(&words(told, 0, 0)), &words(heard, 0, 0))
+    }
+
+    fn rest_of(told: &Told, heard: &[Word]) -> String {
+        let Rest { from, bytes } = told.rest(heard);
+        let texts = heard[from..].iter().enumerate().map(|(n, w)| if n == 0 { &w.text[bytes..] } else { &w.text });
+        texts.filter(|text| *text != ",").collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_was_told_is_found_again_however_it_is_cut_and_marked() {
+        let table = [
+            ("let us", "let us pray", "pray"),
+            ("let us", "Let us, pray", "pray"),
+            ("we can not go", "we cannot go home", "home"),
+            ("we cannot go", "we can not go home", "home"),
+            ("amen amen", "amen amen amen", "amen"),
+            ("let us pray", "let us", ""),
+            ("", "let us", "let us"),
+            ("let us", "", ""),
+            ("50 %", "50 % more", "more"),
+        ];
+        for (told, heard, expected) in table {
+            assert_eq!(rest(told, heard), expected, "{told} | {heard}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_contradicted_costs_neither_itself_nor_its_neighbours() {
+        let table = [
+            ("let us", "lettuce is pray together", "pray together"),
+            ("w1 w2 w3", "w1 x2 w3 w4", "w4"),
+            ("the first word", "a first word is", "is"),
+            ("we went there", "we want their now", "now"),
+        ];
+        for (told, heard, expected) in table {
+            assert_eq!(rest(told, heard), expected, "{told} | {heard}");
+        }
+    }
+
+    #[test]
+    fn times_that_move_decide_nothing_where_letters_do() {
+        let told = Told::of(&words("so let us", 0, 0));
+        for shift in [0, 60, 150, 900] {
+            assert_eq!(rest_of(&told, &words("so let us pray", shift, 0)), "pray", "{shift}");
+        }
+    }
+
+    #[test]
+    fn an_item_that_goes_on_with_another_word_gives_what_is_new_of_it() {
+        let mut merged = words("we cannot go", 0, 0);
+        let told = Told::of(&words("we can", 0, 0));
+        assert_eq!(rest_of(&told, &merged), "go", "the same word, spelled otherwise");
+        merged[1].end_ms = 1_100;
+        assert_eq!(rest_of(&told, &merged), "not go", "two words in one item");
+    }
+
+    #[test]
+    fn texts_too_long_to_be_compared_are_counted() {
+        let long = |word: &str| words(&format!("{word} {}", "word ".repeat(1_200)), 0, 0);
+        let told = Told::of(&long("one")[..900]);
+        assert_eq!(told.rest(&long("two")), Rest { from: 900, bytes: 0 });
+    }
+}
