@@ -60,7 +60,7 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     config.generation = row.generation;
     let notes = wishes_of(&row, &mut config);
     let mut engine = engine(&config, notes, &speaker, task, &clock);
-    if let Some(control) = control(&row) {
+    if let Some(control) = control(&row, None) {
         engine.handle(Input::Control(control), clock.now());
     }
     let source = AudioSource::of(&speaker)?;
@@ -284,7 +284,7 @@ fn ends_the_session(input: &Input) -> bool {
         // One that leaves at a silence still has words to come.
         Input::Control(control) => control.desired == Desired::Stop && control.leave_by.is_none(),
         Input::Tick
-        | Input::ControlFailed(_)
+        | Input::ControlFailed(..)
         | Input::LeaseLost
         | Input::Audience(_)
         | Input::AudienceFailed(_)

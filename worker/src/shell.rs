@@ -22,7 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use worker_core::config::{EmotionMode, Wishes};
 use worker_core::input::{
     Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent,
-    TranslationId,
+    TranslationId, WriteId,
 };
 use worker_core::output::{Fact, Output, StatusWrite};
 use worker_core::time::MediaInstant;
@@ -38,8 +38,8 @@ pub enum Event {
     Peer(u64, PeerMessage),
     /// From the connection to the KVS stream with this number.
     Media(u64, MediaMessage),
-    /// The row, as it was last written.
-    Row(Box<WorkerRow>),
+    /// The row, as this write has left it.
+    Row(Box<WorkerRow>, WriteId),
 }
 
 /// Where the speaker is to be heard.
@@ -202,8 +202,8 @@ impl Shell {
                     MediaMessage::Bytes(bytes) => Admitted::Media(bytes),
                 })
             }
-            Event::Row(row) => {
-                let control = control(&row);
+            Event::Row(row, write) => {
+                let control = control(&row, Some(write));
                 self.row = *row;
                 control.map(|control| Admitted::Input(Input::Control(control)))
             }
@@ -366,12 +366,12 @@ impl Shell {
     fn write_status(&mut self, write: Box<StatusWrite>) {
         let lines = self.metrics.as_mut().map(|metrics| metrics.lines(write.phase, &write.status));
         lines.into_iter().flatten().for_each(|line| telemetry::line(&line));
-        let (table, events, row) = (self.table.clone(), self.events.clone(), self.row.clone());
+        let (table, events, row, id) = (self.table.clone(), self.events.clone(), self.row.clone(), write.id);
         tokio::spawn(async move {
             let event = match table.write(&write, Some(row)).await {
-                Ok(Written::Row(row)) => Event::Row(row),
+                Ok(Written::Row(row)) => Event::Row(row, id),
                 Ok(Written::LeaseLost) => Event::Input(Input::LeaseLost),
-                Err(error) => Event::Input(Input::ControlFailed(error.to_string())),
+                Err(error) => Event::Input(Input::ControlFailed(id, error.to_string())),
             };
             drop(events.send(event));
         });
@@ -396,10 +396,11 @@ pub enum Admitted {
     Path(crate::io::peer::Path),
 }
 
-/// The controller's part of the row; `None` when it holds no intent, which a row with a worker always does.
+/// The controller's part of the row, and the write that it answers; `None` when it holds no intent, which a row with a worker always does.
 #[must_use]
-pub fn control(row: &WorkerRow) -> Option<Control> {
+pub fn control(row: &WorkerRow, answers: Option<WriteId>) -> Option<Control> {
     row.intent.as_ref().map(|intent| Control {
+        answers,
         generation: row.generation,
         desired: intent.desired,
         leave_by: intent.leave_by,

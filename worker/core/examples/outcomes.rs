@@ -19,6 +19,7 @@ const NOW: MediaInstant = MediaInstant(1_000);
 
 fn control(desired: Desired) -> Input {
     Input::Control(Control {
+        answers: None,
         generation: Generation(1),
         desired,
         leave_by: None,

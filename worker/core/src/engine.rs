@@ -109,7 +109,7 @@ fn take(cx: &mut Cx, input: Input) {
         Input::Tick => {}
         Input::Terminate => life::ending::terminate(cx),
         Input::Control(control) => life::lifecycle::control(cx, &control),
-        Input::ControlFailed(detail) => row::status::failed(cx, detail),
+        Input::ControlFailed(id, detail) => row::status::failed(cx, id, detail),
         Input::LeaseLost => life::ending::lose_lease(cx, "the row belongs to another generation"),
         Input::Audience(rows) => audience::reads::read(cx, rows),
         Input::AudienceFailed(detail) => audience::reads::failed(cx, detail),

@@ -15,8 +15,8 @@ pub enum Input {
     Terminate,
     /// Our row was read or written: what it says now.
     Control(Control),
-    /// Our row could not be read or written this time.
-    ControlFailed(String),
+    /// This write of our row failed.
+    ControlFailed(WriteId, String),
     /// Another generation owns the session (a conditional write was refused).
     LeaseLost,
     /// The listeners, read anew and completely, and the speaker's connections that were found beside them.
@@ -70,6 +70,8 @@ impl From<Vec<ListenerRow>> for AudienceRows {
 /// The controller's part of our row, and the fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
+    /// The write that it answers; `None` of a row that was only read.
+    pub answers: Option<WriteId>,
     /// The generation that the row speaks of.
     pub generation: Generation,
     /// What is wanted.
@@ -175,6 +177,9 @@ pub struct AudioFrame {
     pub kind: AudioKind,
 }
 
+/// Names one write of our row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WriteId(pub u64);
 /// Names one transcription stream of this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u64);

@@ -1,7 +1,7 @@
 //! Everything that a worker can want of its shell.
 
 use crate::config::Wishes;
-use crate::input::{PostId, StreamId, TranslationId, UtteranceId};
+use crate::input::{PostId, StreamId, TranslationId, UtteranceId, WriteId};
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::reason::Why;
@@ -122,6 +122,8 @@ pub enum MediaStart {
 /// One write of our section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusWrite {
+    /// Names the answer.
+    pub id: WriteId,
     /// The phase that the worker sees; the shell does not write it over Draining, Stopped or Failed, save that
     /// Stopped may follow Draining.
     pub phase: Phase,

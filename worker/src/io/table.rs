@@ -371,6 +371,7 @@ mod tests {
     use super::*;
     use schemas::reason::{Cause, Why};
     use schemas::worker::{Media, Progress, Rung, StartUp, Usage, WorkerStatus};
+    use worker_core::input::WriteId;
 
     fn write(phase: Phase) -> StatusWrite {
         let status = WorkerStatus {
@@ -391,7 +392,7 @@ mod tests {
             cpu_ms: 0,
             peak_memory_bytes: 0,
         };
-        StatusWrite { phase, why: Some(Why::new(Cause::SessionActive, "w", Timestamp(0))), status }
+        StatusWrite { id: WriteId(1), phase, why: Some(Why::new(Cause::SessionActive, "w", Timestamp(0))), status }
     }
 
     #[test]

@@ -237,6 +237,7 @@ fn audience() -> Vec<ListenerRow> {
 
 fn run() -> Input {
     Input::Control(Control {
+        answers: None,
         generation: Generation(1),
         desired: Desired::Run,
         leave_by: None,

@@ -358,6 +358,7 @@ impl Viewer {
 
 fn control() -> Control {
     Control {
+        answers: None,
         generation: Generation(1),
         desired: Desired::Run,
         leave_by: None,

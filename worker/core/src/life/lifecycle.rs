@@ -252,7 +252,7 @@ pub(crate) fn control(cx: &mut Cx, control: &Control) {
         ending::lose_lease(cx, "the row names another generation");
         return;
     }
-    let issued_at = cx.row.heartbeat.answered(cx.now);
+    let issued_at = cx.row.heartbeat.answered(control.answers, cx.now);
     let before = (cx.life.cycle.desired, cx.life.cycle.language.clone());
     cx.life.cycle.on_control(control, issued_at, cx.now);
     notices::know_speakers(cx, control.speaker.iter().cloned().collect());

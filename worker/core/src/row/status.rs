@@ -1,7 +1,7 @@
 //! Our section of the row.
 
 use crate::cx::Cx;
-use crate::input::StreamEnd;
+use crate::input::{StreamEnd, WriteId};
 use crate::life::lifecycle::Stage;
 use crate::output::{Output, StatusWrite};
 use crate::row::heartbeat::NewPhase;
@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 const SPEECH_GOES_ON_MS: u64 = 10_000;
 
 /// The row could not be written or read this time.
-pub(crate) fn failed(cx: &mut Cx, detail: String) {
-    cx.row.heartbeat.failed(cx.now);
+pub(crate) fn failed(cx: &mut Cx, id: WriteId, detail: String) {
+    cx.row.heartbeat.failed(id, cx.now);
     cx.out.warn("row_not_written", detail);
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
 /// Writes the row when it is due.
 pub(crate) fn run(cx: &mut Cx) {
     let phase = cx.life.cycle.phase();
-    let Some(new) = cx.row.heartbeat.due(phase, cx.now, &cx.config.timing) else { return };
+    let Some((id, new)) = cx.row.heartbeat.due(phase, cx.now, &cx.config.timing) else { return };
     let why = match new {
         NewPhase::No => None,
         NewPhase::Yes => {
@@ -41,7 +41,7 @@ pub(crate) fn run(cx: &mut Cx) {
     cx.out.push(Output::MeasureResources);
     let waiting = waiting(cx);
     let status = status(cx, waiting);
-    cx.out.push(Output::WriteStatus(Box::new(StatusWrite { phase, why, status })));
+    cx.out.push(Output::WriteStatus(Box::new(StatusWrite { id, phase, why, status })));
 }
 
 fn why(cx: &Cx, phase: Phase) -> Why {

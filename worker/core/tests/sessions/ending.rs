@@ -45,6 +45,18 @@ fn last_words_are_flushed_before_the_end() {
 }
 
 #[test]
+fn a_row_that_answers_late_keeps_the_worker_until_its_last_write_is_answered() {
+    let mut world = World::new(Talk::long(10));
+    world.listener("ann", "en");
+    world.table_slow = vec![(20_000, u64::MAX, 3_000)];
+    world.at(25_000, World::end_session);
+    world.run_until(60_000);
+    let written = world.writes.iter().find(|(_, w)| w.phase == Phase::Stopped).map(|(at, _)| *at);
+    let (at, code, _) = world.exit.clone().unwrap();
+    assert_eq!((code, Some(at)), (0, written.map(|at| at + 3_000)), "the answer to the write before it is not its own");
+}
+
+#[test]
 fn an_end_with_everything_stuck_still_ends_in_time_and_in_the_original() {
     let mut world = World::new(Talk::long(8));
     world.listener("eva", "es");

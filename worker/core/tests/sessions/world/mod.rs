@@ -65,6 +65,8 @@ pub struct World {
     pub generation: u64,
     /// The row can not be written between these, process time.
     pub table_down: Vec<(u64, u64)>,
+    /// Writes between these, process time, are answered after so long.
+    pub table_slow: Vec<(u64, u64, u64)>,
     pub expires_at: i64,
     /// A translation takes so long; `Err` is what it fails with.
     pub translate: fn(&str, &Language, u64) -> (u64, Result<String, TranslateFailure>),
@@ -128,6 +130,7 @@ impl World {
             source: language("en"),
             generation: 1,
             table_down: Vec::new(),
+            table_slow: Vec::new(),
             expires_at: BEGIN + 86_400_000,
             translate: prompt_translator,
             terminology_is_unknown: false,

@@ -118,12 +118,14 @@ impl World {
 
     fn write(&mut self, write: StatusWrite) {
         if self.table_down.iter().any(|(from, until)| (*from..*until).contains(&self.now)) {
-            self.push(15, Input::ControlFailed("timeout".into()));
+            self.push(15, Input::ControlFailed(write.id, "timeout".into()));
             return;
         }
+        let answers = Some(write.id);
         self.writes.push((self.now, write));
         let why = Why::new(self.desired.1.unwrap_or(Cause::SessionActive), "as scripted", Timestamp(BEGIN));
         let control = Control {
+            answers,
             generation: Generation(self.generation),
             desired: self.desired.0,
             leave_by: self.leave_by,
@@ -132,7 +134,8 @@ impl World {
             expires_at: Timestamp(self.expires_at),
             speaker: self.speakers_line.in_row.clone(),
         };
-        self.push(15, Input::Control(control));
+        let slow = self.table_slow.iter().find(|(from, until, _)| (*from..*until).contains(&self.now));
+        self.push(slow.map_or(15, |(_, _, ms)| *ms), Input::Control(control));
     }
 
     fn deliver(&mut self, id: PostId, connection: &str, data: &str) {
