@@ -182,6 +182,8 @@ pub struct Timing {
     pub model_patience_ms: u64,
     /// An unfinished segment that does not move for so long becomes final (product rule: 15 s).
     pub segment_stale_ms: u64,
+    /// A stream stays open for so long after the last listener has gone.
+    pub linger_ms: u64,
     /// One translation attempt.
     pub translate_patience_ms: u64,
     /// A listener may be missing from the index for so long without being forgotten.
@@ -222,6 +224,7 @@ impl Default for Timing {
             idle_close_ms: 30 * SECOND,
             silence_close_ms: 30 * SECOND,
             onset_preroll_ms: SECOND,
+            linger_ms: MINUTE,
             ring_ms: 30 * SECOND,
             preroll_ms: 3 * SECOND,
             rotate_after_ms: 225 * MINUTE,

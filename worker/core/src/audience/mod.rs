@@ -21,4 +21,18 @@ pub(crate) struct Audience {
     read_at: MediaInstant,
     /// The read that is not answered yet.
     asked_at: Option<MediaInstant>,
+    /// Since when nobody listens.
+    nobody_since: Option<MediaInstant>,
+}
+
+impl Audience {
+    /// How long nobody has listened, ms; `None` while somebody does.
+    pub(crate) fn nobody_for(&self, now: MediaInstant) -> Option<u64> {
+        self.delivery.nobody().then(|| self.nobody_since.map_or(0, |since| now.since(since)))
+    }
+
+    /// Notices that the last listener has gone, or the first has come.
+    fn count(&mut self, now: MediaInstant) {
+        self.nobody_since = self.delivery.nobody().then(|| self.nobody_since.unwrap_or(now));
+    }
 }

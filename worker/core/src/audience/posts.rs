@@ -18,6 +18,11 @@ pub(crate) fn run(cx: &mut Cx) {
     if !cx.life.cycle.may_speak() {
         return;
     }
+    post(cx);
+    cx.audience.count(cx.now);
+}
+
+fn post(cx: &mut Cx) {
     for ready in cx.audience.delivery.pump(cx.now, &cx.config, &mut cx.out) {
         let envelope = Envelope {
             session: &cx.config.session,

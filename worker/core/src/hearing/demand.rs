@@ -27,16 +27,30 @@ pub(crate) enum Demand {
 /// Whether and in which language a stream is wanted now.
 pub(crate) fn demand(cx: &Cx) -> Demand {
     let quiet = cx.hearing.audio.quiet_for(cx.now);
-    let unheard = cx.config.listen == ListenPolicy::WhenHeard && cx.audience.delivery.nobody();
     match &cx.life.cycle.language {
         _ if !cx.life.cycle.is_serving() => Demand::None(Idle::Ending),
         None => Demand::None(Idle::NotReady),
         Some(_) if cx.life.cycle.is_paused() => Demand::None(Idle::Paused),
         Some(_) if quiet.is_none_or(|ms| ms >= cx.config.timing.idle_close_ms) => Demand::None(Idle::NoAudio),
-        Some(_) if unheard => Demand::None(Idle::NobodyListens),
+        Some(_) if is_unheard(cx) => Demand::None(Idle::NobodyListens),
         Some(_) if gate::is_silent(cx) => Demand::None(Idle::Silence),
         Some(language) => Demand::Stream(language.clone()),
     }
+}
+
+/// Whether nobody would read the captions. A listener whose network fails comes back within seconds, to a stream that is open.
+fn is_unheard(cx: &Cx) -> bool {
+    let lingers = cx.hearing.transcriber.is_open();
+    let patience_ms = if lingers { cx.config.timing.linger_ms } else { 0 };
+    let gone = cx.audience.nobody_for(cx.now).is_some_and(|ms| ms >= patience_ms);
+    gone && cx.config.listen == ListenPolicy::WhenHeard
+}
+
+/// When a stream that is open for nobody ends.
+pub(crate) fn unheard_at(cx: &Cx) -> Option<MediaInstant> {
+    let lingers = cx.config.listen == ListenPolicy::WhenHeard && cx.hearing.transcriber.is_open();
+    let gone_ms = cx.audience.nobody_for(cx.now).filter(|_| lingers)?;
+    Some(cx.now.plus_ms(cx.config.timing.linger_ms.saturating_sub(gone_ms)))
 }
 
 /// Why no stream is wanted.

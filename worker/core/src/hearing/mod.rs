@@ -19,9 +19,10 @@ pub(crate) use clock::SpokenClock;
 use crate::config::EngineConfig;
 use crate::cx::Cx;
 use crate::input::{AudioFrame, StreamId, TranscribeEvent};
+use crate::outbox::earliest;
 use crate::text::pipeline;
 use crate::time::MediaInstant;
-use demand::{Moment, demand};
+use demand::{Moment, demand, unheard_at};
 use schemas::ids::Language;
 use session::Transcriber;
 
@@ -74,7 +75,7 @@ pub(crate) fn run(cx: &mut Cx) {
 /// When there is something to do for it.
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
-    cx.hearing.transcriber.deadline(&at, &demand(cx))
+    earliest([cx.hearing.transcriber.deadline(&at, &demand(cx)), unheard_at(cx)])
 }
 
 /// A word or a mark, in media time.

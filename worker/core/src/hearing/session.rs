@@ -94,6 +94,11 @@ impl Transcriber {
         }
     }
 
+    /// Whether a stream is in use.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     /// Whether it was closed because the speaker was silent, so that speech is what opens it again.
     pub(crate) fn waits_for_speech(&self) -> bool {
         match self.state {
@@ -155,7 +160,7 @@ impl Transcriber {
             TranscribeEvent::Result(result) => {
                 self.backoff.reset();
                 self.mute = Mute::default();
-                stream.spoke_at = at.now;
+                (stream.spoke_at, stream.served) = (at.now, true);
                 let heard = to_heard(stream, &result);
                 self.renewal.hold(heard).into_iter().collect()
             }
@@ -163,6 +168,7 @@ impl Transcriber {
                 if at.now.since(stream.since) >= HEALTHY_MS {
                     self.backoff.reset();
                 }
+                let end = if stream.served { of_this_stream(end) } else { end };
                 if let Some(coming) = self.renewal.abandon() {
                     // Where it begins, the one that has just ended had promised to come; the replay covers more.
                     out.push(Output::DropStream(coming));
@@ -326,6 +332,15 @@ fn reason_to_end(stream: &Stream, at: &Moment, demand: &Demand) -> Option<(&'sta
             Some(("renewed without a silence, before its longest duration", Begin::Watermark))
         }
         Demand::Stream(_) => None,
+    }
+}
+
+/// What a stream that has given results is refused is something of its own, such as audio that cannot be decoded: nothing that the next
+/// one would meet.
+fn of_this_stream(end: StreamEnd) -> StreamEnd {
+    match end {
+        StreamEnd::Refused(detail) => StreamEnd::Fault(format!("refused after it had given results: {detail}")),
+        StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_) => end,
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Stream {
     pub(crate) since: MediaInstant,
     /// When it last said anything.
     pub(crate) spoke_at: MediaInstant,
+    /// It has given a result: the service has taken its language and its wishes.
+    pub(crate) served: bool,
     pub(crate) cursor: u64,
     pub(crate) sent: u64,
     pub(crate) timeline: Timeline,
@@ -42,6 +44,7 @@ impl Stream {
             opened: false,
             since: now,
             spoke_at: now,
+            served: false,
             cursor,
             sent: 0,
             timeline: Timeline::default(),

@@ -85,12 +85,29 @@ fn the_first_listener_gets_the_sentence_that_is_being_spoken() {
 
 #[test]
 fn the_stream_ends_when_the_last_listener_has_gone() {
+    let mut world = World::new(Talk::long(40));
+    world.listener("ann", "en");
+    world.at(10_000, |w| w.seats.get_mut("ann").unwrap().listed = false);
+    world.run_until(120_000);
+    assert_eq!(world.wanted("EndStream"), 1);
+    let heard = world.recogniser.heard_ms;
+    assert!((70_000..80_000).contains(&heard), "it lingers for a minute, and no longer: {heard}");
+}
+
+#[test]
+fn a_listener_who_comes_back_within_a_minute_finds_the_stream_open_and_has_missed_no_final() {
     let mut world = World::new(Talk::long(20));
     world.listener("ann", "en");
     world.at(10_000, |w| w.seats.get_mut("ann").unwrap().listed = false);
-    world.run_until(60_000);
-    assert_eq!(world.wanted("EndStream"), 1);
-    assert!(world.recogniser.heard_ms < 20_000, "{}", world.recogniser.heard_ms);
+    world.at(22_000, |w| {
+        w.listener("bob", "en");
+    });
+    world.run_until(100_000);
+    world.check_contract();
+    assert_eq!((world.recogniser.opened.len(), world.wanted("EndStream")), (1, 0));
+    let bob = world.seat("bob").finals();
+    assert_eq!(bob.iter().filter(|c| c.catch_up).count(), 2, "the last sentences at once");
+    assert!(bob.last().unwrap().text.ends_with("w19x7"));
 }
 
 #[test]
@@ -338,6 +355,18 @@ fn a_refusal_that_has_nothing_to_do_with_the_wishes_does_not_cost_them() {
     assert_eq!(world.recogniser.wishes[..2], [Wishes::All, Wishes::Plain]);
     assert_eq!(world.recogniser.wishes.last(), Some(&Wishes::All));
     assert_eq!(world.writes.last().unwrap().1.status.notes, [""; 0]);
+}
+
+#[test]
+fn a_stream_that_is_refused_after_it_gave_results_costs_no_wish_of_the_session() {
+    let world = heard_with_wishes(Talk::long(6), |w| {
+        let refused = StreamEnd::Refused("Could not decode the audio stream that you provided.".into());
+        w.at(9_000, |w| w.recogniser.cut(refused, w.now));
+    });
+    assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
+    assert_eq!(world.recogniser.wishes, [Wishes::All, Wishes::All], "the next stream asks for them again");
+    let notes = |(_, w): &(u64, worker_core::output::StatusWrite)| w.status.notes.is_empty();
+    assert!(world.writes.iter().all(notes), "and nobody reads that they were refused");
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Transcriber {
         at.audio.after_fill(cursor)
     }
 
-    /// A refusal may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
+    /// A refusal before the first result may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
     /// were not the reason, and come again with the retry.
     pub(super) fn give_up_wishes(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
         match (end, self.wishes, &self.refused_wishes) {
