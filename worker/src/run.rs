@@ -71,7 +71,8 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
 /// What the session wishes of captions; gives what could not be read of it.
 fn wishes_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
     let Some(intent) = &row.intent else { return Vec::new() };
-    let notes = options::lay_over(config, &intent.options, &intent.source_language);
+    let mut notes = options::lay_over(config, &intent.options, &intent.source_language);
+    notes.extend(options::reconcile(config, &intent.source_language));
     notes.iter().for_each(|note| tracing::warn!(event = "option_left_out", detail = note));
     notes
 }

@@ -4,7 +4,7 @@
 //! so, with what would be right.
 
 use crate::config::environment::{Config, silence, usize_of, within};
-use crate::config::settings::named;
+use crate::config::settings::{LanguageList, named};
 use schemas::ids::Language;
 use schemas::session::{CaptionOptions, VARIANT};
 use std::fmt::Display;
@@ -46,6 +46,35 @@ fn lay(config: &mut Config, key: &str, text: &str, source: &Language) -> Result<
         }
         _ => Err(format!("use one of {KEYS}")),
     }
+}
+
+/// Wishes that do not go together: what cannot be kept is left out, and a sentence for the row says why.
+///
+/// A filter is kept whatever it costs: words that nobody should read are not shown for want of it.
+pub fn reconcile(config: &mut Config, source: &Language) -> Vec<String> {
+    let list = config.identify_languages.languages().to_vec();
+    if list.is_empty() {
+        return Vec::new();
+    }
+    if !list.contains(source) {
+        config.identify_languages = LanguageList::default();
+        return vec![format!(
+            "identifyLanguages is left out: the session's own language, {source}, is not in the list"
+        )];
+    }
+    if let Some(language) = config.vocabulary_filter.names.lacks(&list) {
+        config.identify_languages = LanguageList::default();
+        return vec![format!(
+            "identifyLanguages is left out: the vocabulary filter names none for {language}, and a filter is not given up; name one for each language of the list"
+        )];
+    }
+    let lacks = config.vocabulary.lacks(&list);
+    let note = |language| {
+        format!(
+            "vocabulary is left out while the language is identified: it names none for {language}; name one for each language of the list"
+        )
+    };
+    lacks.map(note).into_iter().collect()
 }
 
 /// A bare name is meant for the session's language.
@@ -116,6 +145,24 @@ mod tests {
         let filter = &config.vocabulary_filter;
         assert_eq!((filter.method, filter.names.of(&en())), (FilterMethod::Remove, Some("rude")));
         assert_eq!(config.identify_languages.languages().len(), 2);
+    }
+
+    #[test]
+    fn wishes_that_do_not_go_together_are_told_and_a_filter_is_never_given_up() {
+        let reconciled = |options: &[(&str, &str)], source: &str| {
+            let (mut config, _) = laid(options);
+            let notes = reconcile(&mut config, &Language::try_new(source).unwrap());
+            (config.identify_languages.languages().len(), notes)
+        };
+        let (list, filter) = (("identifyLanguages", "en,es"), ("vocabularyFilter", "mask:en=rude,es=grosero"));
+        assert_eq!(reconciled(&[list, filter, ("vocabulary", "en=hymns,es=himnos")], "en"), (2, vec![]));
+        assert_eq!(reconciled(&[list], "en"), (2, vec![]));
+        let (among, notes) = reconciled(&[list, ("vocabularyFilter", "rude")], "en");
+        assert!(among == 0 && notes.len() == 1 && notes[0].contains("names none for es"), "{notes:?}");
+        let (among, notes) = reconciled(&[list, ("vocabulary", "hymns")], "en");
+        assert!(among == 2 && notes.len() == 1 && notes[0].contains("vocabulary is left out"), "{notes:?}");
+        let (among, notes) = reconciled(&[list], "fr");
+        assert!(among == 0 && notes.len() == 1 && notes[0].contains("fr, is not in the list"), "{notes:?}");
     }
 
     #[test]

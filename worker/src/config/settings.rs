@@ -34,6 +34,22 @@ impl PerLanguage {
     }
 }
 
+impl PerLanguage {
+    /// The resources of all of these languages, as a list is written; `None` when one of them has none.
+    #[must_use]
+    pub fn of_all(&self, languages: &[Language]) -> Option<String> {
+        let names: Vec<&str> = languages.iter().map(|language| self.of(language)).collect::<Option<_>>()?;
+        (!names.is_empty()).then(|| names.join(","))
+    }
+
+    /// The first of these languages that has none, where another of them has one.
+    #[must_use]
+    pub fn lacks<'l>(&self, languages: &'l [Language]) -> Option<&'l Language> {
+        let has_some = languages.iter().any(|language| self.of(language).is_some());
+        languages.iter().find(|language| has_some && self.of(language).is_none())
+    }
+}
+
 impl FromStr for PerLanguage {
     type Err = OptionError;
     fn from_str(text: &str) -> Result<Self, OptionError> {

@@ -114,7 +114,8 @@ fn client(sdk: &SdkConfig) -> Client {
     Client::from_conf(config)
 }
 
-/// The request without its audio. A language that is to be identified takes no vocabulary of another.
+/// The request without its audio. Where the language is identified, vocabularies and filters are named for all languages of the list: a
+/// stream whose language has none of what was named ends.
 fn request(
     client: &Client,
     language: &Language,
@@ -128,21 +129,29 @@ fn request(
         .enable_partial_results_stabilization(true)
         // "Medium" waits a little longer for a word and takes fewer back; captions that flicker are not read.
         .partial_results_stability(PartialResultsStability::Medium);
-    let among: Vec<&str> = options.identify.languages().iter().filter_map(|l| options.variants.spoken(l)).collect();
+    let method = match options.filter.method {
+        FilterMethod::Mask => VocabularyFilterMethod::Mask,
+        FilterMethod::Remove => VocabularyFilterMethod::Remove,
+        FilterMethod::Tag => VocabularyFilterMethod::Tag,
+    };
+    let list = options.identify.languages();
+    let among: Vec<&str> = list.iter().filter_map(|l| options.variants.spoken(l)).collect();
     if among.contains(&code) {
-        let preferred = LanguageCode::from(code);
-        return request.identify_language(true).language_options(among.join(",")).preferred_language(preferred);
+        let filters = options.filter.names.of_all(list);
+        return request
+            .identify_language(true)
+            .language_options(among.join(","))
+            .preferred_language(LanguageCode::from(code))
+            .set_vocabulary_names(options.vocabulary.of_all(list))
+            .set_vocabulary_filter_method(filters.is_some().then_some(method))
+            .set_vocabulary_filter_names(filters);
     }
     let filter = options.filter.names.of(language);
     request
         .language_code(LanguageCode::from(code))
         .set_vocabulary_name(options.vocabulary.of(language).map(str::to_owned))
         .set_vocabulary_filter_name(filter.map(str::to_owned))
-        .set_vocabulary_filter_method(filter.map(|_| match options.filter.method {
-            FilterMethod::Mask => VocabularyFilterMethod::Mask,
-            FilterMethod::Remove => VocabularyFilterMethod::Remove,
-            FilterMethod::Tag => VocabularyFilterMethod::Tag,
-        }))
+        .set_vocabulary_filter_method(filter.map(|_| method))
 }
 
 async fn converse(
@@ -190,25 +199,55 @@ fn audio_events(
 }
 
 fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<TranscriptResult> {
-    let items = result.alternatives().first().map(|a| a.items()).unwrap_or_default();
+    let best = result.alternatives().first();
+    let mut items: Vec<TranscriptItem> =
+        best.map(|best| best.items()).unwrap_or_default().iter().map(|item| to_item(item, result.is_partial)).collect();
+    if items.is_empty() {
+        items = spread(best.and_then(|best| best.transcript()).unwrap_or_default(), result);
+    }
+    let mut end = result.start_time;
+    for item in &mut items {
+        // One without a time is where the one before it ends.
+        if item.end <= 0.0 {
+            (item.start, item.end) = (end, end);
+        }
+        end = item.end;
+    }
     Some(TranscriptResult {
         result_id: result.result_id()?.to_owned(),
         start: result.start_time,
         end: result.end_time,
         is_partial: result.is_partial,
         language: result.language_code().and_then(|code| languages::from_transcribe(code.as_str())),
-        items: items
-            .iter()
-            .map(|item| TranscriptItem {
-                content: item.content().unwrap_or_default().to_owned(),
-                punctuation: item.r#type() == Some(&ItemType::Punctuation),
-                start: item.start_time,
-                end: item.end_time,
-                // A final does not say so of its words, but nothing in it changes any more.
-                stable: item.stable().unwrap_or(!result.is_partial),
-            })
-            .collect(),
+        items,
     })
+}
+
+fn to_item(item: &aws_sdk_transcribestreaming::types::Item, is_partial: bool) -> TranscriptItem {
+    TranscriptItem {
+        content: item.content().unwrap_or_default().to_owned(),
+        punctuation: item.r#type() == Some(&ItemType::Punctuation),
+        start: item.start_time,
+        end: item.end_time,
+        // A final does not say so of its words, but nothing in it changes any more.
+        stable: item.stable().unwrap_or(!is_partial),
+    }
+}
+
+/// The words of a text that came without items, evenly over the time of its result.
+fn spread(text: &str, result: &aws_sdk_transcribestreaming::types::Result) -> Vec<TranscriptItem> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let each =
+        (result.end_time - result.start_time).max(0.0) / f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX));
+    let place = |n: u32| result.start_time + each * f64::from(n);
+    let item = |(n, word): (u32, &str)| TranscriptItem {
+        content: word.to_owned(),
+        punctuation: false,
+        start: place(n),
+        end: place(n + 1),
+        stable: !result.is_partial,
+    };
+    (0..).zip(words).map(item).collect()
 }
 
 /// A service error's code and message. The SDK knows modelled errors of a stream by type only, so the type gives the code.
@@ -297,6 +336,45 @@ mod tests {
         assert_eq!(event.audio_chunk.unwrap().as_ref(), [1, 0, 0xfe, 0xff], "little endian");
         assert!(events.next().await.is_none());
         assert!(events.next().await.is_none(), "as the SDK does");
+    }
+
+    #[test]
+    fn a_result_without_items_or_an_item_without_a_time_still_says_what_was_said() {
+        use aws_sdk_transcribestreaming::types::{Alternative, Item};
+        let heard = |alternative: Alternative| {
+            let built =
+                aws_sdk_transcribestreaming::types::Result::builder().result_id("r").start_time(1.0).end_time(2.0);
+            result(&built.alternatives(alternative).build()).unwrap().items
+        };
+        let text_only = heard(Alternative::builder().transcript("let us").build());
+        let told: Vec<_> = text_only.iter().map(|i| (i.content.as_str(), i.start, i.end, i.stable)).collect();
+        assert_eq!(told, [("let", 1.0, 1.5, true), ("us", 1.5, 2.0, true)]);
+        let first = Item::builder().content("let").start_time(1.0).end_time(1.4).build();
+        let timeless = heard(Alternative::builder().items(first).items(Item::builder().content("us").build()).build());
+        assert_eq!((timeless[1].start, timeless[1].end), (1.4, 1.4), "not at the begin of the stream");
+        assert!(heard(Alternative::builder().build()).is_empty());
+    }
+
+    #[test]
+    fn a_filter_counts_where_the_language_is_identified_too() {
+        let config = aws_sdk_transcribestreaming::config::Builder::new().behavior_version_latest().build();
+        let client = Client::from_conf(config);
+        let english = Language::try_new("en").unwrap();
+        let asked = |filter: &str, vocabulary: &str| {
+            let options = Options {
+                vocabulary: vocabulary.parse().unwrap(),
+                filter: filter.parse().unwrap(),
+                identify: "en,es".parse().unwrap(),
+                ..Options::default()
+            };
+            let request = request(&client, &english, "en-US", &options);
+            let method = request.get_vocabulary_filter_method().clone();
+            (request.get_vocabulary_filter_names().clone(), method, request.get_vocabulary_names().clone())
+        };
+        let both = asked("remove:en=rude,es=grosero", "en=hymns,es=himnos");
+        let names = ("rude,grosero".to_owned(), "hymns,himnos".to_owned());
+        assert_eq!(both, (Some(names.0), Some(VocabularyFilterMethod::Remove), Some(names.1)));
+        assert_eq!(asked("none", "en=hymns"), (None, None, None), "a language without one would end the stream");
     }
 
     #[test]
