@@ -1,8 +1,7 @@
 //! Masters that share no line of code with ours: what the worker offers must be understood by others than its own rehearsal.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod viewer;
-
+use crate::viewer::sound::{correlation, sample, speech};
+use crate::viewer::{Service, Viewer};
 use local_stack::kvs::Limits;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,8 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use viewer::sound::{correlation, sample, speech};
-use viewer::{Service, Viewer};
 
 /// Of the sample, what the correlation looks at, s.
 const SPEECH_S: usize = 4;
