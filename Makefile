@@ -1,21 +1,26 @@
-# `make demo`, `make demo-web`, `make test` and `make bench`. All prepare the machine first.
-.PHONY: help setup demo demo-web test bench bench-render explore
+# Every target prepares the machine first, as far as it needs it.
+.PHONY: help setup demo demo-web check test bench bench-render explore
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# PREBUILT=1: the programs of a release instead of building them.
+export PREBUILT REQUIRE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Prepare the machine: system packages, Python, npm, Rust (does only what is missing)
+setup: ## Prepare the machine for everything: system packages, Python, npm, Rust, test runner (does only what is missing)
 	@scripts/setup
 
-demo: setup ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse)
+demo: ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse, PREBUILT=1)
 	@scripts/demo $(ARGS)
 
-demo-web: setup ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500")
+demo-web: ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500", PREBUILT=1)
 	@scripts/demo-web $(ARGS)
 
-test: setup ## Every check, a whole session included (STEPS="format clippy" for some of them)
+check: setup ## The inner loop: format, clippy, unit tests, the schemas' seal
+	@scripts/test check
+
+test: setup ## Every check, whole sessions included (STEPS="format clippy" for some of them, REQUIRE=all to fail because of what is skipped)
 	@scripts/test $(STEPS)
 
 bench: setup ## Every benchmark, one after another, into docs/benchmarks.md (ARGS="ingest captions" for some, ARGS=--list to see them)

@@ -35,7 +35,7 @@ test('the_controller_is_given_every_variable_that_it_reads_and_no_other', () => 
   agree('controller', controllerEnvironment(template('dev')), ['ENABLED', 'DISABLED', 'FARGATE', 'FARGATE_SPOT']);
 });
 
-test('the_worker_is_given_every_variable_that_it_reads_and_no_other', { skip: read('worker').length === 0 && 'no worker/src/config/environment.rs' }, () => {
+test('the_worker_is_given_every_variable_that_it_reads_and_no_other', () => {
   agree('worker', workerEnvironment(template('dev')), []);
 });
 

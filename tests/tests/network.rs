@@ -1,5 +1,5 @@
 //! Media over real wires: a security group, a symmetric NAT, a relay, firewalls. Needs root, coturn and nftables.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; one that is skipped says so")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; what the long ones count is printed")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,6 +8,7 @@ use e2e::network::{Forwarder, Internet, Place, RELAY, RELAY_SECRET, SPEAKER, WOR
 use e2e::stack::Stack;
 use e2e::{binaries, root};
 use serde_json::{Value, json};
+use skipped::skipped;
 
 /// What the worker's security group lets in: the worker's default range.
 const PORTS: &str = "50000-50031";
@@ -24,7 +25,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `None`, with a loud line, where it cannot stand.
+    /// Where it cannot stand, the test is skipped, and says so.
     fn set(name: &str) -> Option<Self> {
         Self::set_with(name, &[])
     }
@@ -32,7 +33,7 @@ impl Scene {
     /// The same, with more options of the relay.
     fn set_with(name: &str, relay: &[&str]) -> Option<Self> {
         if let Some(missing) = Internet::missing() {
-            eprintln!("SKIPPED, NOT PASSED: {name}: {missing}");
+            skipped(&format!("media over real wires ({name})"), &missing.to_string());
             return None;
         }
         let folder = binaries().unwrap().join("../tmp/e2e").join(format!("{name}.rig"));
@@ -136,7 +137,10 @@ async fn a_worker_without_a_network_says_so_in_its_row() {
     let (name, session) = ("no-network", "quiet-island-406");
     let place = match Place::new() {
         Ok(place) => place,
-        Err(error) => return eprintln!("SKIPPED, NOT PASSED: {name}: a network namespace needs root: {error}"),
+        Err(error) => {
+            let why = format!("a network namespace needs root: {error}");
+            return skipped("a_worker_without_a_network_says_so_in_its_row", &why);
+        }
     };
     place.enter().unwrap();
     let stack = Stack::up_by(&place.prefix(), name, &["--ice-bind", "0.0.0.0"]).unwrap();

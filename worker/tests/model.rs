@@ -30,7 +30,7 @@ async fn next(inbox: &mut UnboundedReceiver<Input>) -> Option<Input> {
 
 #[tokio::test]
 async fn a_model_answers_from_a_process_of_its_own_and_ends_with_its_handle() {
-    let Some(library) = library() else { return };
+    let Some(library) = library("a_model_answers_from_a_process_of_its_own_and_ends_with_its_handle") else { return };
     let file = write("worker", &tiny::model(false), DESCRIPTION);
     let (model, mut inbox) = start(env!("CARGO_BIN_EXE_worker"), &file, &library);
     model.judge(UtteranceId(5), vec![16_384; 16_000]);
@@ -45,7 +45,9 @@ async fn a_model_answers_from_a_process_of_its_own_and_ends_with_its_handle() {
 
 #[tokio::test]
 async fn a_model_that_cannot_be_opened_or_dies_is_reported_once_with_the_reason() {
-    let Some(library) = library() else { return };
+    let Some(library) = library("a_model_that_cannot_be_opened_or_dies_is_reported_once_with_the_reason") else {
+        return;
+    };
     let file = write("worker-broken", b"this is no model", DESCRIPTION);
     let dies = "/bin/false";
     for (program, expected) in [

@@ -17,8 +17,10 @@ pub struct Aws {
     /// Who is asking.
     pub sts: aws_sdk_sts::Client,
     /// Quotas of the account.
+    #[cfg(feature = "account")]
     pub quotas: aws_sdk_servicequotas::Client,
     /// Roles, and what they allow.
+    #[cfg(feature = "account")]
     pub iam: aws_sdk_iam::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
@@ -50,7 +52,9 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         ecs: aws_sdk_ecs::Client::new(&config),
         sts: aws_sdk_sts::Client::new(&config),
+        #[cfg(feature = "account")]
         quotas: aws_sdk_servicequotas::Client::new(&config),
+        #[cfg(feature = "account")]
         iam: aws_sdk_iam::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
         translate: aws_sdk_translate::Client::new(&config),

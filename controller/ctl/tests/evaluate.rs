@@ -179,7 +179,9 @@ fn a_build_without_models_refuses_one_with_the_remedy() {
 #[cfg(feature = "model")]
 #[test]
 fn a_model_is_judged_by_its_valence_and_by_the_words_that_it_claims() {
-    let Some(library) = tiny::library() else { return };
+    let Some(library) = tiny::library("a_model_is_judged_by_its_valence_and_by_the_words_that_it_claims") else {
+        return;
+    };
     let file = tiny::write("evaluated", &tiny::model(false), tiny::DESCRIPTION);
     let more = ["--model", file.to_str().unwrap(), "--model-library", library.to_str().unwrap()];
     let (output, report) = eval("csv", &corpus("model", "csv"), &more);

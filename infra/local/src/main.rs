@@ -60,7 +60,7 @@ enum What {
 
 #[derive(Args)]
 struct How {
-    /// Where the controller and the worker were built: `dev` or `release`. Default: beside this executable.
+    /// Where the controller and the worker were built: `dev`, `demo` or `release`. Default: beside this executable.
     #[arg(long)]
     profile: Option<String>,
     /// Directory for the logs. Default: .local/logs.

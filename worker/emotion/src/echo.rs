@@ -3,8 +3,7 @@
 
 use crate::front::hann;
 use crate::hops::HOP;
-use realfft::num_complex::Complex32;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use emotion_fft::{Complex32, ComplexToReal, RealToComplex, pair};
 use std::sync::Arc;
 
 /// Samples per block, at 8 kHz: 2 s.
@@ -38,9 +37,7 @@ pub(crate) struct EchoMeter {
 
 impl EchoMeter {
     pub(crate) fn new() -> Self {
-        let mut planner = RealFftPlanner::<f32>::new();
-        let forward = planner.plan_fft_forward(BLOCK);
-        let inverse = planner.plan_fft_inverse(BLOCK);
+        let (forward, inverse) = pair(BLOCK);
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         Self {
             block: Vec::with_capacity(BLOCK + HOP),

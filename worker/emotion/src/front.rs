@@ -3,8 +3,7 @@
 use crate::frame::FLOOR_DBFS;
 use crate::hops::HOP;
 use crate::pitch::{Candidates, candidates};
-use realfft::num_complex::Complex32;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use emotion_fft::{Complex32, ComplexToReal, RealToComplex, pair};
 use std::sync::Arc;
 
 /// Hops in the buffer; the frame is the middle one.
@@ -64,9 +63,7 @@ struct HopFacts {
 
 impl Front {
     pub(crate) fn new() -> Self {
-        let mut planner = RealFftPlanner::<f32>::new();
-        let forward = planner.plan_fft_forward(FFT);
-        let inverse = planner.plan_fft_inverse(FFT);
+        let (forward, inverse) = pair(FFT);
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         let window = hann(WINDOW);
         let mut front = Self {

@@ -21,7 +21,7 @@ fn refused(name: &str, bytes: &[u8], description: &str, library: &Path) -> Strin
 
 #[test]
 fn a_model_says_of_a_sound_what_it_was_made_to_say() {
-    let Some(library) = library() else { return };
+    let Some(library) = library("a_model_says_of_a_sound_what_it_was_made_to_say") else { return };
     let mut model = Model::open(&write("sound", &model(false), DESCRIPTION), Some(&library)).unwrap();
     assert_eq!(model.words(), [Category::Angry, Category::Sad]);
     for (amplitude, valence, category) in
@@ -39,7 +39,7 @@ fn a_model_says_of_a_sound_what_it_was_made_to_say() {
 
 #[test]
 fn a_model_whose_numbers_are_none_gives_an_error_and_no_answer() {
-    let Some(library) = library() else { return };
+    let Some(library) = library("a_model_whose_numbers_are_none_gives_an_error_and_no_answer") else { return };
     let mut spoilt = Model::open(&write("spoilt", &model(true), DESCRIPTION), Some(&library)).unwrap();
     let error = spoilt.judge(&sound(8_192, 500)).unwrap_err();
     assert!(matches!(&error, ModelError::Answer(why) if why.contains("not a number")), "{error}");
@@ -47,7 +47,9 @@ fn a_model_whose_numbers_are_none_gives_an_error_and_no_answer() {
 
 #[test]
 fn a_model_that_is_not_as_described_is_refused_with_a_line_that_says_why() {
-    let Some(library) = library() else { return };
+    let Some(library) = library("a_model_that_is_not_as_described_is_refused_with_a_line_that_says_why") else {
+        return;
+    };
     let tiny = model(false);
     let renamed = |from: &str, to: &str| DESCRIPTION.replace(from, to);
     let error = refused("input", &tiny, &renamed("\"sound\"", "\"signal\""), &library);

@@ -4,8 +4,6 @@ use super::event::Event;
 use super::{Check, Verdict, check, mended};
 use crate::aws::Aws;
 use crate::definitions::Size;
-use crate::error::refused;
-use aws_sdk_servicequotas::operation::get_service_quota::GetServiceQuotaError;
 use schemas::limits::{
     API_GATEWAY_REQUESTS_PER_SECOND, FARGATE_VCPU_OF_A_NEW_ACCOUNT, TRANSCRIBE_STREAMS_OF_A_NEW_ACCOUNT,
 };
@@ -57,8 +55,18 @@ pub(super) async fn read(aws: &Aws, size: Size, event: Option<Event>) -> Vec<Che
     checks
 }
 
+/// In a build without the account's checks none is read.
+#[cfg(not(feature = "account"))]
+#[allow(clippy::unused_async, reason = "as the other one")]
+async fn value(_aws: &Aws, _quota: &Quota) -> Result<f64, String> {
+    Err(super::unbuilt::WHY.to_owned())
+}
+
 /// The value in force; without one of the account's own, AWS's default.
+#[cfg(feature = "account")]
 async fn value(aws: &Aws, quota: &Quota) -> Result<f64, String> {
+    use crate::error::refused;
+    use aws_sdk_servicequotas::operation::get_service_quota::GetServiceQuotaError;
     let own = aws.quotas.get_service_quota().service_code(quota.service).quota_code(quota.code).send().await;
     let found = match own {
         Ok(answer) => answer.quota,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use skipped::skipped;
 use tokio::net::TcpListener;
 
 use super::{Running, TranslateConfig, serve};
@@ -103,8 +104,10 @@ async fn who_does_not_sign_is_not_served() {
 async fn apertium_really_translates_and_many_at_once_do_not_mix() {
     let config = TranslateConfig::default();
     if !config.modes.join("eng-spa.mode").exists() {
-        eprintln!("skipped: apertium-eng-spa is not installed");
-        return;
+        return skipped(
+            "apertium_really_translates_and_many_at_once_do_not_mix",
+            "apertium-eng-spa is not installed (scripts/setup installs it)",
+        );
     }
     let rig = rig(TranslateConfig { warm: vec![("en".into(), "es".into())], ..config }).await;
     let text = "The results of the first quarter are better than we expected.";

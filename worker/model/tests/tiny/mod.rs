@@ -36,14 +36,13 @@ pub fn write(name: &str, model: &[u8], description: &str) -> PathBuf {
     folder.join("tiny.onnx")
 }
 
-/// The library that `scripts/setup` installs with PyPI's onnxruntime. Where it is not, one line says that the test is skipped.
-#[allow(clippy::print_stdout, reason = "whoever reads the output must see what is skipped")]
-pub fn library() -> Option<PathBuf> {
+/// The library that `scripts/setup` installs with PyPI's onnxruntime. Where it is not, `test` is skipped, and says so.
+pub fn library(test: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|dir| dir.join("Cargo.lock").is_file()).unwrap();
     let files = std::fs::read_dir(root.join(".local/onnxruntime/onnxruntime/capi")).into_iter().flatten().flatten();
     let found = files.map(|file| file.path()).find(|path| path.to_string_lossy().contains("libonnxruntime.so"));
     if found.is_none() {
-        println!("SKIPPED: a model run by ONNX Runtime, because .local/onnxruntime is not there (run scripts/setup)");
+        skipped::skipped(test, "ONNX Runtime is not there (scripts/setup installs it in .local/onnxruntime)");
     }
     found
 }

@@ -1,6 +1,5 @@
 //! A speaker's peer connection in this process, over loopback. It behaves like the product's browser: it answers before it gathers, and whether
 //! its candidates reach the viewer is the test's affair.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;
 use rtc::ice::mdns::MulticastDnsMode;

@@ -1,14 +1,11 @@
 //! Who else wants, or has, the speaker's one connection; and what stays the same when it must be found again. Real sockets, real peers.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod viewer;
-
+use crate::viewer::{SESSION, Service, Viewer};
 use kvs_signaling::Outgoing;
 use local_stack::kvs::Limits;
 use schemas::ids::{SessionId, viewer_client_id};
 use sessionctl::rehearse::speaker::attribute;
 use std::time::Duration;
-use viewer::{SESSION, Service, Viewer};
 
 /// A second of a tone; the microphone is silent afterwards, and goes on.
 fn tone() -> Vec<i16> {

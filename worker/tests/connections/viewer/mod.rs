@@ -1,6 +1,5 @@
 //! A viewer with nothing left out but AWS: the engine, the shell, signaling over a real socket to the stand-in, a real peer connection, and the
 //! rehearsal's speaker as its master. Only the row, the listeners and Transcribe are not there.
-#![allow(dead_code, reason = "each test file uses its part")]
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "it plays the parts of the outside that a test is about; the others are passed on whole"

@@ -1,10 +1,7 @@
 //! The viewer's peer connection against a speaker in this process, over loopback: Opus in, 16 kHz audio out. None of the speaker's candidates reach
 //! the viewer.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod speaker;
-
-use speaker::{LOOPBACK, Speaker, next, speak, speaker};
+use crate::speaker::{LOOPBACK, Speaker, next, speak, speaker};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use worker::io::peer::{Peer, PeerMessage};

@@ -1,10 +1,7 @@
 //! What else a speaker's browser may do with an offer, over loopback with two real peers: hidden addresses, candidates that come late, more than
 //! audio, or none.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod speaker;
-
-use speaker::{LOOPBACK, Speaker, next, speak, speaker};
+use crate::speaker::{LOOPBACK, Speaker, next, speak, speaker};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::sync::mpsc;

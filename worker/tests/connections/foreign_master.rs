@@ -1,8 +1,7 @@
 //! Masters that share no line of code with ours: what the worker offers must be understood by others than its own rehearsal.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests; one that is skipped says so")]
 
-mod viewer;
-
+use crate::viewer::sound::{correlation, sample, speech};
+use crate::viewer::{Service, Viewer};
 use local_stack::kvs::Limits;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,8 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use viewer::sound::{correlation, sample, speech};
-use viewer::{Service, Viewer};
 
 /// Of the sample, what the correlation looks at, s.
 const SPEECH_S: usize = 4;
@@ -45,13 +42,13 @@ impl Master {
     }
 }
 
-/// A Python that can import this; `None`, with a loud line, when there is none.
+/// A Python that can import this; without one `test` is skipped, and says so.
 fn python(test: &str, candidate: &Path, module: &str) -> Option<PathBuf> {
     let tried = std::process::Command::new(candidate).args(["-c", &format!("import {module}")]).output();
     if tried.is_ok_and(|tried| tried.status.success()) {
         return Some(candidate.to_owned());
     }
-    eprintln!("SKIPPED, NOT PASSED: {test}: {} has no {module} (scripts/setup installs it)", candidate.display());
+    skipped::skipped(test, &format!("{} has no {module} (scripts/setup installs it)", candidate.display()));
     None
 }
 
@@ -84,7 +81,9 @@ async fn aiortc_is_heard() {
 /// A master that makes a new connection for every offer, also for one that comes again, and needs longer to gather than we wait.
 #[tokio::test]
 async fn a_master_that_gathers_slowly_and_begins_anew_with_every_offer_is_heard() {
-    let Some(python) = with_aiortc("a_master_that_gathers_slowly") else { return };
+    let Some(python) = with_aiortc("a_master_that_gathers_slowly_and_begins_anew_with_every_offer_is_heard") else {
+        return;
+    };
     let service = Service::start(Limits::default()).await;
     let mut viewer = Viewer::start(&service, 2_000).await;
     let arguments = ["--loopback", "--every-offer", "replace", "--gather", "0.7"];

@@ -1,5 +1,4 @@
 //! The real SDK client against the stand-in: speech as Opus in Matroska, read with GetMedia, broken off, resumed, and compared with its source.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;

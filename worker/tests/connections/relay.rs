@@ -1,17 +1,14 @@
 //! Speech from the rehearsal's speaker to the viewer through the local stack's relay of real sockets, which loses, delays, reorders and doubles RTP, from a seed.
-//! `cargo test -p worker --test relay -- --ignored --nocapture` prints the table of docs/benchmarks.md.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+//! `cargo test -p worker --test connections relay -- --ignored --nocapture` prints the table of docs/benchmarks.md.
 #![allow(clippy::wildcard_enum_match_arm, reason = "a relay needs two of the rehearsal's events")]
 
-mod viewer;
-
+use crate::viewer::sound::{correlation, speech};
+use crate::viewer::{Service, Viewer};
 use local_stack::kvs::Limits;
 use local_stack::network::{Network, Roads, Seen};
 use sessionctl::rehearse::record::{Event, SpeakerEvent};
 use std::sync::Arc;
 use std::time::Duration;
-use viewer::sound::{correlation, speech};
-use viewer::{Service, Viewer};
 
 /// What came of it.
 struct Row {

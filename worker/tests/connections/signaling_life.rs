@@ -1,13 +1,10 @@
 //! Signaling that misbehaves, seen through the real client, the real engine and real peer connections on loopback. Waits end with events.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-mod viewer;
-
+use crate::viewer::{LOOPBACK, Service, Tab, Viewer};
 use local_stack::kvs::Limits;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use viewer::{LOOPBACK, Service, Tab, Viewer};
 use worker::io::peer::{Peer, PeerMessage};
 use worker::io::signaling::{Channel, open};
 use worker_core::input::{PeerEvent, SignalingEvent};
