@@ -11,8 +11,7 @@ TITLE = "people: pitch, level, rate, speech, words and warnings on fourteen voic
 MINUTES = 20
 MAKE = "scripts/bench/peers/people_voices.py"
 RULERS = "scripts/bench/peers/people_rulers.py"
-TOLD = ["test", "--locked", "--quiet", "-p", "worker-core", "--lib"]
-FRAMES = ["test", "--locked", "--quiet", "-p", "worker-emotion", "--lib"]
+TESTS = ["test", "--locked", "--quiet", "-p", "worker-core", "-p", "worker-emotion", "--lib"]
 FRAMED = ("clean", "noise10", "room", "gsm")
 LICENCES = {
     **{f"asterisk-core-sounds-{language}-g722": "CC-BY-SA-3.0" for language in ("en", "es", "fr")},
@@ -31,13 +30,12 @@ LICENCES = {
 
 def build(bench):
     if bench.builds:
-        bench.output("cargo", *TOLD, "--no-run", timeout=7_200)
-        bench.output("cargo", *FRAMES, "--no-run", timeout=7_200)
+        bench.output("cargo", *TESTS, "--no-run", timeout=7_200)
 
 
 def fetched(bench):
-    """The packages, unpacked under .local/people without being installed, and the version of each."""
-    folder, versions = LOCAL / "people", {}
+    """The packages, unpacked under .local/people-sounds without being installed, and the version of each."""
+    folder, versions = LOCAL / "people-sounds", {}
     folder.mkdir(exist_ok=True)
     for tool in ("apt-get", "dpkg-deb", "espeak-ng"):
         if shutil.which(tool) is None:
@@ -51,23 +49,22 @@ def fetched(bench):
                 bench.output("dpkg-deb", "-x", file, into)
                 (into / "version").write_text(bench.output("dpkg-deb", "-f", file, "Version").strip())
         versions[package] = (into / "version").read_text()
-    bench.commands = ["apt-get download PACKAGE && dpkg-deb -x FILE .local/people/PACKAGE"]
+    bench.commands = ["apt-get download PACKAGE && dpkg-deb -x FILE .local/people-sounds/PACKAGE"]
     return folder.relative_to(ROOT), versions
 
 
 def run(bench):
-    python = bench.environment("rulers", "rulers.txt")
+    python = bench.environment("people", "people.txt")
     packages, versions = fetched(bench)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as framed:
         bench.progress("fourteen sessions in fourteen conditions")
         some = ["fr-armelle", "en-librivox"] if bench.quick else []
         bench.output(python, MAKE, packages, folder, *some, timeout=7_200)
         bench.progress("what they would be told")
-        bench.output("cargo", *TOLD, "--", "--ignored", "what_people_would_be_told", env={"BENCH_PEOPLE": folder}, timeout=7_200)
-        for wav in pathlib.Path(folder).glob("*.wav"):
-            if wav.stem.rsplit("-", 1)[1] in FRAMED:
-                (pathlib.Path(framed) / wav.name).symlink_to(wav)
-        bench.output("cargo", *FRAMES, "--", "--ignored", "the_frames_of_people", env={"BENCH_PEOPLE": framed}, timeout=7_200)
+        bench.output("cargo", *TESTS, "--", "--ignored", "what_people_would_be_told", env={"BENCH_PEOPLE": folder}, timeout=7_200)
+        some = [wav for wav in pathlib.Path(folder).glob("*.wav") if wav.stem.rsplit("-", 1)[1] in FRAMED]
+        [(pathlib.Path(framed) / wav.name).symlink_to(wav) for wav in some]
+        bench.output("cargo", *TESTS, "--", "--ignored", "the_frames_of_people", env={"BENCH_PEOPLE": framed}, timeout=7_200)
         bench.progress("Praat and pyloudnorm on the same")
         found = json.loads(bench.output(python, RULERS, folder, framed, timeout=7_200))
     bench.commands = [command.replace(folder, "SESSIONS").replace(framed, "FRAMES") for command in bench.commands]
@@ -130,14 +127,33 @@ def words(speakers):
         conditions = of["conditions"]
         cell = lambda condition, kind: "{} of {}".format(*other(conditions[condition], kind))  # noqa: E731
         rows.append([
-            f"{name} ({of['how']}, {of['half']})", cell("clean", "live"), cell("clean", "sentences"), cell("opus", "live"), cell("gsm", "live"), cell("agc", "live"),
-            f"{conditions['clean']['whispers']} of {conditions['clean']['seconds']}",
+            f"{name} ({of['how']}, {of['half']})", cell("clean", "live"), cell("clean", "sentences"), cell("opus", "live"), cell("gsm", "live"),
+            *(found(conditions, manner) for manner in ("raised", "lowered")), f"{conditions['clean']['whispers']} of {conditions['clean']['seconds']}",
         ])  # fmt: skip
-    for how, half in sorted({(of["how"], of["half"]) for of in speakers.values()}):
-        of = [s["conditions"]["clean"] for s in speakers.values() if (s["how"], s["half"]) == (how, half)]
-        share = lambda kind: "{:.1f} %".format(100 * sum(other(o, kind)[0] for o in of) / max(1, sum(other(o, kind)[1] for o in of)))  # noqa: E731
-        rows.append([f"**{how}, {half}**", share("live"), share("sentences"), "", "", "", ""])
-    return table(["not called neutral", "seconds", "sentences", "seconds, Opus", "seconds, GSM", "seconds, gain control", "whispers"], rows)
+    for text, hows, half in GROUPS:
+        of = [s["conditions"] for s in speakers.values() if s["how"] in hows and s["half"] == half]
+        rows.append([f"**{text}**", *(share(of, *what) for what in (("clean", "live"), ("clean", "sentences"), ("opus", "live"), ("gsm", "live"))), "", "", ""])
+    head = ["not called neutral", "seconds", "sentences", "seconds, Opus", "seconds, GSM", "raised voice found: seconds · sentences", "lowered voice found", "whispers"]
+    return table(head, rows)
+
+
+READERS = ("studio", "telephone", "radio", "audiobook")
+GROUPS = (
+    ("readers whose thresholds were set by", READERS, "tune"), ("readers held out", READERS, "held"),
+    ("actors, looked at", ("actor",), "tune"), ("actors, held out", ("actor",), "held"),
+)  # fmt: skip
+
+
+def share(conditions, condition, kind):
+    counts = [other(of[condition], kind) for of in conditions]
+    return f"{100 * sum(o for o, _ in counts) / max(1, sum(n for _, n in counts)):.1f} %"
+
+
+def found(conditions, manner):
+    if manner not in conditions:
+        return "too short"
+    told = conditions[manner]["manner"]
+    return " · ".join(f"{hit} of {all_}" for hit, all_ in (told["live"], told["sentences"]))
 
 
 CONDITIONS = {

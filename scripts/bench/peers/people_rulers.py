@@ -1,4 +1,4 @@
-"""Other rulers on sessions of people (`people_voices.py`), beside what ours measured and would have told. Runs in `.local/rulers`.
+"""Other rulers on sessions of people (`people_voices.py`), beside what ours measured and would have told. Runs in `.local/people`.
 
     people_rulers.py FOLDER FRAMES             one line of JSON: for each speaker and condition, what agrees and what was told
 
@@ -19,6 +19,8 @@ FLOOR, CEILING = 65, 600
 GUARD = 15
 # Praat's intensity re 20 micropascal, of a full scale of 1.
 PASCAL_DB = 93.98
+# What a change of manner is to be called.
+MANNERS = {"raised": "activated", "lowered": "subdued"}
 
 
 def read(path):
@@ -141,6 +143,14 @@ def words(told):
     }
 
 
+def manner(told, begin, word):
+    """Of a manner that begins there: seconds called so among the first twenty, from the second second on, and sentences among the first thirty."""
+    live = [s["voice"] for s in told["seconds"] if s["voice"]]
+    live = [v for v in live if begin + 1_000 <= v["startMs"] < begin + 21_000 and "short" not in v["flags"]]
+    whole = [a["voice"] for _, a in told["segments"] if a["voice"] and begin <= a["voice"]["startMs"] < begin + 30_000]
+    return {"live": [sum(v["category"] == word for v in live), len(live)], "sentences": [sum(v["category"] == word for v in whole), len(whole)]}
+
+
 def main():
     folder, framed = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     found = {}
@@ -151,6 +161,8 @@ def main():
         for path in sorted(folder.glob(f"{name}-*.told")):
             condition, told = path.stem.removeprefix(f"{name}-"), json.loads(path.read_text())
             of[condition] = words(told)
+            if condition in MANNERS:
+                of[condition]["manner"] = manner(told, about["manner_from"], MANNERS[condition])
             frames = framed / f"{path.stem}.frames"
             if frames.exists():
                 columns = np.loadtxt(frames)

@@ -1,4 +1,4 @@
-"""Sessions of people, from recordings that Debian's packages hold. Runs in `.local/rulers`; nothing of a recording is kept in the repository.
+"""Sessions of people, from recordings that Debian's packages hold. Runs in `.local/people`; nothing of a recording is kept in the repository.
 
     people_voices.py PACKAGES OUT [SPEAKER …]      one line of JSON: what was made
 
@@ -7,6 +7,7 @@ another with pauses of faint noise between them. OUT gets `SPEAKER-CONDITION.wav
 each sentence, ms), and `SPEAKER.json`: pauses, sentences and, where the package tells the text, syllables.
 """
 import gzip
+import io
 import json
 import pathlib
 import random
@@ -17,7 +18,9 @@ import wave
 
 import av
 import numpy as np
+import parselmouth
 import scipy.signal
+import soundfile
 
 RATE, HOP = 16_000, 160
 # Speech of one speaker, s, and the length of the sentences, s.
@@ -168,16 +171,19 @@ def delayed(x, ms, db):
 
 
 def levelled(x):
-    """A gain that brings the speech of the last 300 ms to -20 dBFS, as a hard gain control does; it rests in pauses."""
-    power = scipy.signal.lfilter([1 / 30], [1, -29 / 30], 10 ** (levels(x) / 10))
-    gain = np.minimum(0.1 / np.sqrt(np.maximum(power, 10**-4.8)), 30.0)
-    return x[: len(gain) * HOP] * np.repeat(gain, HOP)
+    """Hard gain control: brings the speech to -20 dBFS, in 20 ms when it gets louder and in 300 ms when softer; it rests in pauses."""
+    gains, gain, usual, peak = [], 0.0, None, -60.0
+    for level in levels(x):
+        peak = max(peak - 0.05, level)
+        if level > max(peak - 20, -60):
+            usual = level if usual is None else usual + (level - usual) * (1 - np.exp(-0.01 / (0.02 if level > usual else 0.3)))
+            gain = float(np.clip(-20 - usual, -20, 30))
+        gains.append(gain)
+    return x[: len(gains) * HOP] * np.repeat(10 ** (np.array(gains) / 20), HOP)
 
 
 def through(x, codec, form, rate):
     """Encoded and decoded again."""
-    import io
-
     file = io.BytesIO()
     with av.open(file, "w", format=form) as out:
         stream = out.add_stream(codec, rate=rate, layout="mono")
@@ -200,10 +206,6 @@ def through(x, codec, form, rate):
 
 def gsm(x):
     """Full rate GSM at 8 kHz."""
-    import io
-
-    import soundfile
-
     file = io.BytesIO()
     soundfile.write(file, scipy.signal.resample_poly(x, 1, 2), 8_000, format="WAV", subtype="GSM610")
     file.seek(0)
@@ -211,9 +213,25 @@ def gsm(x):
     return np.concatenate([y, np.zeros(len(x) - len(y))])
 
 
-def babble(others, length):
-    """All these at once."""
-    return sum(np.resize(x, length) / active(x) for x in others) / np.sqrt(len(others))
+def manner_from(sentences):
+    """Sample from which on a manner is changed: a sentence's begin after 60 % of the session, or within the only one."""
+    end = sentences[-1][1]
+    return 16 * min((begin for begin, _, _ in sentences if begin >= 0.6 * end), default=int(0.6 * end))
+
+
+def with_manner(x, sentences, db, semitones, shelf_db):
+    """From there on louder, higher and sharper (or less so), by resynthesis (overlap and add), in the steps of vocal effort."""
+    begin = manner_from(sentences)
+    sound = parselmouth.Sound(x[begin:], RATE)
+    manipulation = parselmouth.praat.call(sound, "To Manipulation", 0.01, 65, 600)
+    tier = parselmouth.praat.call(manipulation, "Extract pitch tier")
+    parselmouth.praat.call(tier, "Multiply frequencies", 0, 1e6, 2 ** (semitones / 12))
+    parselmouth.praat.call([tier, manipulation], "Replace pitch tier")
+    changed = parselmouth.praat.call(manipulation, "Get resynthesis (overlap-add)").values[0]
+    spectrum = np.fft.rfft(changed)
+    above = np.clip((np.fft.rfftfreq(len(changed), 1 / RATE) - 800) / 400, 0, 1)
+    changed = np.fft.irfft(spectrum * 10 ** (above * shelf_db / 20), len(changed))
+    return np.concatenate([x[:begin], changed * 10 ** (db / 20)])
 
 
 # What is done to a session: for each condition a function of the speech and its strength.
@@ -233,6 +251,8 @@ CONDITIONS = {
     "opus": lambda x, _: through(x, "libopus", "ogg", 48_000),
     "agc": lambda x, _: levelled(x),
 }
+# Of those who speak for long enough: dB, semitones, dB above 1 kHz.
+MANNERS = {"raised": (6, 4, 4), "lowered": (-6, -3, -4)}
 
 
 def write(path, x):
@@ -254,7 +274,10 @@ def main():
         for condition, change in CONDITIONS.items():
             write(out / f"{name}-{condition}.wav", change(x, rms))
             (out / f"{name}-{condition}.segments").write_text("".join(f"{begin}\t{end}\n" for begin, end, _ in sentences))
-        of = {"how": how, "half": half, "language": name[:2], "seconds": len(x) / RATE, "sentences": [s[:2] for s in sentences], "pauses": pauses, "syllables": counts}
+        for manner, change in MANNERS.items() if len(x) > 100 * RATE else ():
+            write(out / f"{name}-{manner}.wav", with_manner(0.4 * x, sentences, *change))
+            (out / f"{name}-{manner}.segments").write_text("".join(f"{begin}\t{end}\n" for begin, end, _ in sentences))
+        of = {"manner_from": manner_from(sentences) // 16, "how": how, "half": half, "language": name[:2], "seconds": len(x) / RATE, "sentences": [s[:2] for s in sentences], "pauses": pauses, "syllables": counts}
         (out / f"{name}.json").write_text(json.dumps(of))
         told[name] = {key: of[key] for key in ("how", "half", "language")} | {"seconds": round(of["seconds"], 1), "sentences": len(sentences)}
     print(json.dumps(told))
