@@ -92,9 +92,9 @@ def measured(speakers):
             f"{p['voiced_found_percent']:.1f} · {p['voiced_extra_percent']:.1f} %",
             f"{s['voice_missed_percent']:.1f} · {shown(s['pause_alarms_percent'])} %",
             f"{clean['level']['mean_db']:+.1f} · {clean['loudness']['mean_db']:+.1f} dB",
-            f"{rate['mean_error_percent']:.0f} · {rate['bias_percent']:+.0f} %" if rate else "no text",
+            f"{rate['error_percent']:.0f} · {rate['bias_percent']:+.0f} %" if rate else "no text",
         ])  # fmt: skip
-    head = ["speaker", "s", "gross · octave errors", "pitch: median, 95th", "voiced found · extra", "voice missed · alarms in pauses", "level · loudness", "syllables: error · bias"]
+    head = ["speaker", "s", "gross · octave errors", "pitch: median, 95th", "voiced found · extra", "voice missed · alarms in pauses", "level · loudness", "syllables: median error · bias"]
     return table(head, rows)
 
 
