@@ -22,8 +22,9 @@ enum Side {
 const WHISPER: (f64, f64) = (0.10, 0.20);
 /// Distance from the usual level that makes it loud or soft, and how much less keeps it so, dB.
 const VOLUME_DB: (f64, f64) = (4.0, 1.5);
-/// Distance from the usual voice, in scales, that makes it activated or subdued, and that keeps it so.
-const CATEGORY: (f64, f64) = (0.5, 0.4);
+/// Distance from the usual voice, in scales, that makes it activated or subdued, and that keeps it so. Set from people who read
+/// calmly (`docs/emotion.md`); with synthetic voices alone 0.5 looked enough.
+const CATEGORY: (f64, f64) = (0.7, 0.56);
 /// Words per minute below which the rate is very slow, slow, medium, fast.
 const WPM: [f64; 4] = [100.0, 130.0, 160.0, 190.0];
 /// The same for the ratio to the usual syllable rate.

@@ -38,8 +38,8 @@ pub(crate) struct Reader {
     scratch: Vec<f32>,
     /// Distance and speech of a segment's seconds.
     distances: Vec<(f64, u64)>,
-    /// The last second of speech: where it ended, its distance and its speech.
-    last: Option<(u64, f64, u64)>,
+    /// The last two seconds of speech, the older first: where each ended, its distance and its speech.
+    last: [Option<(u64, f64, u64)>; 2],
 }
 
 /// The numbers behind a reading.
@@ -60,7 +60,7 @@ impl Reader {
             segments: Labels::default(),
             scratch: Vec::with_capacity(KEPT),
             distances: Vec::with_capacity(KEPT / SECOND as usize + 1),
-            last: None,
+            last: [None; 2],
         }
     }
 
@@ -75,8 +75,8 @@ impl Reader {
         let distance = distance(&summary, &self.baseline, self.is_agc());
         let wpm = words.per_minute((to * HOP_MS).saturating_sub(WORDS_BACK_MS), to * HOP_MS);
         let mut labels = self.live;
-        let worded = self.over_two_seconds(from, distance, summary.speech_ms);
-        self.last = Some((to, distance, summary.speech_ms));
+        let worded = self.over_three_seconds(from, distance, summary.speech_ms);
+        self.last = [self.last[1], Some((to, distance, summary.speech_ms))];
         let measured = Measured { summary, distance, worded };
         let reading = self.reading(&mut labels, &measured, (from, to), wpm, snr);
         self.live = labels;
@@ -100,13 +100,14 @@ impl Reader {
         Reading { start_ms: ms.0, end_ms: ms.1, ..reading }
     }
 
-    /// The distance of this second together with the one before it, each as heavy as it holds speech, unless that was long ago. A sentence
+    /// The distance of this second together with the two before it, each as heavy as it holds speech, unless that was long ago. A sentence
     /// begins high and ends low and soft: one second of it is not a manner of speaking, unless it is very far from usual.
-    fn over_two_seconds(&self, from: u64, distance: f64, speech_ms: u64) -> f64 {
-        let near = self.last.filter(|(end, _, _)| from.saturating_sub(*end) <= TRAIL);
-        let (before, weight) = near.map_or((0.0, 0.0), |(_, distance, ms)| (distance, ms as f64));
-        let own = speech_ms as f64;
-        (distance * own + before * weight) / (own + weight).max(1.0)
+    fn over_three_seconds(&self, from: u64, distance: f64, speech_ms: u64) -> f64 {
+        let near = self.last.iter().flatten().filter(|(end, _, _)| from.saturating_sub(*end) <= TRAIL);
+        let of = |(sum, weights): (f64, f64), (distance, ms): (f64, u64)| (sum + distance * ms as f64, weights + ms as f64);
+        let seconds = near.map(|(_, distance, ms)| (*distance, *ms)).chain([(distance, speech_ms)]);
+        let (sum, weights) = seconds.fold((0.0, 0.0), of);
+        sum / weights.max(1.0)
     }
 
     fn live_summary(&mut self, history: &History, from: u64, to: u64) -> Summary {

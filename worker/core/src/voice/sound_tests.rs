@@ -144,3 +144,59 @@ fn jitter_is_told_when_it_lasts_and_not_after_the_packets_have_stopped() {
     assert_eq!(told.iter().map(|w| w.issue).collect::<Vec<_>>(), [AudioIssue::Jitter]);
     assert_eq!(network(60, |n| Media { packets: n.min(2) * 50, jitter_ms: 80.0, ..Media::default() }), []);
 }
+
+/// Of each `NAME.wav` (16 kHz, 16 bit, mono) in the folder that `BENCH_PEOPLE` names: `NAME.told`, what listeners and the speaker would be told
+/// in the mode `emotion`: seconds, the segments that `NAME.segments` lists (begin and end, ms), and warnings. With `BENCH_AGC` gain control is
+/// reported. `scripts/bench/benches/people.py` runs this.
+#[test]
+#[ignore = "reads recordings of people that the benchmark has fetched"]
+#[expect(clippy::disallowed_methods, reason = "the folder and the files are outside of the crate")]
+fn what_people_would_be_told_is_written_for_the_benchmark() {
+    let folder = std::env::var("BENCH_PEOPLE").expect("BENCH_PEOPLE names a folder");
+    let config = worker_emotion::Config { agc_on: std::env::var_os("BENCH_AGC").is_some() };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "wav") {
+            let listed = std::fs::read_to_string(path.with_extension("segments")).unwrap();
+            let segments = listed.lines().map(|line| line.split_once('\t').unwrap());
+            let segments = segments.map(|(begin, end)| (begin.parse().unwrap(), end.parse().unwrap())).collect();
+            let pcm = std::fs::read(&path).unwrap()[44..].chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+            std::fs::write(path.with_extension("told"), would_be_told(pcm, segments, config).to_string()).unwrap();
+        }
+    }
+}
+
+fn would_be_told(pcm: Vec<i16>, segments: Vec<(u64, u64)>, config: worker_emotion::Config) -> serde_json::Value {
+    use crate::config::EmotionMode;
+    use serde_json::json;
+    use worker_emotion::{Analyzer, Event, Origin, Reading};
+
+    let reading = |reading: &Reading| json!({ "lufs": reading.lufs, "voice": crate::emotion::told(reading, EmotionMode::Emotion) });
+    let (mut analyzer, mut watch) = (Analyzer::new(config), Watch::default());
+    let (mut seconds, mut whole, mut qualities, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut segments = segments.into_iter().enumerate().peekable();
+    let pieces = (0_u64..).step_by(20).zip(pcm.chunks_exact(320));
+    for (at_ms, piece) in pieces {
+        analyzer.push(at_ms, piece, Origin::Received);
+        // A caption is final about half a second after its last word.
+        while let Some((n, (begin, end))) = segments.next_if(|(_, (_, end))| end + 500 <= at_ms) {
+            analyzer.segment(n as u64, begin, end);
+        }
+        while let Some(event) = analyzer.poll() {
+            match event {
+                Event::Second(second) => {
+                    second.lufs.into_iter().for_each(|lufs| watch.heard(lufs));
+                    seconds.push(reading(&second));
+                }
+                Event::Segment { id, reading: segment } => whole.push(json!([id, reading(&segment)])),
+                Event::Quality(quality) => {
+                    let told = watch.measured(&quality, MediaInstant(quality.end_ms));
+                    warnings.extend(told.iter().map(|w| json!([quality.end_ms, w.issue, w.value])));
+                    qualities.push(json!([quality.snr_db, quality.echo_db, quality.clipped_share, quality.dbfs]));
+                }
+            }
+        }
+    }
+    let lufs = watch.seen.and_then(|seen| seen.loudness_lufs);
+    json!({ "seconds": seconds, "segments": whole, "qualities": qualities, "warnings": warnings, "lufs": lufs })
+}

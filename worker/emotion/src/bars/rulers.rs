@@ -4,6 +4,7 @@ use super::noise::with_noise;
 use super::pitch::within;
 use super::synth::{Manner, speak};
 use super::{frames, to_i16};
+use crate::{Analyzer, Config, Origin};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -30,6 +31,32 @@ fn the_signals_of_known_pitch_are_written_for_other_rulers() {
             }
             std::fs::write(path.with_extension("tsv"), lines).unwrap();
         }
+    }
+}
+
+/// Of each `NAME.wav` in the folder that `BENCH_PEOPLE` names: `NAME.frames`, one line for each 10 ms with its pitch (Hz, 0 for none), whether
+/// it is speech, and its level, dBFS. `scripts/bench/benches/people.py` runs this.
+#[test]
+#[ignore = "reads recordings of people that the benchmark has fetched"]
+#[expect(clippy::disallowed_methods, reason = "the folder and the files are outside of the crate")]
+fn the_frames_of_people_are_written_for_other_rulers() {
+    let folder = std::env::var("BENCH_PEOPLE").expect("BENCH_PEOPLE names a folder");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "wav") {
+            continue;
+        }
+        let pcm: Vec<i16> = hound::WavReader::open(&path).unwrap().into_samples().map(Result::unwrap).collect();
+        let (mut analyzer, mut lines, mut known) = (Analyzer::new(Config::default()), String::new(), 0);
+        for (at_ms, piece) in (0..).step_by(1_000).zip(pcm.chunks(16_000)) {
+            analyzer.push(at_ms, piece, Origin::Received);
+            for frame in analyzer.history().between(known, u64::MAX) {
+                writeln!(lines, "{:.3}\t{}\t{:.1}", frame.f0, u8::from(frame.speech), frame.level).unwrap();
+            }
+            known = analyzer.history().end();
+            std::iter::from_fn(|| analyzer.poll()).for_each(drop);
+        }
+        std::fs::write(path.with_extension("frames"), lines).unwrap();
     }
 }
 
