@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub use crate::telling::Counts;
 
+/// A segment that lasts longer is told before its final, whatever is switched on.
+const UNANNOUNCED_S: f64 = 3.0;
 /// So many ids are remembered that may return.
 const FINISHED: usize = 8;
 
@@ -111,7 +113,7 @@ impl Hostile {
     }
 
     fn partial(&mut self, kind: &TranscriptResult, open: &mut Open, now: u64) {
-        if open.unannounced {
+        if open.unannounced && kind.end_time - kind.start_time < UNANNOUNCED_S {
             self.dice.count(Misbehaviour::Unannounced);
             return;
         }

@@ -31,7 +31,10 @@ const UNSTABLE: usize = 2;
 /// How many words a sentence has, and the silence after it, ms.
 pub type Sentence = (usize, u64);
 
-/// Sentences of spelled words; a word takes 300 ms with 100 ms after it, and every fourth has a comma.
+/// How long a word takes, and the silence after it, ms: some are short, and follow each other closely.
+const LENGTHS_MS: [(u64, u64); 4] = [(300, 100), (180, 20), (420, 100), (160, 40)];
+
+/// Sentences of spelled words; every fourth has a comma.
 #[must_use]
 pub fn talk(spelling: &Spelling, sentences: &[Sentence]) -> (Vec<Spoken>, Vec<Place>) {
     let (mut words, mut places, mut at) = (Vec::new(), Vec::new(), 500);
@@ -40,9 +43,16 @@ pub fn talk(spelling: &Spelling, sentences: &[Sentence]) -> (Vec<Spoken>, Vec<Pl
             let ends = word + 1 == *count;
             let [comma, stop] = spelling.marks.map(str::to_owned);
             let mark = if ends { Some(stop) } else { (word % 4 == 3).then_some(comma) };
-            words.push(Spoken { text: spelling.spell((sentence, word)), mark, start_ms: at, end_ms: at + 300, ends });
+            let (long_ms, silent_ms) = LENGTHS_MS[(sentence * 3 + word * 5) % LENGTHS_MS.len()];
+            words.push(Spoken {
+                text: spelling.spell((sentence, word)),
+                mark,
+                start_ms: at,
+                end_ms: at + long_ms,
+                ends,
+            });
             places.push((sentence, word));
-            at += 400;
+            at += long_ms + silent_ms;
         }
         at += pause_ms;
     }
@@ -97,9 +107,9 @@ mod tests {
         let (words, _) = talk(&ENGLISH, &[(4, 1_000), (1, 1_000)]);
         let all = results(&words);
         let said: Vec<(&str, bool)> = all.iter().map(|(_, result)| (result.transcript(), result.is_partial)).collect();
-        assert_eq!(said[..2], [("w0x0", true), ("w0x0 w0x1", true)]);
+        assert_eq!(said[0], ("w0x0", true));
         assert_eq!(said[said.len() - 2..], [("w0x0 w0x1 w0x2 w0x3.", false), ("w1x0.", false)]);
         let stable = |result: &TranscriptResult| result.items().iter().filter(|item| item.stable == Some(true)).count();
-        assert_eq!(all.iter().map(|(_, result)| stable(result)).collect::<Vec<_>>(), [0, 0, 0, 1, 5, 2]);
+        assert_eq!(all.iter().map(|(_, result)| stable(result)).collect::<Vec<_>>(), [0, 0, 1, 1, 5, 2]);
     }
 }

@@ -43,7 +43,7 @@ pub enum Misbehaviour {
     EmptyFinal,
     /// Noise: a segment that is nothing but an empty final. Of the finals, before them.
     Noise,
-    /// A segment has no partials, only its final. Of the segments.
+    /// A segment has no partials in its first three seconds: a short one, only its final. Of the segments.
     Unannounced,
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use talk::world::HostileSession;
+use talk::world::hostile_session::HostileSession;
 
 /// The end of a session is late when its words come so much later than those of the begin, ms.
 const LATE_MS: u64 = 500;
@@ -97,14 +97,20 @@ impl Sum {
         self.failed.sort_by_key(|failed| failed["seed"].as_u64());
         let failed = self.failed.len();
         self.failed.truncate(TOLD);
-        let mut lag = |all: &mut Vec<u64>| json!({"p50": talk::percentile(all.clone(), 50), "p99": talk::percentile(all.clone(), 99), "worst": all.iter().max()});
+        let lag = |all: &[u64]| match all.iter().max() {
+            None => Value::Null,
+            Some(worst) => {
+                let [p50, p99] = [50, 99].map(|hundredths| talk::percentile(all.to_vec(), hundredths));
+                json!({"p50": p50, "p99": p99, "worst": worst})
+            }
+        };
         json!({
             "hours": self.spoken_ms as f64 / 3_600_000.0,
             "sessions": self.sessions,
             "words": self.words,
             "counts": self.counts,
-            "lagBeginMs": lag(&mut self.lag_begin_ms),
-            "lagEndMs": lag(&mut self.lag_end_ms),
+            "lagBeginMs": lag(&self.lag_begin_ms),
+            "lagEndMs": lag(&self.lag_end_ms),
             "lateEnds": self.late_ends,
             "unread": self.unread,
             "failed": failed,

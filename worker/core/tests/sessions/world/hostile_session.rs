@@ -10,8 +10,8 @@ use worker_core::input::StreamEnd;
 
 /// Silences after sentences: a breath, a pause, and one that makes up for much.
 const PAUSES_MS: [u64; 6] = [300, 1_000, 1_000, 1_000, 3_000, 6_000];
-/// Words that were said in so much of the begin, and of the end, are compared, ms.
-const WINDOW_MS: u64 = 15_000;
+/// Words that were said in so much of the begin, and of the end, are compared, ms; in a short talk, in a third of it.
+const WINDOW_MS: u64 = 30_000;
 
 /// What is said, and what goes wrong.
 #[derive(Debug, Clone)]
@@ -94,7 +94,8 @@ impl Ran {
         self.world.seat(self.spelling.language).finals().iter().map(|caption| caption.text.clone()).collect()
     }
 
-    /// From the end of each spoken word until a listener in the speaker's language reads it first, ms.
+    /// From the end of each spoken word until a listener in the speaker's language reads it first, ms. A word that only a final
+    /// brings is not counted: how late a final is told is the service's own.
     fn lags(&self) -> BTreeMap<Place, u64> {
         let begin = self.world.begin_of_audio();
         let ends: BTreeMap<Place, u64> = self
@@ -103,29 +104,30 @@ impl Ran {
             .copied()
             .zip(self.world.speaker.talk.words.iter().map(|word| begin + word.end_ms))
             .collect();
-        let mut lags = BTreeMap::new();
+        let mut lags: BTreeMap<Place, Option<u64>> = BTreeMap::new();
         for caption in self.world.seat(self.spelling.language).captions() {
             let at = caption.timestamp.0 - super::BEGIN;
             for place in self.spelling.places(&caption.text) {
                 if let Some(end) = ends.get(&place) {
-                    lags.entry(place).or_insert((at as u64).saturating_sub(*end));
+                    let lag = (at as u64).saturating_sub(*end);
+                    lags.entry(place).or_insert((!caption.is_final).then_some(lag));
                 }
             }
         }
-        lags
+        lags.into_iter().filter_map(|(place, lag)| Some((place, lag?))).collect()
     }
 
-    /// The median lag of the words at the begin, and of those at the end, ms; `None` when none of them was read.
+    /// The least lag of a word at the begin, and at the end, ms: what nothing but the service's pace adds to. `None` when no
+    /// partial brought one.
     pub fn lag_at_begin_and_end(&self) -> Option<(u64, u64)> {
         let lags = self.lags();
         let words = &self.world.speaker.talk.words;
-        let last = self.world.speaker.talk.end_ms().saturating_sub(WINDOW_MS);
-        let median = |within: &dyn Fn(u64) -> bool| {
-            let places = self.said.iter().zip(words).filter(|(_, word)| within(word.start_ms));
-            let mut all: Vec<u64> = places.filter_map(|(place, _)| lags.get(place).copied()).collect();
-            all.sort_unstable();
-            all.get(all.len() / 2).copied()
+        let length = self.world.speaker.talk.end_ms();
+        let window = WINDOW_MS.min(length / 3);
+        let least = |from: u64, until: u64| {
+            let places = self.said.iter().zip(words).filter(|(_, word)| (from..until).contains(&word.start_ms));
+            places.filter_map(|(place, _)| lags.get(place).copied()).min()
         };
-        median(&|start| start < WINDOW_MS).zip(median(&|start| start >= last))
+        least(0, window).zip(least(length - window, length))
     }
 }

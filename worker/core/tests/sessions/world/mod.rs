@@ -2,7 +2,7 @@
 
 mod contract;
 mod hostile;
-mod hostile_session;
+pub mod hostile_session;
 mod recogniser;
 mod seat;
 mod services;
@@ -10,7 +10,6 @@ mod speakers_line;
 mod talk;
 
 pub use hostile::Hostility;
-pub use hostile_session::{HostileSession, Ran};
 pub use recogniser::Recogniser;
 pub use seat::Seat;
 pub use speakers_line::SpeakersLine;
