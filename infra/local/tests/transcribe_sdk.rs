@@ -12,10 +12,11 @@ use aws_sdk_transcribestreaming::primitives::Blob;
 use aws_sdk_transcribestreaming::types::error::AudioStreamError;
 use aws_sdk_transcribestreaming::types::error::TranscriptResultStreamError;
 use aws_sdk_transcribestreaming::types::{
-    AudioEvent, AudioStream, LanguageCode, MediaEncoding, PartialResultsStability, Result as Transcribed,
+    AudioEvent, AudioStream, Item, LanguageCode, MediaEncoding, PartialResultsStability, Result as Transcribed,
     TranscriptResultStream,
 };
 use futures_util::{StreamExt, stream};
+use hostile_recogniser::spelled::{ENGLISH, Place};
 use local_stack::transcribe::{Limits, Recogniser, Running, TranscribeConfig, serve};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -31,8 +32,12 @@ struct Rig {
 }
 
 async fn rig(limits: Limits) -> Rig {
+    scripted(SCRIPT, limits).await
+}
+
+async fn scripted(text: &str, limits: Limits) -> Rig {
     let script = std::env::temp_dir().join(format!("{}.json", uuid::Uuid::new_v4()));
-    std::fs::write(&script, SCRIPT).unwrap();
+    std::fs::write(&script, text).unwrap();
     let rig = with(Recogniser::Scripted { file: script.clone() }, limits).await;
     std::fs::remove_file(script).unwrap();
     rig
@@ -139,9 +144,13 @@ async fn the_longest_stream_ends_with_limit_exceeded() {
     assert!(matches!(next(&mut output).await, Err(TranscriptResultStreamError::LimitExceededException(_))));
 }
 
-async fn cut(rig: &Rig, how: serde_json::Value) {
+async fn fault(rig: &Rig, body: serde_json::Value) -> reqwest::Response {
     let url = format!("{}/_local/faults", rig.running.url());
-    reqwest::Client::new().post(url).json(&serde_json::json!({ "cut": how })).send().await.unwrap();
+    reqwest::Client::new().post(url).json(&body).send().await.unwrap()
+}
+
+async fn cut(rig: &Rig, how: serde_json::Value) {
+    fault(rig, serde_json::json!({ "cut": how })).await;
 }
 
 #[tokio::test]
@@ -175,6 +184,89 @@ async fn a_fault_ends_the_stream_with_the_exception_it_names() {
     assert!(next(&mut output).await.unwrap().is_some());
     cut(&rig, serde_json::json!({ "exception": "InternalFailureException" })).await;
     assert!(matches!(next(&mut output).await, Err(TranscriptResultStreamError::InternalFailureException(_))));
+}
+
+/// Eight sentences of six words that can be told apart, each in two partials and a final.
+fn spelled() -> (String, Vec<Place>) {
+    let sentence =
+        |nth: usize, words: usize| (0..words).map(|word| ENGLISH.spell((nth, word))).collect::<Vec<_>>().join(" ");
+    let cue = |nth: usize, step: u32, words: usize| {
+        let (begin, at) = (nth as f64 * 0.3, nth as f64 * 0.3 + f64::from(step) * 0.1);
+        let (text, last) = (sentence(nth, words), words == 6);
+        serde_json::json!({ "at": at, "utterance": nth, "final": last && step == 3, "text": text, "start": begin, "end": at })
+    };
+    let cues: Vec<_> = (0..8).flat_map(|nth| [cue(nth, 1, 3), cue(nth, 2, 6), cue(nth, 3, 6)]).collect();
+    let said = (0..8).flat_map(|nth| (0..6).map(move |word| (nth, word))).collect();
+    (serde_json::json!({ "streams": [cues] }).to_string(), said)
+}
+
+/// All results of a stream of that script, with this switched on; and how many came in each event.
+async fn told_with(hostile: serde_json::Value) -> (Vec<Transcribed>, Vec<usize>) {
+    let rig = scripted(&spelled().0, Limits::default()).await;
+    assert!(fault(&rig, serde_json::json!({ "hostile": hostile })).await.status().is_success());
+    let (mouth, mut output) = open(&rig.client).await;
+    (0..25).for_each(|_| mouth.send(vec![0; 3_200]).unwrap());
+    drop(mouth);
+    let (mut all, mut counts) = (Vec::new(), Vec::new());
+    while let Some(TranscriptResultStream::TranscriptEvent(event)) =
+        output.transcript_result_stream.recv().await.unwrap()
+    {
+        let results = event.transcript.unwrap().results.unwrap_or_default();
+        counts.push(results.len());
+        all.extend(results);
+    }
+    (all, counts)
+}
+
+fn items(result: &Transcribed) -> &[Item] {
+    result.alternatives().first().map(|first| first.items()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn before_the_worst_recogniser_each_word_is_in_one_final_or_was_stable_before_an_empty_one() {
+    for seed in 0..6 {
+        let hostile = serde_json::json!({ "preset": "worst", "realTime": false, "lateFinalMs": 20, "reorder": 0, "overtake": 0,
+            "repeat": 0, "returningId": 0, "seed": seed });
+        let (all, _) = told_with(hostile).await;
+        let (mut text, mut stable) = (String::new(), Vec::new());
+        for result in &all {
+            if result.is_partial {
+                stable = items(result).iter().filter(|item| item.stable == Some(true)).collect();
+                continue;
+            }
+            let words =
+                if items(result).is_empty() { std::mem::take(&mut stable) } else { items(result).iter().collect() };
+            words.into_iter().for_each(|item| text.push_str(&item.content().unwrap().to_lowercase()));
+        }
+        let score = ENGLISH.score(&spelled().1, &text);
+        assert!(score.is_whole(), "{seed}: {score:?}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_told_of_a_hostile_result_is_as_the_sdk_gives_it() {
+    let (all, _) = told_with(serde_json::json!({ "timeless": 1 })).await;
+    assert!(all.iter().flat_map(items).all(|item| (item.start_time, item.end_time) == (0.0, 0.0)));
+    let (all, _) = told_with(serde_json::json!({ "itemless": 1 })).await;
+    let full = all.iter().find(|result| !result.is_partial).unwrap();
+    assert!(items(full).is_empty() && text(full).to_lowercase().starts_with("w0x0"));
+}
+
+#[tokio::test]
+async fn an_event_may_hold_several_results_and_an_id_may_return() {
+    let (all, counts) = told_with(serde_json::json!({ "several": 1 })).await;
+    assert!(counts.iter().any(|count| *count > 1) && all.len() == 24, "{counts:?}");
+    let (all, _) = told_with(serde_json::json!({ "returningId": 1 })).await;
+    let ids: std::collections::BTreeSet<_> = all.iter().map(|result| result.result_id.clone().unwrap()).collect();
+    assert!(ids.len() < 8, "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_switch_that_does_not_exist_is_refused_with_those_that_do() {
+    let rig = rig(Limits::default()).await;
+    let answer = fault(&rig, serde_json::json!({ "hostile": { "shrnk": 0.1 } })).await;
+    assert_eq!(answer.status(), 422);
+    assert!(answer.text().await.unwrap().contains("shrinkStable"));
 }
 
 /// Words and edit distance: what the word error rate is made of.

@@ -8,10 +8,14 @@
 //! | `{"refuse": {"exception": "LimitExceededException", "times": 3}}` | the next three streams are refused |
 //! | `{"refuse": {…, "how": "http"}}` | … before the stream opens, rather than in it |
 //! | `{"latency_ms": 500}` | results come so much later, until it is set again |
+//! | `{"hostile": "worst"}` | what is said goes wrong in every way that the service may, until it is set again: `off`, `gentle`, `hostile`, `worst` |
+//! | `{"hostile": {"retimeMs": 150, "shrink": 0.1, "seed": 7}}` | … in these ways alone (`tests/hostile/src/switches.rs`); `{"preset": "worst", "realTime": false}` is the preset but for that |
 //!
 //! `GET` tells what is set, how many streams are open, and under `asked` the headers of the last streams.
 
 use serde::{Deserialize, Serialize};
+
+use super::hostile::Setting;
 
 /// What a request to break may hold.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +27,8 @@ pub struct Faults {
     pub refuse: Option<Refuse>,
     /// Until it is set again.
     pub latency_ms: Option<u64>,
+    /// Until it is set again.
+    pub hostile: Option<Setting>,
 }
 
 /// How streams end.
@@ -117,6 +123,8 @@ pub struct Knobs {
     pub latency_ms: u64,
     /// The next streams to refuse.
     pub refuse: Option<Refuse>,
+    /// What goes wrong with what is said.
+    pub hostile: Setting,
 }
 
 impl Knobs {
@@ -127,6 +135,9 @@ impl Knobs {
         }
         if let Some(refuse) = &faults.refuse {
             self.refuse = Some(refuse.clone());
+        }
+        if let Some(hostile) = &faults.hostile {
+            self.hostile = hostile.clone();
         }
     }
 

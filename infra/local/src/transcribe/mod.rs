@@ -3,6 +3,7 @@
 mod engine;
 mod faults;
 mod frames;
+mod hostile;
 mod pocketsphinx;
 mod request;
 mod result;

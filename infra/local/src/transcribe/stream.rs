@@ -13,6 +13,7 @@ use super::Limits;
 use super::engine::{Ears, RATE, Told};
 use super::faults::{Cut, Knobs};
 use super::frames::{Frames, Refused, Said, event, exception};
+use super::hostile::Wire;
 use super::result::Teller;
 
 /// How long a client may go on sending after its stream has ended.
@@ -89,17 +90,20 @@ impl Stream {
     async fn hear(self, body: &mut BodyDataStream) -> End {
         let Self { body: _, mut frames, ears, mut teller, out, limits, mut cuts, knobs, permit: _held } = self;
         let Ears { audio, told } = ears;
-        let mut told = delayed(told, knobs);
+        let (mut wire, mut told, mut all_told) = (Wire::new(knobs.clone()), delayed(told, knobs), false);
         let mut audio = Some(audio);
         let full = sleep_until(Instant::now() + limits.stream);
         let idle = sleep_until(Instant::now() + limits.idle);
         tokio::pin!(full, idle);
         loop {
+            if all_told && wire.is_empty() {
+                return End::Told;
+            }
             tokio::select! {
                 chunk = body.next(), if audio.is_some() => match chunk {
                     Some(Ok(bytes)) => {
                         frames.push(&bytes);
-                        match take(&mut frames, &mut audio, &limits) {
+                        match take(&mut frames, &mut audio, &limits, &mut wire) {
                             Ok(0) => {}
                             Ok(_) => idle.as_mut().reset(Instant::now() + limits.idle),
                             Err(message) => return End::Exception("BadRequestException", message),
@@ -108,19 +112,17 @@ impl Stream {
                     Some(Err(_)) => return End::ClientGone,
                     None => audio = None,
                 },
-                word = told.recv() => match word {
-                    Some(Told::Heard(heard)) => {
-                        let body = teller.tell(&heard, || uuid::Uuid::new_v4().to_string());
-                        if out.send(Ok(event(&body))).is_err() {
-                            return End::ClientGone;
-                        }
-                    }
+                body = wire.next() => if out.send(Ok(event(&body))).is_err() {
+                    return End::ClientGone;
+                },
+                word = told.recv(), if !all_told => match word {
+                    Some(Told::Heard(heard)) => wire.tell(teller.tell(&heard, || uuid::Uuid::new_v4().to_string())),
                     Some(Told::Broken(why)) => {
                         tracing::error!(%why, "the recogniser broke");
                         let message = "An internal error occurred. Try your request again.".to_owned();
                         return End::Exception("InternalFailureException", message);
                     }
-                    None => return End::Told,
+                    None => all_told = true,
                 },
                 () = &mut idle, if audio.is_some() => return End::Exception("BadRequestException", idled(limits.idle)),
                 () = &mut full => return End::Exception("LimitExceededException", lasted(limits.stream)),
@@ -141,6 +143,7 @@ fn take(
     frames: &mut Frames,
     audio: &mut Option<mpsc::UnboundedSender<Bytes>>,
     limits: &Limits,
+    wire: &mut Wire,
 ) -> Result<usize, String> {
     let mut events = 0;
     loop {
@@ -150,6 +153,7 @@ fn take(
             Some(Said::Audio(bytes)) => {
                 events += 1;
                 fits(bytes.len(), limits.event_audio)?;
+                wire.hear(bytes.len());
                 if let Some(audio) = audio {
                     // A recogniser that is gone tells of itself.
                     let _gone = audio.send(bytes);

@@ -15,6 +15,7 @@
 //! | how it was said, and how good the microphone is | `voice` |
 //! | what the speaker is told | `notices` |
 //! | the end, announced or not | `ending` |
+//! | a recogniser as hostile as the service may be | `hostile` |
 //! | anything at any time | `endurance`: a property over random faults |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity, reason = "tests")]
@@ -22,6 +23,7 @@
 mod delivery;
 mod ending;
 mod endurance;
+mod hostile;
 mod joining;
 mod notices;
 mod streams;

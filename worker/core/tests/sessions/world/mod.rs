@@ -1,12 +1,15 @@
 //! The world around one engine: the shell and the services behind it, on a clock that jumps from event to event.
 
 mod contract;
+mod hostile;
+pub mod hostile_session;
 mod recogniser;
 mod seat;
 mod services;
 mod speakers_line;
 mod talk;
 
+pub use hostile::Hostility;
 pub use recogniser::Recogniser;
 pub use seat::Seat;
 pub use speakers_line::SpeakersLine;

@@ -1,6 +1,7 @@
 //! A recogniser that behaves like Transcribe: result ids and times restart with each stream, partials every 300 ms with
 //! the last two words unstable, a final after 600 ms of silence, ends without warning when a test says so.
 
+use super::hostile::Hostility;
 use super::talk::{BASE, Talk};
 use schemas::ids::Language;
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ use worker_core::input::{StreamEnd, StreamId, TranscribeEvent, TranscriptItem, T
 const LATENCY_MS: u64 = 200;
 const PARTIAL_MS: u64 = 300;
 const SILENCE_MS: u64 = 600;
+/// What a word may be followed by.
+const MARKS: [char; 10] = [',', '.', '?', '!', '，', '、', '。', '？', '।', '،'];
 /// A word of which less was heard than this is not recognised.
 const LEAST_WORD_MS: u64 = 150;
 
@@ -36,6 +39,8 @@ pub struct Recogniser {
     pub mute: Option<(u64, u64)>,
     /// The last words of partials are guesses that change.
     pub fickle: bool,
+    /// What it says is made hostile on its way.
+    pub hostility: Option<Hostility>,
 }
 
 #[derive(Debug)]
@@ -87,6 +92,7 @@ impl Recogniser {
         let Some(mut stream) = self.take(id) else { return };
         assert_eq!(pcm.len() % 16, 0);
         stream.last_audio = now;
+        let now = self.hostility.as_mut().map_or(now, |hostility| hostility.hears(id, pcm.len() as u64 / 16, now));
         for millisecond in pcm.chunks_exact(16) {
             self.heard_ms += 1;
             stream.heard_ms += 1;
@@ -125,7 +131,7 @@ impl Recogniser {
             let stable = is_final || n + 2 < count;
             let guess = self.fickle && !stable && (stream.heard_ms / PARTIAL_MS).is_multiple_of(2);
             let text = stream.texts[*word as usize].clone();
-            let bare = text.trim_end_matches([',', '.', '?']).to_owned();
+            let bare = text.trim_end_matches(MARKS).to_owned();
             let mark = text[bare.len()..].to_owned();
             let spoken = TranscriptItem {
                 content: if guess { format!("{bare}-or-so") } else { bare },
@@ -161,6 +167,7 @@ impl Recogniser {
     /// The audio ends: the last final comes, then the end.
     pub fn end(&mut self, id: StreamId, now: u64) {
         let Some(mut stream) = self.take(id) else { return };
+        let now = self.hostility.as_mut().map_or(now, |hostility| hostility.hears(id, 0, now));
         if !stream.words.is_empty() {
             self.result(&mut stream, true, now);
         }
@@ -170,7 +177,7 @@ impl Recogniser {
     /// The service ends the stream by itself; what it heard last is lost.
     pub fn cut(&mut self, end: StreamEnd, now: u64) {
         if let Some(stream) = self.streams.pop() {
-            self.due.retain(|_, (id, _)| *id != stream.id);
+            self.forget(stream.id);
             self.say(now, stream.id, TranscribeEvent::Closed(end));
         }
     }
@@ -178,6 +185,9 @@ impl Recogniser {
     pub fn forget(&mut self, id: StreamId) {
         self.take(id);
         self.due.retain(|_, (of, _)| *of != id);
+        if let Some(hostility) = &mut self.hostility {
+            hostility.forget(id);
+        }
     }
 
     fn take(&mut self, id: StreamId) -> Option<Stream> {
@@ -193,14 +203,27 @@ impl Recogniser {
     /// When the next result or the idle end is due.
     pub fn next_event(&self) -> Option<u64> {
         let idle = self.streams.iter().map(|s| s.last_audio + 15_000).min();
-        [self.due.keys().next().map(|(at, _)| *at), idle].into_iter().flatten().min()
+        let hostile = self.hostility.as_ref().and_then(Hostility::due);
+        [self.due.keys().next().map(|(at, _)| *at), idle, hostile].into_iter().flatten().min()
     }
 
     pub fn take_due(&mut self, now: u64) -> Option<(StreamId, TranscribeEvent)> {
         if self.streams.iter().any(|s| now >= s.last_audio + 15_000) {
             self.cut(StreamEnd::Idle("no new audio was received for 15 seconds".into()), now);
         }
-        let key = self.due.keys().next().copied().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&key)
+        loop {
+            if let Some((id, result)) = self.hostility.as_mut().and_then(|hostility| hostility.take(now)) {
+                return Some((id, TranscribeEvent::Result(result)));
+            }
+            let key = self.due.keys().next().copied().filter(|(at, _)| *at <= now)?;
+            let (id, event) = self.due.remove(&key)?;
+            let Some(hostility) = &mut self.hostility else { return Some((id, event)) };
+            match (event, hostility.last_due(id)) {
+                (TranscribeEvent::Result(result), _) => hostility.tell(id, &result, now),
+                // The end comes after all that is still to be said.
+                (TranscribeEvent::Closed(end), Some(last)) => self.say(last + 20, id, TranscribeEvent::Closed(end)),
+                (event, _) => return Some((id, event)),
+            }
+        }
     }
 }

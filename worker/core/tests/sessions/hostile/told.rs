@@ -1,0 +1,220 @@
+//! Single mistakes, with the fewest results that show them: a recogniser that says what a test says, 300 ms apart.
+
+use crate::world::{Talk, World};
+use hostile_recogniser::wire::seconds;
+use worker_core::input::{Input, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
+
+struct Desk(World);
+
+/// Words of 300 ms each with 100 ms between them, a mark where the text has one; the first `stable` items stable.
+fn words(text: &str, from_ms: u64, stable: usize) -> Vec<TranscriptItem> {
+    let mut items = Vec::new();
+    for (nth, token) in text.split_whitespace().enumerate() {
+        let bare = token.trim_end_matches([',', '.']);
+        let start_ms = from_ms + nth as u64 * 400;
+        items.push(word(bare, start_ms, start_ms + 300));
+        if bare.len() < token.len() {
+            items.push(TranscriptItem {
+                punctuation: true,
+                ..word(&token[bare.len()..], start_ms + 300, start_ms + 300)
+            });
+        }
+    }
+    items.iter_mut().take(stable).for_each(|item| item.stable = true);
+    items
+}
+
+fn word(text: &str, start_ms: u64, end_ms: u64) -> TranscriptItem {
+    let (start, end) = (seconds(start_ms), seconds(end_ms));
+    TranscriptItem { content: text.into(), punctuation: false, start, end, stable: false }
+}
+
+/// The same items, their first or last ones so many ms later or earlier.
+fn moved(mut items: Vec<TranscriptItem>, at: usize, ms: i32) -> Vec<TranscriptItem> {
+    items[at].start += f64::from(ms) / 1_000.0;
+    items[at].end += f64::from(ms) / 1_000.0;
+    items
+}
+
+impl Desk {
+    fn new() -> Self {
+        let mut world = World::new(Talk::default());
+        world.listener("ann", "en");
+        world.run_until(2_000);
+        assert_eq!(world.recogniser.opened.len(), 1);
+        Self(world)
+    }
+
+    fn tell(&mut self, id: &str, is_partial: bool, items: Vec<TranscriptItem>) -> &mut Self {
+        let ends = items.iter().map(|item| item.end);
+        let (start, end) = (items.first().map_or(0.0, |first| first.start), ends.fold(0.0, f64::max));
+        let result = TranscriptResult { result_id: id.into(), start, end, is_partial, language: None, items };
+        self.0.push(0, Input::Transcribe(StreamId(1), TranscribeEvent::Result(result)));
+        self.wait(300)
+    }
+
+    fn partial(&mut self, id: &str, items: Vec<TranscriptItem>) -> &mut Self {
+        self.tell(id, true, items)
+    }
+
+    fn last(&mut self, id: &str, items: Vec<TranscriptItem>) -> &mut Self {
+        self.tell(id, false, items)
+    }
+
+    fn wait(&mut self, ms: u64) -> &mut Self {
+        let until = self.0.now + ms;
+        self.0.run_until(until);
+        self
+    }
+
+    fn finals(&self) -> Vec<&str> {
+        self.0.check_contract();
+        self.0.seat("ann").finals().iter().map(|caption| caption.text.as_str()).collect()
+    }
+}
+
+#[test]
+#[ignore = "fails: its middle is before the watermark then: it is lost"]
+fn a_first_word_that_is_retimed_by_50_ms_stays_in_its_final() {
+    let mut desk = Desk::new();
+    desk.last("a", vec![word("Lord", 0, 300)]);
+    let said = vec![word("I", 300, 360), word("come", 360, 660)];
+    desk.partial("b", said.clone()).last("b", moved(said, 0, -50));
+    assert_eq!(desk.finals(), ["Lord", "I come"]);
+}
+
+/// A sentence of `words` that is long enough to be cut where it ends, and what is said after it.
+fn long(rest: &str) -> String {
+    format!("{}end. {rest}", "word ".repeat(24))
+}
+
+#[test]
+#[ignore = "fails: its middle is after the watermark then: it is in both finals"]
+fn a_last_word_that_is_retimed_after_the_cut_is_not_doubled() {
+    let mut desk = Desk::new();
+    desk.partial("a", words(&long("and so on"), 0, 26));
+    assert_eq!(desk.finals().len(), 1, "cut at the end of the sentence");
+    // "end" and its mark are items 24 and 25.
+    let again = moved(moved(words(&long("and so on"), 0, 0), 24, 151), 25, 151);
+    desk.last("a", again);
+    assert_eq!(desk.finals()[1], "and so on");
+}
+
+#[test]
+#[ignore = "fails: its middle is before the watermark then: it is lost"]
+fn a_word_after_the_cut_that_is_retimed_earlier_is_not_lost() {
+    let mut desk = Desk::new();
+    let mut items = words(&long(""), 0, 26);
+    items.extend([word("I", 9_900, 9_960), word("come", 10_000, 10_300), word("now", 10_400, 10_700)]);
+    desk.partial("a", items.clone());
+    desk.last("a", moved(items, 26, -60));
+    assert_eq!(desk.finals()[1], "I come now");
+}
+
+#[test]
+fn a_partial_with_fewer_items_than_were_stable_takes_nothing_back() {
+    let mut desk = Desk::new();
+    desk.partial("a", words("let us pray together", 0, 3)).partial("a", words("let", 0, 1));
+    desk.last("a", words("let us pray together.", 0, 5));
+    assert_eq!(desk.finals(), ["let us pray together."]);
+}
+
+#[test]
+fn words_that_are_merged_after_the_cut_are_neither_lost_nor_doubled() {
+    let mut desk = Desk::new();
+    desk.partial("a", words(&long("I can not see"), 0, 26));
+    let mut items = words(&long("I"), 0, 26);
+    items.extend([word("cannot", 10_400, 11_100), word("see", 11_200, 11_500)]);
+    desk.last("a", items);
+    assert_eq!(desk.finals()[1], "I cannot see");
+}
+
+#[test]
+#[ignore = "fails: what follows the stable words is found by time: the last of them stands there again"]
+fn a_stable_word_that_is_retimed_where_another_is_contradicted_is_not_doubled() {
+    let mut desk = Desk::new();
+    let said = vec![word("let", 0, 200), word("us", 250, 350), word("pray", 500, 800)];
+    let stable = said.iter().cloned().map(|item| TranscriptItem { stable: true, ..item });
+    desk.partial("a", stable.take(2).chain(said[2..].to_vec()).collect());
+    let mut last = moved(said, 1, 60);
+    last[0].content = "bet".into();
+    desk.last("a", last);
+    assert_eq!(desk.finals()[0].split(' ').count(), 3, "{:?}", desk.finals());
+}
+
+#[test]
+fn two_results_that_are_told_in_turns_both_become_final_in_their_order() {
+    let mut desk = Desk::new();
+    desk.partial("a", words("let us", 0, 1)).partial("b", words("and then", 2_000, 0));
+    desk.last("a", words("let us pray", 0, 0)).last("b", words("and then we sing", 2_000, 0));
+    assert_eq!(desk.finals(), ["let us pray", "and then we sing"]);
+}
+
+#[test]
+#[ignore = "fails: the next final ends the segment before it with what is known of it"]
+fn a_final_that_is_overtaken_by_the_next_one_loses_no_word() {
+    let mut desk = Desk::new();
+    desk.partial("a", words("let us", 0, 1)).partial("b", words("and then", 2_000, 0));
+    desk.last("b", words("and then we sing", 2_000, 0)).last("a", words("let us pray", 0, 0));
+    assert_eq!(desk.finals(), ["let us pray", "and then we sing"]);
+}
+
+#[test]
+#[ignore = "fails: segments are in the order in which they were told first, not in that of media time"]
+fn a_segment_that_is_told_when_the_next_one_has_begun_stands_before_it() {
+    let mut desk = Desk::new();
+    desk.partial("b", words("and then", 2_000, 0))
+        .last("a", words("amen.", 0, 0))
+        .last("b", words("and then we sing.", 2_000, 0));
+    assert_eq!(desk.finals(), ["amen.", "and then we sing."]);
+}
+
+#[test]
+#[ignore = "fails: a result whose id had a final is dropped"]
+fn an_id_that_returns_with_later_words_is_another_segment() {
+    let mut desk = Desk::new();
+    desk.last("a", words("let us pray.", 0, 0)).last("a", words("second sentence.", 9_000, 0));
+    assert_eq!(desk.finals(), ["let us pray.", "second sentence."]);
+}
+
+#[test]
+#[ignore = "fails: a result whose id had a final is dropped"]
+fn an_id_that_returns_with_the_same_words_said_again_is_another_segment() {
+    let mut desk = Desk::new();
+    desk.last("a", words("amen.", 0, 0)).last("a", words("amen.", 900, 0));
+    assert_eq!(desk.finals(), ["amen.", "amen."]);
+}
+
+#[test]
+fn a_final_that_comes_again_later_is_one() {
+    let mut desk = Desk::new();
+    desk.last("a", words("amen.", 0, 0)).partial("b", words("and then", 900, 0)).last("a", words("amen.", 0, 0));
+    desk.last("b", words("and then we sing.", 900, 0));
+    assert_eq!(desk.finals(), ["amen.", "and then we sing."]);
+}
+
+#[test]
+#[ignore = "fails: they count as spoken at 0 ms, which finals cover: they are lost"]
+fn items_without_times_stand_where_their_neighbours_do() {
+    let mut desk = Desk::new();
+    desk.last("a", words("let us pray.", 0, 0));
+    let mut items = words("and then we sing.", 2_000, 0);
+    (items[0].start, items[0].end, items[2].start, items[2].end) = (0.0, 0.0, 0.0, 0.0);
+    desk.last("b", items);
+    assert_eq!(desk.finals(), ["let us pray.", "and then we sing."]);
+}
+
+#[test]
+fn a_final_without_items_keeps_what_was_stable() {
+    let mut desk = Desk::new();
+    desk.partial("a", words("let us pray.", 0, 4)).last("a", Vec::new());
+    desk.last("noise", Vec::new()).last("b", words("and then we sing.", 2_000, 0));
+    assert_eq!(desk.finals(), ["let us pray.", "and then we sing."]);
+}
+
+#[test]
+fn a_partial_without_items_takes_nothing_back() {
+    let mut desk = Desk::new();
+    desk.partial("a", words("let us", 0, 1)).partial("a", Vec::new()).last("a", words("let us pray.", 0, 0));
+    assert_eq!(desk.finals(), ["let us pray."]);
+}
