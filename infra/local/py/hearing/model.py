@@ -1,12 +1,10 @@
 """The model: CTranslate2 and the tokens' texts. The only module that computes for long."""
 
-import json
 import os
 import time
 from dataclasses import dataclass
 
 import ctranslate2
-import numpy as np
 import tokenizers
 
 from hearing import trust
@@ -20,7 +18,7 @@ SHORTEST, SILENCE, WHOLE = 8.0, 2.0, 30.0
 
 @dataclass
 class Decode:
-    """What was understood; `cost` is processor time."""
+    """What was understood; `cost` is the processor time of the process: the library computes in threads of its own."""
 
     words: list
     cost: float = 0.0
@@ -48,10 +46,6 @@ class Model:
     def text(self, ids):
         return self.tokens.decode(ids, skip_special_tokens=False)
 
-    def name(self):
-        kind = "multilingual" if self.multilingual else "English"
-        return f"{os.path.basename(self.folder.rstrip('/'))}, {kind}, {self.net.n_mels} bands"
-
     def prompt(self, language):
         if not self.multilingual:
             return [self.start]
@@ -68,7 +62,7 @@ class Model:
 
     def decode(self, samples, language, prefix=()):
         """Words of these samples; `prefix` are tokens that are known already: the text goes on behind them, and holds them."""
-        begin = time.thread_time()
+        begin = time.process_time()
         seconds = len(samples) / RATE
         words = []
         for window in (max(SHORTEST, seconds + SILENCE), WHOLE):
@@ -77,7 +71,7 @@ class Model:
             if circle is None:
                 break
             words = words[:circle]
-        return Decode(words, time.thread_time() - begin, language)
+        return Decode(words, time.process_time() - begin, language)
 
     def attempt(self, samples, seconds, window, language, prefix):
         encoded = self.encode(samples, window)
@@ -98,12 +92,3 @@ class Model:
         spans = token_spans(aligned.alignments, len(ids), seconds)
         return timed(group(ids, self.text, language not in UNSPACED), spans, list(aligned.text_token_probs))
 
-
-def samples_of(pcm):
-    return np.frombuffer(pcm, dtype="<i2")
-
-
-def describe(folder):
-    """What config.json says, for those who ask before the model is loaded."""
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-        return json.load(file)
