@@ -106,6 +106,11 @@ class Trust(unittest.TestCase):
         voice = lambda start, _end: 0.9 if start < 0.65 else 0.0
         self.assertEqual(texts(trust.heard(said("good morning thank you"), voice)), "good morning")
 
+    def test_words_faster_than_anybody_speaks_were_made_up(self):
+        words = said("good morning") + said("thank you for watching", 0.8, each=0.02)
+        self.assertEqual(texts(trust.possible(words)), "good morning")
+        self.assertEqual(texts(trust.possible(said("a bit of it", each=0.12))), "a bit of it")
+
     def test_no_more_tokens_than_a_person_can_say(self):
         self.assertEqual(trust.cap(2.0), 22)
 

@@ -14,9 +14,9 @@ SHIPPED = "samples"
 # A professional speaker (Allison Smith), CC-BY-SA 3.0: fetched by package, never kept here.
 PACKAGES = ["asterisk-core-sounds-en", "asterisk-core-sounds-en-g722"]
 LONG = ["demo-instruct", "demo-congrats", "basic-pbx-ivr-main"]
-SHORT = ["demo-echotest", "demo-abouttotry", "demo-nogo", "vm-options", "conf-adminmenu-162", "screen-callee-options", "priv-callee-options"]
+SHORT = ["demo-echotest", "demo-nogo", "vm-options", "conf-adminmenu-162"]
 ENGINES = {"whisper": "Whisper tiny.en", "pocketsphinx": "PocketSphinx 5.1.1, en-us"}
-SETS = {"long": "a professional, three long announcements", "short": "the same, seven shorter ones", "shipped": "the shipped sample (flite)"}
+SETS = {"long": "a professional, three long announcements", "short": "the same, four shorter ones", "shipped": "the shipped sample (flite)"}
 
 
 def build(_bench):

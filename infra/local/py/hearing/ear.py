@@ -108,7 +108,7 @@ class Ear:
             # Its mark was left open.
             newest = words[len(self.stable) - 1]
             self.stable[-1] = replace(self.stable[-1], mark=newest.mark, mark_ids=newest.mark_ids)
-        words = self.stable + trust.heard(words[len(self.stable) :], self.voice.most)
+        words = self.stable + trust.possible(trust.heard(words[len(self.stable) :], self.voice.most))
         self.agreed = agree.common(words, self.last)
         self.last = words
         return words

@@ -7,6 +7,8 @@ SPARE_TOKENS = 6
 NO_SPEECH, UNLIKELY = 0.6, -1.0
 # A word that takes no part of the speech that the voice detector heard was not said.
 VOICED = 0.3
+# Seconds a word takes at the least, when three or more follow each other: what the model makes up beyond the audio has no time.
+SHORTEST = 0.08
 
 
 def cap(seconds):
@@ -35,4 +37,12 @@ def heard(words, voice):
     words = list(words)
     while words and voice(words[-1].start - 0.1, words[-1].end + 0.1) < VOICED:
         words.pop()
+    return words
+
+
+def possible(words):
+    """The words without those at the end that come faster than anybody speaks."""
+    for first in range(len(words) - 2):
+        if words[-1].end - words[first].start < SHORTEST * (len(words) - first):
+            return words[:first]
     return words
