@@ -11,7 +11,8 @@ import numpy as np
 
 from hearing import agree, trust
 from hearing.mel import RATE
-from hearing.voice import CHUNK, Voice
+from hearing.voice import Voice
+from hearing.words import behind
 
 # Audio kept from before the onset was noticed.
 BEFORE = 0.5
@@ -23,6 +24,8 @@ LOOK, PAUSE = 0.25, 0.55
 LEAST = 0.12
 # Silence kept behind the last speech for the last decode.
 TAIL = 0.3
+# So much audio makes sure of the language.
+SURE = 2.0
 # Words told again in front of what comes behind a cut: the next decode goes on behind them, so none is lost or doubled.
 CARRIED = 2
 
@@ -30,7 +33,8 @@ CARRIED = 2
 class Ear:
     def __init__(self, decode, tell, language="en", margin=None, identify=None):
         """`decode(samples, language, prefix)`; `tell(event, utterance, words, stable)`; `margin` is how old a word must be to be stable,
-        None when no word needs to be; `identify(samples)` chooses the language at each utterance's first decode, where asked for."""
+        None when no word needs to be; `identify(samples, sure)` chooses the language, where asked
+        for: at each decode of an utterance until there is enough audio to be sure."""
         self.decode, self.tell, self.language, self.margin, self.identify = decode, tell, language, margin, identify
         self.voice = Voice()
         self.samples = np.zeros(0, np.int16)
@@ -96,19 +100,19 @@ class Ear:
         heard = min(self.now(), (self.voice.last_speech or 0) + TAIL)
         samples = self.samples[: max(0, round(heard * RATE) - self.from_sample)]
         if not self.identified:
-            self.language, self.identified = self.identify(samples), True
+            self.identified = len(samples) >= SURE * RATE
+            self.language = self.identify(samples, self.identified)
         known = prefix(self.carried, self.stable)
         found = self.decode(samples, self.language, known)
         self.decodes += 1
         self.next = self.now() + max(EVERY, HALF * self.share * found.cost)
         self.decoded_to = self.now()
         begin = self.begin_time()
-        words = [moved(word, begin) for word in found.words][len(self.carried) :]
-        if self.stable and len(words) >= len(self.stable):
+        words, same = behind([moved(word, begin) for word in found.words], self.carried + self.stable)
+        if self.stable and same:
             # Its mark was left open.
-            newest = words[len(self.stable) - 1]
-            self.stable[-1] = replace(self.stable[-1], mark=newest.mark, mark_ids=newest.mark_ids)
-        words = self.stable + trust.possible(trust.heard(words[len(self.stable) :], self.voice.most))
+            self.stable[-1] = replace(self.stable[-1], mark=same.mark, mark_ids=same.mark_ids)
+        words = self.stable + trust.possible(trust.heard(words, self.voice.most))
         self.agreed = agree.common(words, self.last)
         self.last = words
         return words
@@ -135,7 +139,8 @@ class Ear:
 
     def report(self):
         words = self.last
-        if self.margin is not None:
+        # In another language these would be other words.
+        if self.margin is not None and self.identified:
             count = agree.settled(words, max(self.agreed, len(self.stable)), self.now(), self.margin)
             if count > len(self.stable):
                 self.stable = words[:count]

@@ -80,11 +80,14 @@ class Server:
             told = [[word.text, word.start, word.end, word.confidence, word.mark] for word in words]
             self.tell(event, stream=number, utterance=utterance, stable=stable, language=ear.language, words=told)
 
-        def identify(samples):
-            if wishes["each"] or not found:
-                chances = self.model.identify(samples, options)
-                found[:] = [max(chances, key=chances.get)]
-            return found[0]
+        def identify(samples, sure):
+            if found and not wishes["each"]:
+                return found[0]
+            chances = self.model.identify(samples, options)
+            best = max(chances, key=chances.get)
+            if sure:
+                found[:] = [best]
+            return best
 
         ear = Ear(self.model.decode, say, language or options[0], wishes.get("margin"), identify if options else None)
         self.streams[number] = Stream(number, ear, self.detector())

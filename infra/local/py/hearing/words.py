@@ -1,6 +1,6 @@
 """From the model's tokens to words with times and the marks behind them. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # What Transcribe tells as items of their own, behind a word.
 MARKS = ".,!?;:…。，！？、；：।؟،"
@@ -77,6 +77,21 @@ def timed(groups, spans, chances):
         likely = min(1.0, sum(chances[own]) / max(1, len(ids)))
         words.append(Word(text, round(start, 3), round(end, 3), round(likely, 4), mark, ids, mark_ids))
     return words
+
+
+def behind(words, known):
+    """The words behind the known ones, and the mark behind the last of those. What was written on to it without a space is a word of
+    its own: nothing that is known changes."""
+    if not known or len(words) < len(known):
+        return words[len(known) :], None
+    last, same = known[-1], words[len(known) - 1]
+    rest = words[len(known) :]
+    if same.text == last.text or not same.text.startswith(last.text):
+        return rest, same
+    more = same.text[len(last.text) :].lstrip(MARKS + "-")
+    if more:
+        rest = [replace(same, text=more, start=min(same.end, max(same.start, last.end)), ids=same.ids[len(last.ids) :]), *rest]
+    return rest, None
 
 
 def token_spans(alignment, tokens, seconds):
