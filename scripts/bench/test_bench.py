@@ -12,6 +12,7 @@ import bench  # noqa: E402
 import documents  # noqa: E402
 import plots  # noqa: E402
 import running  # noqa: E402
+import spoken  # noqa: E402
 
 KEPT = {
     "bench": "example", "date": "2026-01-01", "commit": "0000000", "machine": {"processor": "P", "cores": 2, "system": "S"},
@@ -99,6 +100,17 @@ class Tests(unittest.TestCase):
             with self.subTest(name):
                 for wanted in ("ORDER", "TITLE", "MINUTES", "build", "run", "tables"):
                     self.assertTrue(hasattr(module, wanted), wanted)
+
+    def test_a_number_is_one_word_however_it_is_written(self):
+        self.assertEqual(spoken.words("Dial five hundred, or 8500."), spoken.words("dial 500 or eighty five hundred"))
+        self.assertEqual(spoken.words("a twenty-eight point eight kilobit modem"), spoken.words("A 28.8 kilobit modem."))
+        self.assertEqual(spoken.words("extension one two three four"), ["extension", "1234"])
+
+    def test_words_wrong_are_the_least_changes(self):
+        self.assertEqual(spoken.wrong("a b c d".split(), "a x c".split()), 2)
+
+    def test_words_taken_back_are_those_behind_the_first_that_changed(self):
+        self.assertEqual(spoken.taken_back([["a", "b", "c"], ["a", "x", "c", "d"], ["a", "x", "c", "d", "e"]]), 2)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ pub fn binaries() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Runs one rehearsal in a fresh local stack.
+/// Runs one rehearsal in a fresh local stack, as `make demo` does, with the same recogniser: the one for people, if it is installed.
 ///
 /// # Errors
 /// When the stack cannot be started at all, or the rehearsal prints no report card.

@@ -27,7 +27,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts one, with logs in a folder of this name.
+    /// Starts one, with logs in a folder of this name. The small recogniser listens, which is light and says the same each time,
+    /// unless the arguments choose another: what these stacks are for is not who listens.
     ///
     /// # Errors
     /// What is missing, or the stack's own words.
@@ -63,10 +64,13 @@ impl Stack {
             }
             None => Command::new(own),
         };
+        let chosen = |argument: &&str| argument.starts_with("--recogniser") || **argument == *"--transcript";
+        let light: &[&str] = if arguments.iter().any(chosen) { &[] } else { &["--recogniser", "pocketsphinx"] };
         let mut process = command
             .arg("up")
             .arg("--keep-logs")
             .arg(&logs)
+            .args(light)
             .args(arguments)
             .current_dir(root())
             .stdin(Stdio::null())

@@ -44,7 +44,10 @@ fn a_whole_session_reaches_every_listener_and_closes_clean() {
 
     assert_eq!(rehearsal.code, Some(0), "{story}");
     assert_eq!(report["passed"], true, "{story}");
-    assert!(report["wordErrorRatePercent"].as_f64().unwrap() <= 10.0, "{story}");
+    // Without its packages the small one listens, which says so and gets more wrong.
+    let most = if rehearsal.progress.contains("listening: Whisper") { 3.0 } else { 10.0 };
+    assert!(rehearsal.progress.contains("listening: "), "{story}");
+    assert!(report["wordErrorRatePercent"].as_f64().unwrap() <= most, "{story}");
     for label in ["es", "ca", "en"] {
         assert!(listener(report, label)["finals"].as_u64().unwrap() >= 3, "{label}: {story}");
         assert_eq!(listener(report, label)["degraded"], 0, "{label}: {story}");

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use local_stack::fault::{Fault, inject};
 use local_stack::guard;
 use local_stack::kvs::relay::Relay;
@@ -18,6 +18,7 @@ use local_stack::run::doctor::examine;
 use local_stack::run::layout::Layout;
 use local_stack::run::progress::Progress;
 use local_stack::run::stack::{Options, Stack};
+use local_stack::transcribe::Recogniser;
 use tracing_subscriber::EnvFilter;
 
 /// AWS on one machine: an emulator, stand-ins, the session service, and our CDK template with the real binaries.
@@ -81,8 +82,14 @@ struct How {
     /// What ECS starts in the worker's place, such as a script that starts the worker's image. Default: the worker that was built.
     #[arg(long, value_name = "FILE")]
     worker: Option<PathBuf>,
+    /// Who listens. `auto` is Whisper where `make setup` could install it, else PocketSphinx.
+    #[arg(long, value_enum, default_value_t = Listener::Auto)]
+    recogniser: Listener,
+    /// A directory with another model of faster-whisper, such as a multilingual one.
+    #[arg(long, value_name = "DIR")]
+    recogniser_model: Option<PathBuf>,
     /// Results from this file instead of real recognition, for fault tests.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recogniser", "recogniser_model"])]
     transcript: Option<PathBuf>,
     /// Where workers bind their media, for a network of its own around the stack. Default: loopback.
     #[arg(long, value_name = "ADDRESS")]
@@ -95,16 +102,35 @@ struct How {
     relay_secret: Option<String>,
 }
 
+/// The recognisers to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Listener {
+    Auto,
+    Whisper,
+    Pocketsphinx,
+}
+
 impl How {
+    /// A model that was asked for is not replaced by another recogniser.
+    fn recogniser(&self, python: PathBuf) -> Recogniser {
+        match (&self.transcript, self.recogniser, &self.recogniser_model) {
+            (Some(file), _, _) => Recogniser::Scripted { file: file.clone() },
+            (None, Listener::Pocketsphinx, _) => Recogniser::PocketSphinx { python },
+            (None, Listener::Auto, None) => Recogniser::Best { python },
+            (None, Listener::Auto | Listener::Whisper, model) => Recogniser::Whisper { python, model: model.clone() },
+        }
+    }
+
     fn options(&self, layout: Layout) -> Options {
         let relay = self.relay.zip(self.relay_secret.clone());
+        let recogniser = self.recogniser(layout.python());
         Options {
             layout,
             port: self.port,
             web: self.web.then(|| self.web_port.unwrap_or_default()),
             ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
             worker: self.worker.clone(),
-            transcript: self.transcript.clone(),
+            recogniser,
             ice_bind: self.ice_bind,
             relay: relay.map(|(address, secret)| Relay { address, secret }),
         }

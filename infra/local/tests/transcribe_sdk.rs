@@ -1,35 +1,20 @@
 //! The Transcribe stand-in as the AWS SDK sees it: full duplex, signed chunks, every way to end.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod sdk;
+
 use std::time::Duration;
 
-use aws_sdk_transcribestreaming::Client;
-use aws_sdk_transcribestreaming::config::retry::RetryConfig;
-use aws_sdk_transcribestreaming::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
-use aws_sdk_transcribestreaming::error::DisplayErrorContext;
-use aws_sdk_transcribestreaming::operation::start_stream_transcription::StartStreamTranscriptionOutput;
-use aws_sdk_transcribestreaming::primitives::Blob;
-use aws_sdk_transcribestreaming::types::error::AudioStreamError;
 use aws_sdk_transcribestreaming::types::error::TranscriptResultStreamError;
-use aws_sdk_transcribestreaming::types::{
-    AudioEvent, AudioStream, Item, LanguageCode, MediaEncoding, PartialResultsStability, Result as Transcribed,
-    TranscriptResultStream,
-};
-use futures_util::{StreamExt, stream};
+use aws_sdk_transcribestreaming::types::{Item, Result as Transcribed, TranscriptResultStream};
 use hostile_recogniser::spelled::{ENGLISH, Place};
-use local_stack::transcribe::{Limits, Recogniser, Running, TranscribeConfig, serve};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use local_stack::transcribe::{Limits, Recogniser};
+use sdk::{Rig, next, open, text, with};
 
 const SCRIPT: &str = r#"{"streams": [[
     {"at": 0.1, "utterance": 1, "final": false, "text": "good"},
     {"at": 0.2, "utterance": 1, "final": true, "text": "good morning"},
     {"utterance": 2, "final": true, "text": "the last words"}]]}"#;
-
-struct Rig {
-    running: Running,
-    client: Client,
-}
 
 async fn rig(limits: Limits) -> Rig {
     scripted(SCRIPT, limits).await
@@ -41,69 +26,6 @@ async fn scripted(text: &str, limits: Limits) -> Rig {
     let rig = with(Recogniser::Scripted { file: script.clone() }, limits).await;
     std::fs::remove_file(script).unwrap();
     rig
-}
-
-async fn with(recogniser: Recogniser, limits: Limits) -> Rig {
-    let config = TranscribeConfig {
-        recogniser,
-        region: "us-east-1".into(),
-        access_key_id: "111122223333".into(),
-        secret_access_key: "secret".into(),
-        limits,
-    };
-    let running = serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), config).await.unwrap();
-    let http = aws_smithy_http_client::Builder::new().build_http();
-    let config = aws_sdk_transcribestreaming::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(Credentials::new("111122223333", "secret", None, None, "test"))
-        .region(Region::new("us-east-1"))
-        .endpoint_url(running.url())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http)
-        .build();
-    Rig { running, client: Client::from_conf(config) }
-}
-
-type Mouth = mpsc::UnboundedSender<Vec<u8>>;
-
-async fn open(client: &Client) -> (Mouth, StartStreamTranscriptionOutput) {
-    let (mouth, audio) = mpsc::unbounded_channel::<Vec<u8>>();
-    let audio = stream::unfold(audio, async |mut audio| {
-        let chunk = audio.recv().await?;
-        let event = AudioEvent::builder().audio_chunk(Blob::new(chunk)).build();
-        Some((Ok::<_, AudioStreamError>(AudioStream::AudioEvent(event)), audio))
-    });
-    let output = client
-        .start_stream_transcription()
-        .language_code(LanguageCode::EnUs)
-        .media_encoding(MediaEncoding::Pcm)
-        .media_sample_rate_hertz(16_000)
-        .enable_partial_results_stabilization(true)
-        .partial_results_stability(PartialResultsStability::Medium)
-        // Fused: the SDK polls once more after the end.
-        .audio_stream(audio.fuse().into())
-        .send()
-        .await
-        .unwrap_or_else(|error| panic!("{}", DisplayErrorContext(error)));
-    (mouth, output)
-}
-
-type Next = Result<Option<Transcribed>, TranscriptResultStreamError>;
-
-async fn next(output: &mut StartStreamTranscriptionOutput) -> Next {
-    match output.transcript_result_stream.recv().await {
-        Ok(Some(TranscriptResultStream::TranscriptEvent(event))) => {
-            Ok(event.transcript.unwrap().results.unwrap().into_iter().next())
-        }
-        Ok(Some(other)) => panic!("{other:?}"),
-        Ok(None) => Ok(None),
-        Err(error) => Err(error.into_service_error()),
-    }
-}
-
-fn text(result: &Transcribed) -> &str {
-    result.alternatives()[0].transcript().unwrap()
 }
 
 #[tokio::test]
@@ -267,75 +189,4 @@ async fn a_switch_that_does_not_exist_is_refused_with_those_that_do() {
     let answer = fault(&rig, serde_json::json!({ "hostile": { "shrnk": 0.1 } })).await;
     assert_eq!(answer.status(), 422);
     assert!(answer.text().await.unwrap().contains("shrinkStable"));
-}
-
-/// Words and edit distance: what the word error rate is made of.
-fn errors(script: &str, heard: &str) -> (usize, usize) {
-    let words = |text: &str| -> Vec<String> {
-        let bare = |word: &str| word.to_lowercase().trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned();
-        text.split_whitespace().map(bare).collect()
-    };
-    let (script, heard) = (words(script), words(heard));
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (at, word) in script.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (to, other) in heard.iter().enumerate() {
-            let best = (diagonal + usize::from(word != other)).min(row[to] + 1).min(row[to + 1] + 1);
-            diagonal = std::mem::replace(&mut row[to + 1], best);
-        }
-    }
-    (row[heard.len()], script.len())
-}
-
-/// The shipped sample at the pace of speech, through PocketSphinx. `POCKETSPHINX_PYTHON` is a Python that has it;
-/// `HEAR` may name another 16 kHz WAV with a script beside it.
-#[tokio::test]
-#[ignore = "takes as long as the sample, and needs a Python with pocketsphinx==5.1.1"]
-async fn pocketsphinx_understands_the_shipped_sample_in_time() {
-    let python = std::env::var("POCKETSPHINX_PYTHON").expect("POCKETSPHINX_PYTHON names a Python with pocketsphinx");
-    let sample =
-        std::env::var("HEAR").unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/short.wav").into());
-    let script = std::fs::read_to_string(sample.replace(".wav", ".txt")).unwrap();
-    let pcm = std::fs::read(&sample).unwrap().split_off(44);
-    let rig = with(Recogniser::PocketSphinx { python: python.into() }, Limits::default()).await;
-    let opening = std::time::Instant::now();
-    let (mouth, mut output) = open(&rig.client).await;
-    let (opened, start) = (opening.elapsed(), tokio::time::Instant::now());
-    let speak = async move {
-        for (nth, chunk) in pcm.chunks(3_200).enumerate() {
-            tokio::time::sleep_until(start + Duration::from_millis(100 * u64::try_from(nth + 1).unwrap())).await;
-            mouth.send(chunk.to_vec()).unwrap();
-        }
-    };
-    let listen = async {
-        let (mut heard, mut partials, mut lags, mut broken) = (String::new(), 0, Vec::new(), 0);
-        let mut stable: Vec<String> = Vec::new();
-        while let Some(result) = next(&mut output).await.unwrap() {
-            let lag = start.elapsed().as_secs_f64() - result.end_time;
-            let items = result.alternatives()[0].items();
-            let now: Vec<String> = items.iter().map(|item| item.content().unwrap().to_lowercase()).collect();
-            broken += stable.iter().zip(&now).filter(|(old, new)| old != new).count();
-            let flags = items.iter().take_while(|item| item.stable == Some(true)).count();
-            stable = now.into_iter().take(flags).collect();
-            if result.is_partial {
-                partials += 1;
-                continue;
-            }
-            stable.clear();
-            eprintln!("{lag:.2} s: {}", text(&result));
-            heard.push_str(&format!(" {}", text(&result)));
-            lags.push(lag);
-        }
-        (heard, partials, lags, broken)
-    };
-    let ((), (heard, partials, lags, broken)) = tokio::join!(speak, listen);
-    let (wrong, words) = errors(&script, &heard);
-    let worst = lags.iter().copied().fold(0.0, f64::max);
-    eprintln!(
-        "opened in {opened:?}; {partials} partials; {broken} stable words broken; {wrong} of {words} words wrong"
-    );
-    assert_eq!(broken, 0, "what is stable stays");
-    assert!(partials > 10 && worst < 2.0, "{partials} partials, finals up to {worst:.2} s late");
-    assert!(wrong * 10 <= words, "{wrong} of {words} words wrong: {heard}");
-    rig.running.stop().await;
 }

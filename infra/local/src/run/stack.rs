@@ -57,8 +57,8 @@ pub struct Options {
     pub ecs_pace: f64,
     /// What ECS starts in the worker's place; else the worker that was built.
     pub worker: Option<PathBuf>,
-    /// A script instead of real recognition, for fault tests.
-    pub transcript: Option<PathBuf>,
+    /// What recognises.
+    pub recogniser: Recogniser,
     /// Where workers bind their media; else what infra/config/local.json says, which is loopback.
     pub ice_bind: Option<Ipv4Addr>,
     /// The relay that KVS hands out.
@@ -165,7 +165,7 @@ impl Stack {
             }),
             progress.step(
                 "stand-ins (ECS, KVS, Transcribe, Translate, posts)",
-                stand_ins(options, ports, ecs_config, &url)
+                stand_ins(options, ports, ecs_config, &url, progress)
             ),
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
@@ -221,25 +221,27 @@ struct StandIns {
     urls: BTreeMap<&'static str, String>,
 }
 
-async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig, emulator: &str) -> Result<StandIns, Error> {
+async fn stand_ins(
+    options: &Options,
+    ports: Ports,
+    ecs: EcsConfig,
+    emulator: &str,
+    progress: &Progress,
+) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
     // Media elsewhere than on loopback goes its own way.
     let roads = options.ice_bind.is_none().then(|| Arc::new(Roads::new(CHANCE)));
     let kvs = KvsConfig { relay: options.relay.clone(), roads, ..KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET) };
     let kvs = kvs::serve(ports.kvs, kvs).await?;
-    let recogniser = match &options.transcript {
-        Some(file) => Recogniser::Scripted { file: file.clone() },
-        None => Recogniser::PocketSphinx { python: options.layout.python() },
-    };
     let transcribe = TranscribeConfig {
-        recogniser,
+        recogniser: options.recogniser.clone(),
         region: REGION.to_owned(),
         access_key_id: ACCOUNT.to_owned(),
         secret_access_key: SECRET.to_owned(),
         limits: transcribe::Limits::default(),
     };
     let (transcribe, translate) =
-        tokio::try_join!(async { Ok::<_, Error>(transcribe::serve(ports.transcribe, transcribe).await?) }, async {
+        tokio::try_join!(async { listener(ports.transcribe, transcribe, progress).await }, async {
             Ok(translate::serve(ports.translate, TranslateConfig::default()).await?)
         },)?;
     let gateway = gateway::serve(ports.gateway, emulator.to_owned())?;
@@ -247,6 +249,19 @@ async fn stand_ins(options: &Options, ports: Ports, ecs: EcsConfig, emulator: &s
     let mut urls: BTreeMap<_, _> = others.map(|(name, running)| (name, running.url())).into();
     urls.insert("ecs", ecs.url());
     Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls })
+}
+
+/// Starts the recogniser and says who listens.
+async fn listener(port: TcpListener, config: TranscribeConfig, progress: &Progress) -> Result<Running, Error> {
+    let ready = transcribe::Ready::start(&config.recogniser).await?;
+    let name = ready.name();
+    match ready.is_fallback(&config.recogniser) {
+        true => progress.say(format!(
+            "listening: {name}, which understands people badly, because Whisper is not installed: run `make setup`"
+        )),
+        false => progress.say(format!("listening: {name}")),
+    }
+    Ok(transcribe::serve_with(port, ready, config)?)
 }
 
 fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String, String)>) -> EmulatorConfig {

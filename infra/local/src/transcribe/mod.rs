@@ -12,6 +12,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod whisper;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,18 @@ pub use crate::standin::Running;
 /// What recognises.
 #[derive(Debug, Clone)]
 pub enum Recogniser {
+    /// Whisper where its packages are installed, else PocketSphinx.
+    Best {
+        /// A Python that has either.
+        python: PathBuf,
+    },
+    /// Whisper in one Python process.
+    Whisper {
+        /// A Python that has the packages of `infra/local/recogniser.txt`.
+        python: PathBuf,
+        /// The directory of a model of faster-whisper; else the small English one of the packages.
+        model: Option<PathBuf>,
+    },
     /// PocketSphinx in a Python process for each stream. English only.
     PocketSphinx {
         /// A Python that has `pocketsphinx==5.1.1`.
@@ -85,12 +98,44 @@ pub enum Error {
     Recogniser(#[from] engine::Error),
 }
 
+/// A recogniser that has come up, so that it is known before the first word is lost.
+#[derive(Debug)]
+pub struct Ready(engine::Engine);
+
+impl Ready {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub async fn start(recogniser: &Recogniser) -> Result<Self, Error> {
+        Ok(Self(engine::Engine::start(recogniser).await?))
+    }
+
+    /// Name, version and model: who listens.
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Whether it is the small one, because the good one could not be had.
+    pub fn is_fallback(&self, asked: &Recogniser) -> bool {
+        matches!((asked, &self.0), (Recogniser::Best { .. }, engine::Engine::Pocketsphinx(_)))
+    }
+}
+
 /// Serves `POST /stream-transcription`, and `/_local/faults` to break it (see `faults.rs`).
 ///
 /// # Errors
-/// When the recogniser can't be started, so that it is known before the first word is lost.
+/// When the recogniser can't be started.
 pub async fn serve(listener: TcpListener, config: TranscribeConfig) -> Result<Running, Error> {
-    let engine = engine::Engine::start(&config.recogniser).await?;
+    let ready = Ready::start(&config.recogniser).await?;
+    serve_with(listener, ready, config)
+}
+
+/// The same, with a recogniser that has come up.
+///
+/// # Errors
+/// When the listener is unusable.
+pub fn serve_with(listener: TcpListener, Ready(engine): Ready, config: TranscribeConfig) -> Result<Running, Error> {
     let mut running = Running::new(listener.local_addr()?);
     tracing::info!(engine = engine.name(), url = running.url(), "Transcribe stands in");
     let router = server::router(engine, config, &running);

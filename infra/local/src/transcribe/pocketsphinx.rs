@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use super::engine::{Ears, Error, Told};
-use super::result::{Heard, Word};
+use super::result::{Heard, Word, Writing};
 
 /// The recogniser itself; carried along so that the stack needs no file beside its binary.
 const SCRIPT: &str = include_str!("../../py/recognise.py");
@@ -53,8 +53,9 @@ struct Utterance {
 
 impl Utterance {
     fn heard(self, partial: bool) -> Told {
-        let word = |(text, start, end, confidence)| Word { text, start, end, confidence };
-        Told::Heard(Heard { utterance: self.utterance, partial, words: self.words.into_iter().map(word).collect() })
+        let word = |(text, start, end, confidence)| Word { text, start, end, confidence, mark: String::new() };
+        let words = self.words.into_iter().map(word).collect();
+        Told::Heard(Heard { utterance: self.utterance, partial, words, writing: Writing::Words, language: None })
     }
 }
 
@@ -77,7 +78,7 @@ impl Pocketsphinx {
             let mut spare = self.spare.lock().await;
             std::mem::replace(&mut *spare, tokio::spawn(warm(self.python.clone())))
         };
-        let warm = taken.await.map_err(|gone| Error::NotReady(gone.to_string()))??;
+        let warm = taken.await.map_err(|gone| Error::NoPocketSphinx(gone.to_string()))??;
         Ok(hear(warm))
     }
 }
@@ -93,24 +94,24 @@ async fn warm(python: PathBuf) -> Result<Warm, Error> {
         .map_err(|source| Error::Start { program: python.display().to_string(), source })?;
     let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(Error::NotReady("it has no pipes".to_owned()));
+        return Err(Error::NoPocketSphinx("it has no pipes".to_owned()));
     };
     let complaints = tokio::spawn(last_complaint(BufReader::new(stderr).lines()));
     let mut lines = BufReader::new(stdout).lines();
     let first = match tokio::time::timeout(STARTUP, lines.next_line()).await {
         Ok(Ok(Some(line))) => line,
-        Ok(Ok(None)) => return Err(Error::NotReady(complaints.await.unwrap_or_default())),
-        Ok(Err(error)) => return Err(Error::NotReady(error.to_string())),
-        Err(_elapsed) => return Err(Error::NotReady(format!("nothing within {} s", STARTUP.as_secs()))),
+        Ok(Ok(None)) => return Err(Error::NoPocketSphinx(complaints.await.unwrap_or_default())),
+        Ok(Err(error)) => return Err(Error::NoPocketSphinx(error.to_string())),
+        Err(_elapsed) => return Err(Error::NoPocketSphinx(format!("nothing within {} s", STARTUP.as_secs()))),
     };
     match serde_json::from_str(&first) {
         Ok(Line::Ready { engine, model }) => Ok(Warm { child, stdin, lines, name: format!("{engine} ({model})") }),
-        Ok(Line::Partial(_) | Line::Final(_) | Line::End) | Err(_) => Err(Error::NotReady(first)),
+        Ok(Line::Partial(_) | Line::Final(_) | Line::End) | Err(_) => Err(Error::NoPocketSphinx(first)),
     }
 }
 
 /// Reads what the process complains of until it ends, and keeps the last line: Python's exception.
-async fn last_complaint(mut lines: Lines<BufReader<tokio::process::ChildStderr>>) -> String {
+pub(super) async fn last_complaint(mut lines: Lines<BufReader<tokio::process::ChildStderr>>) -> String {
     let mut last = String::new();
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::warn!(%line, "the recogniser complains");

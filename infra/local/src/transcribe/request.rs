@@ -27,11 +27,35 @@ const ECHOED: [&str; 9] = [
     "x-amzn-transcribe-show-speaker-label",
 ];
 
+/// What is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Language {
+    /// For example `en-US`.
+    Given(String),
+    /// To be found out.
+    OneOf {
+        /// Two at least.
+        codes: Vec<String>,
+        /// Whether it may change within the stream.
+        each: bool,
+    },
+}
+
+impl Language {
+    /// All that it may be.
+    pub fn codes(&self) -> Vec<&str> {
+        match self {
+            Self::Given(code) => vec![code],
+            Self::OneOf { codes, .. } => codes.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
 /// A request that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// For example `en-US`.
-    pub language: String,
+    /// What is spoken.
+    pub language: Language,
     /// Samples per second.
     pub rate: u32,
     /// Whether items carry `Stable`, and how soon.
@@ -45,17 +69,14 @@ impl Request {
     pub fn read(headers: &HeaderMap) -> Result<Self, String> {
         let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let yes = |name: &str| get(name) == Some("true");
-        let identify =
-            yes("x-amzn-transcribe-identify-language") || yes("x-amzn-transcribe-identify-multiple-languages");
+        let each = yes("x-amzn-transcribe-identify-multiple-languages");
+        let identify = each || yes("x-amzn-transcribe-identify-language");
         let language = match get("x-amzn-transcribe-language-code") {
             Some(_) if identify => {
                 return Err("LanguageCode and IdentifyLanguage exclude each other: set exactly one".to_owned());
             }
-            Some(code) if LANGUAGES.split_whitespace().any(|known| known == code) => code.to_owned(),
-            Some(code) => return Err(format!("{code} is not a supported language code for streaming transcription")),
-            None if identify => {
-                return Err("the local recogniser cannot identify languages: set LanguageCode to en-US".to_owned());
-            }
+            Some(code) => Language::Given(known(code)?),
+            None if identify => Language::OneOf { codes: options(get("x-amzn-transcribe-language-options"))?, each },
             None => return Err("LanguageCode, IdentifyLanguage or IdentifyMultipleLanguages must be set".to_owned()),
         };
         match get("x-amzn-transcribe-media-encoding") {
@@ -86,6 +107,36 @@ impl Request {
             stability: yes("x-amzn-transcribe-enable-partial-results-stabilization").then_some(level),
             session: get("x-amzn-transcribe-session-id").map(str::to_owned),
         })
+    }
+}
+
+/// A code that the service has.
+fn known(code: &str) -> Result<String, String> {
+    match LANGUAGES.split_whitespace().any(|known| known == code) {
+        true => Ok(code.to_owned()),
+        false => Err(format!("{code} is not a supported language code for streaming transcription")),
+    }
+}
+
+/// The languages to choose from: two at least, and one dialect of each.
+fn options(header: Option<&str>) -> Result<Vec<String>, String> {
+    let codes: Vec<String> = header
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|code| !code.is_empty())
+        .map(known)
+        .collect::<Result<_, _>>()?;
+    if codes.len() < 2 {
+        return Err("LanguageOptions must hold at least two language codes".to_owned());
+    }
+    let language = |code: &String| code.split('-').next().map(str::to_owned);
+    match codes.iter().enumerate().find(|(at, code)| codes[..*at].iter().any(|other| language(other) == language(code)))
+    {
+        Some((_, code)) => {
+            Err(format!("LanguageOptions may hold one dialect of each language, and {code} is a second one"))
+        }
+        None => Ok(codes),
     }
 }
 
@@ -135,7 +186,8 @@ mod tests {
     #[test]
     fn the_usual_request_is_taken() {
         let request = Request::read(&headers(&[])).unwrap();
-        assert_eq!(request, Request { language: "en-US".into(), rate: 16_000, stability: None, session: None });
+        let language = Language::Given("en-US".into());
+        assert_eq!(request, Request { language, rate: 16_000, stability: None, session: None });
     }
 
     #[test]
@@ -153,5 +205,19 @@ mod tests {
     #[test]
     fn a_rate_outside_of_the_range_is_refused() {
         assert!(Request::read(&headers(&[("x-amzn-transcribe-sample-rate", "96000")])).is_err());
+    }
+
+    #[test]
+    fn a_language_to_be_found_out_needs_two_to_choose_from() {
+        let ask = |options: &'static str| {
+            let mut headers = headers(&[("x-amzn-transcribe-identify-language", "true")]);
+            headers.remove("x-amzn-transcribe-language-code");
+            headers.insert("x-amzn-transcribe-language-options", HeaderValue::from_static(options));
+            Request::read(&headers).map(|request| request.language)
+        };
+        let codes = vec!["en-US".to_owned(), "es-US".to_owned()];
+        assert_eq!(ask("en-US, es-US"), Ok(Language::OneOf { codes, each: false }));
+        assert!(ask("en-US").unwrap_err().contains("two"));
+        assert!(ask("en-US,en-GB").unwrap_err().contains("dialect"));
     }
 }

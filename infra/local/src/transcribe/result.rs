@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// A word and when it was said, in seconds since the stream began.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Word {
-    /// Lower case, as the recogniser writes it.
+    /// As the recogniser writes it.
     pub text: String,
     /// Seconds.
     pub start: f64,
@@ -13,6 +13,22 @@ pub struct Word {
     pub end: f64,
     /// 0…1.
     pub confidence: f64,
+    /// The mark behind it; empty where there is none.
+    pub mark: String,
+}
+
+/// How a recogniser writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// Words in lower case and nothing else: capital, full stop and the promise of stable words are made here.
+    Words,
+    /// Sentences with capitals and marks. The first `stable` words will not change any more, nor the marks between them.
+    Sentences {
+        /// So many.
+        stable: usize,
+        /// Whether there are spaces between words.
+        spaced: bool,
+    },
 }
 
 /// What a recogniser understands of one utterance, so far or for good.
@@ -24,6 +40,10 @@ pub struct Heard {
     pub partial: bool,
     /// At least one.
     pub words: Vec<Word>,
+    /// How they are written.
+    pub writing: Writing,
+    /// The language, where it was to be found out.
+    pub language: Option<String>,
 }
 
 /// How soon a word is called stable; after that it does not change any more, as AWS promises. Sooner is wrong more
@@ -39,8 +59,8 @@ pub enum Stability {
 }
 
 impl Stability {
-    /// Seconds that must lie between a word's end and the newest word's.
-    fn margin(self) -> f64 {
+    /// Seconds that must lie between a word's end and the newest word's, or between it and the newest sound.
+    pub fn margin(self) -> f64 {
         match self {
             Self::High => 0.4,
             Self::Medium => 0.6,
@@ -73,27 +93,47 @@ impl Teller {
             self.last.clear();
             self.stable = 0;
         }
-        let words = self.agree(&heard.words);
+        let words = match heard.writing {
+            Writing::Words => sentence(self.agree(&heard.words), heard.partial),
+            Writing::Sentences { stable, .. } => self.keep(&heard.words, stable),
+        };
         let stable = if heard.partial { self.stable } else { words.len() };
-        let texts: Vec<String> = words.iter().enumerate().map(|(at, word)| written(&word.text, at == 0)).collect();
-        let pairs = words.iter().zip(&texts).enumerate();
-        let mut items: Vec<Value> =
-            pairs.map(|(at, (word, text))| self.item(word, text, heard.partial, at < stable)).collect();
-        let end = words.last().map_or(0.0, |word| word.end);
-        let mut transcript = texts.join(" ");
-        if !heard.partial {
-            transcript.push('.');
-            let stop = json!({ "Content": ".", "StartTime": ms(end), "EndTime": ms(end), "Type": "punctuation",
-                "VocabularyFilterMatch": false });
-            items.push(self.with_stable(stop, true));
-        }
-        json!({ "Transcript": { "Results": [{
-            "Alternatives": [{ "Items": items, "Transcript": transcript }],
+        let items: Vec<Value> = (1..)
+            .zip(&words)
+            .flat_map(|(nth, word)| {
+                // The mark behind the last stable word is open still.
+                let mark = (!word.mark.is_empty()).then(|| self.mark(word, !heard.partial || nth < stable));
+                [Some(self.item(word, heard.partial, nth <= stable)), mark].into_iter().flatten()
+            })
+            .collect();
+        let written: Vec<String> = words.iter().map(|word| format!("{}{}", word.text, word.mark)).collect();
+        let spaced = !matches!(heard.writing, Writing::Sentences { spaced: false, .. });
+        let mut result = json!({
+            "Alternatives": [{ "Items": items, "Transcript": written.join(if spaced { " " } else { "" }) }],
             "StartTime": ms(words.first().map_or(0.0, |word| word.start)),
-            "EndTime": ms(end),
+            "EndTime": ms(words.last().map_or(0.0, |word| word.end)),
             "IsPartial": heard.partial,
             "ResultId": self.result_id,
-        }]}})
+        });
+        if let Some(language) = &heard.language {
+            result["LanguageCode"] = json!(language);
+        }
+        json!({ "Transcript": { "Results": [result] } })
+    }
+
+    /// What was called stable stays; the recogniser itself says what else will.
+    fn keep(&mut self, heard: &[Word], stable: usize) -> Vec<Word> {
+        if self.stability.is_none() {
+            return heard.to_vec();
+        }
+        let mut words: Vec<Word> = self.last.iter().take(self.stable).cloned().collect();
+        if let (Some(last), Some(now)) = (words.last_mut(), self.stable.checked_sub(1).and_then(|at| heard.get(at))) {
+            last.mark.clone_from(&now.mark);
+        }
+        words.extend(heard.iter().skip(self.stable).cloned());
+        self.stable = self.stable.max(stable.min(words.len()));
+        self.last.clone_from(&words);
+        words
     }
 
     /// What was called stable stays, whatever the recogniser thinks by now; then what two guesses agree on becomes
@@ -111,13 +151,19 @@ impl Teller {
         words
     }
 
-    fn item(&self, word: &Word, text: &str, partial: bool, stable: bool) -> Value {
-        let mut item = json!({ "Content": text, "StartTime": ms(word.start), "EndTime": ms(word.end),
+    fn item(&self, word: &Word, partial: bool, stable: bool) -> Value {
+        let mut item = json!({ "Content": word.text, "StartTime": ms(word.start), "EndTime": ms(word.end),
             "Type": "pronunciation", "VocabularyFilterMatch": false });
         if !partial {
             item["Confidence"] = json!(word.confidence);
         }
         self.with_stable(item, stable)
+    }
+
+    fn mark(&self, word: &Word, stable: bool) -> Value {
+        let mark = json!({ "Content": word.mark, "StartTime": ms(word.end), "EndTime": ms(word.end),
+            "Type": "punctuation", "VocabularyFilterMatch": false });
+        self.with_stable(mark, stable)
     }
 
     fn with_stable(&self, mut item: Value, stable: bool) -> Value {
@@ -131,6 +177,17 @@ impl Teller {
 /// Seconds with the precision of a millisecond.
 fn ms(seconds: f64) -> f64 {
     (seconds * 1_000.0).round() / 1_000.0
+}
+
+/// Bare words as a sentence is written; the full stop comes with the final.
+fn sentence(mut words: Vec<Word>, partial: bool) -> Vec<Word> {
+    for (at, word) in words.iter_mut().enumerate() {
+        word.text = written(&word.text, at == 0);
+    }
+    if let Some(last) = words.last_mut().filter(|_| !partial) {
+        ".".clone_into(&mut last.mark);
+    }
+    words
 }
 
 /// A word as it is written: the first one with a capital, and `I`.
@@ -151,9 +208,10 @@ mod tests {
     fn heard(utterance: u32, partial: bool, text: &str) -> Heard {
         let word = |(at, text): (usize, &str)| {
             let at = f64::from(u32::try_from(at).unwrap());
-            Word { text: text.into(), start: at, end: at + 0.500_4, confidence: 0.9 }
+            Word { text: text.into(), start: at, end: at + 0.500_4, confidence: 0.9, mark: String::new() }
         };
-        Heard { utterance, partial, words: text.split(' ').enumerate().map(word).collect() }
+        let words = text.split(' ').enumerate().map(word).collect();
+        Heard { utterance, partial, words, writing: Writing::Words, language: None }
     }
 
     fn result(body: &Value) -> &Value {
@@ -220,5 +278,58 @@ mod tests {
         assert_eq!(items.len(), 4);
         assert_eq!((&items[3]["Content"], &items[3]["Type"]), (&json!("."), &json!("punctuation")));
         assert!(items.iter().all(|item| item["Stable"] == true));
+    }
+
+    /// "Good, morning" with the marks where they stand, and the first `stable` words stable.
+    fn sentences(partial: bool, stable: usize, text: &str) -> Heard {
+        let mut heard = heard(1, partial, text);
+        for word in &mut heard.words {
+            let bare = word.text.trim_end_matches([',', '.', '?']).to_owned();
+            word.mark = word.text.split_off(bare.len());
+        }
+        Heard { writing: Writing::Sentences { stable, spaced: true }, ..heard }
+    }
+
+    fn contents(body: &Value) -> Vec<String> {
+        let items = result(body)["Alternatives"][0]["Items"].as_array().unwrap();
+        items.iter().map(|item| item["Content"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn marks_are_items_within_partials_too_and_capitals_stay_as_they_are_written() {
+        let mut teller = Teller::new(Some(Stability::High));
+        let body = teller.tell(&sentences(true, 0, "so, Anna said"), || "x".into());
+        assert_eq!(contents(&body), ["so", ",", "Anna", "said"]);
+        assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "so, Anna said");
+        let items = result(&body)["Alternatives"][0]["Items"].as_array().unwrap();
+        assert_eq!((&items[1]["Type"], &items[1]["StartTime"]), (&json!("punctuation"), &items[0]["EndTime"]));
+        assert!(items[1].get("Confidence").is_none());
+    }
+
+    #[test]
+    fn the_mark_behind_the_last_stable_word_may_still_change_and_those_before_it_do_not() {
+        let mut teller = Teller::new(Some(Stability::High));
+        let body = teller.tell(&sentences(true, 2, "so, Anna, said"), || "x".into());
+        assert_eq!(stable(&body), [true, true, true, false, false]);
+        let body = teller.tell(&sentences(true, 3, "So. Anna said it"), || "x".into());
+        assert_eq!(contents(&body), ["so", ",", "Anna", "said", "it"]);
+        assert_eq!(stable(&body), [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_final_of_sentences_gets_no_full_stop_that_was_not_heard() {
+        let body = Teller::new(Some(Stability::High)).tell(&sentences(false, 2, "and then"), || "x".into());
+        assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "and then");
+        assert_eq!(stable(&body), [true, true]);
+    }
+
+    #[test]
+    fn a_language_that_was_found_out_is_told_and_its_words_stand_without_spaces_where_it_has_none() {
+        let mut heard = sentences(true, 0, "你 好");
+        heard.writing = Writing::Sentences { stable: 0, spaced: false };
+        heard.language = Some("zh-CN".into());
+        let body = Teller::new(None).tell(&heard, || "x".into());
+        assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "你好");
+        assert_eq!(result(&body)["LanguageCode"], "zh-CN");
     }
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::engine::{Ears, Error, RATE, Told};
-use super::result::{Heard, Word};
+use super::result::{Heard, Word, Writing};
 
 /// The script of all streams.
 #[derive(Debug)]
@@ -100,10 +100,11 @@ impl Cue {
         let step = (end - start) / count;
         let word = |(nth, text): (usize, &&str)| {
             let at = start + nth as f64 * step;
-            Word { text: (*text).to_owned(), start: at, end: at + step, confidence: 0.99 }
+            Word { text: (*text).to_owned(), start: at, end: at + step, confidence: 0.99, mark: String::new() }
         };
         let words = texts.iter().enumerate().map(word).collect();
-        Told::Heard(Heard { utterance: self.utterance, partial: !self.is_final, words })
+        let partial = !self.is_final;
+        Told::Heard(Heard { utterance: self.utterance, partial, words, writing: Writing::Words, language: None })
     }
 }
 

@@ -68,7 +68,7 @@ async fn open(State(service): State<Arc<Service>>, http: HttpRequest) -> Respons
     let id = uuid::Uuid::new_v4().to_string();
     let session = request.session.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let headers = response_headers(&parts.headers, &session, &id);
-    if let Some(objection) = service.engine.objection(&request.language, request.rate) {
+    if let Some(objection) = service.engine.objection(&request) {
         tracing::warn!(engine = service.engine.name(), "{objection}");
         return (headers, Body::from(exception(Exception::BadRequest.name(), &objection))).into_response();
     }
@@ -82,7 +82,7 @@ async fn open(State(service): State<Arc<Service>>, http: HttpRequest) -> Respons
             return refuse(status, kind.name(), &message);
         }
     };
-    let ears = match service.engine.open().await {
+    let ears = match service.engine.open(&request).await {
         Ok(ears) => ears,
         Err(error) => {
             tracing::error!(%error, "no recogniser for a stream");
@@ -109,7 +109,7 @@ async fn open(State(service): State<Arc<Service>>, http: HttpRequest) -> Respons
 }
 
 async fn tell_end(stream: Stream, engine: String, request: Request) {
-    tracing::info!(engine, language = request.language, "a stream opened");
+    tracing::info!(engine, language = ?request.language, "a stream opened");
     match stream.run().await {
         End::Told => tracing::info!("a stream ended"),
         End::Exception(kind, message) => tracing::info!(kind, message, "a stream ended with an exception"),
