@@ -17,8 +17,9 @@
 //! | [`record`] | what happened |
 //! | [`stage`] | waits, showing what happens |
 //! | [`screen`], [`terminal`] | what is shown, and the drawing |
-//! | [`verdict`], [`wer`], [`stats`], [`report`] | what it proves |
+//! | [`verdict`], [`wer`], [`lag`], [`stats`], [`report`] | what it proves |
 
+pub mod lag;
 pub mod listener;
 pub mod microphone;
 pub mod mkv;
