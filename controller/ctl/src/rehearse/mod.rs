@@ -94,7 +94,8 @@ pub async fn run(env: &str, region: Option<&str>, args: RehearseArgs) -> Result<
     }
     let recording = played?;
     let now = store::now();
-    let report = report::report(&recording, script.as_deref(), speech_ms, now);
+    let report =
+        report::Report { note: args.note.clone(), ..report::report(&recording, script.as_deref(), speech_ms, now) };
     if args.json {
         let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
         writeln!(stdout(), "{text}")?;

@@ -16,6 +16,9 @@ use schemas::worker::WorkerRow;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Columns before a note.
+const NOTED: usize = 13;
+
 /// From the session row put to each step, ms; absent when the step was not reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +123,8 @@ pub struct Report {
     pub worker: Option<WorkerReport>,
     /// What it cost, list prices, USD.
     pub cost: Option<Cost>,
+    /// What whoever started the rehearsal notes, such as what stands in for a service.
+    pub note: Option<String>,
     /// What had to be true.
     pub checks: Vec<Check>,
     /// The worker's row at the end.
@@ -147,6 +152,7 @@ pub fn report(recording: &Recording, script: Option<&str>, speech_ms: u64, now: 
         voice: voice(recording),
         worker: recording.row.as_ref().and_then(worker),
         cost: recording.row.as_ref().map(|row| cost(row, Size::STATED, now)),
+        note: None,
         checks,
         row: recording.row.clone(),
     }
@@ -228,6 +234,10 @@ impl Report {
         self.start_lines(&mut lines);
         self.lag_lines(&mut lines);
         self.worker_lines(&mut lines);
+        if let Some(note) = &self.note {
+            let noted = wrap(note, usize::from(width).saturating_sub(NOTED)).into_iter().enumerate();
+            lines.extend(noted.map(|(n, line)| format!("  {:<11}{line}", if n == 0 { "note" } else { "" })));
+        }
         lines.push(String::new());
         if let Some(row) = &self.row {
             let definitions = Definitions::default();
@@ -378,6 +388,20 @@ mod tests {
         assert!(!report.passed);
         assert_eq!(card.lines().filter(|l| l.starts_with("  - ")).count(), 6, "{card}");
         assert!(card.contains("WER 100.0 %"), "{card}");
+    }
+
+    #[test]
+    fn a_note_stands_on_the_card_and_in_the_document() {
+        let note =
+            "Apertium stands in for Amazon Translate (en → es ca); other languages come untranslated, marked ⟦de⟧";
+        let report = Report { note: Some(note.into()), ..report(&recording(&["es"]), None, 1_000, Timestamp(0)) };
+        let card = report.card(80, Timestamp(0));
+        assert!(card.contains("  note       Apertium stands in for Amazon Translate"), "{card}");
+        assert!(
+            card.lines().filter(|line| line.starts_with("             ")).count() > 0,
+            "it goes on below itself: {card}"
+        );
+        assert_eq!(serde_json::to_value(&report).unwrap()["note"], note);
     }
 
     #[test]
