@@ -250,6 +250,10 @@ pub struct RehearseArgs {
     /// One JSON document on stdout; progress goes to stderr.
     #[arg(long)]
     pub json: bool,
+    /// Write what each listener read and when into this directory, LISTENER.jsonl each, as logs of simulstream: rulers such as `omnisteval` score
+    /// lag, quality and flicker with them.
+    #[arg(long, value_name = "DIR")]
+    pub log: Option<PathBuf>,
     /// A line for the report card; a local stack tells here what stands in for the translation service.
     #[arg(long, env = "SESSION_REHEARSAL_NOTE", value_name = "TEXT")]
     pub note: Option<String>,
