@@ -2,14 +2,14 @@
 from bench import table
 
 ORDER = 40
-TITLE = "captions: lag, erasure and bill of each policy for partials, on three talks in virtual time"
+TITLE = "policies: lag, erasure and bill of each policy for partials, on three talks in virtual time"
 MINUTES = 2
 
 # The block of the page, the talk, and after how many sentences the speaker pauses.
 TALKS = {
-    "captions": ("samples/clauses.txt", 1),
-    "captions-run-on": ("samples/clauses.txt", 3),
-    "captions-plain": ("samples/welcome.txt", 1),
+    "policies": ("samples/clauses.txt", 1),
+    "policies-run-on": ("samples/clauses.txt", 3),
+    "policies-plain": ("samples/welcome.txt", 1),
 }
 HEAD = ["policy", "first words p50, ms", "finals p50 / p95, ms", "captions", "erasure", "characters billed per spoken"]
 
@@ -53,7 +53,7 @@ def plots(results, plt):
     """Three panels with the policies below each other: the first talk."""
     from plots import OURS, THEIRS
 
-    rows = results["captions"][::-1]
+    rows = results["policies"][::-1]
     names = [row["policy"] for row in rows]
     panels = [
         ("first words after, s", [row["first_p50_ms"] / 1_000 for row in rows], "{:.1f}"),
@@ -68,4 +68,4 @@ def plots(results, plt):
         axis.set_xlim(0, max(values) * 1.18)
         axis.tick_params(left=False)
     figure.supxlabel("`clauses` is the default".replace("`", ""), fontsize=8, x=0.99, ha="right")
-    return {"captions": figure}
+    return {"policies": figure}

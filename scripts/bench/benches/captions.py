@@ -1,0 +1,120 @@
+"""A talk of five minutes in a whole session with real processes, scored by the rulers of simultaneous translation."""
+import json
+import pathlib
+import re
+import shutil
+
+from bench import ROOT, Failed, Skip, table
+
+ORDER = 35
+TITLE = "captions: lag, flicker and quality of a talk of five minutes, by simulstream and OmniSTEval, with the local stand-ins"
+MINUTES = 8
+
+FOLDER, SCORES = "target/tmp/captions", "target/tmp/captions/scores"
+# The reference of each listener: by hand, or what was said.
+REFERENCES = {"es": "samples/talk.es.txt", "en": "samples/talk.txt"}
+# How the rulers put tokens together: words with blanks, as the logs say.
+TOKENS = "detokenizer_type: simuleval\nlatency_unit: word\n"
+SENTENCES_WHEN_QUICK = 4
+
+
+def build(bench):
+    bench.cargo("-p", "worker", "-p", "controller", "-p", "sessionctl", "-p", "local-stack")
+
+
+def run(bench):
+    if not shutil.which("flite"):
+        if not bench.install:
+            raise Skip("flite speaks the talk: apt-get install flite")
+        bench.output("apt-get", "install", "--yes", "--no-install-recommends", "flite")
+    python = bench.environment("scoring", "scoring.txt", "--no-deps")
+    texts = {name: text(file, bench.quick) for name, file in {"talk": "samples/talk.txt", **REFERENCES}.items()}
+    bench.progress("flite speaks the talk")
+    seconds = float(bench.output("python3", "scripts/bench/session/talk.py", texts["talk"], FOLDER))
+    bench.progress(f"a session of {seconds:.0f} s")
+    rehearse = [bench.binary("sessionctl"), "rehearse", "--audio", f"{FOLDER}/talk.wav", "--script", texts["talk"], "--listeners", ",".join(REFERENCES)]
+    stack = [bench.binary("local-stack"), "run", "--keep-logs", f"{FOLDER}/logs", "--"]
+    with bench.alone():
+        card = json.loads(bench.output(*stack, *rehearse, "--log", FOLDER, "--json"))
+    bench.progress("the rulers")
+    return {
+        "seconds": seconds,
+        "sentences": (ROOT / texts["talk"]).read_text().count("\n"),
+        "translator": card["note"],
+        "word_error_rate_percent": card["wordErrorRatePercent"],
+        "listeners": {listener: score(bench, python, listener, texts[listener], report(card, listener)) for listener in REFERENCES},
+    }
+
+
+def text(file, quick):
+    """The file itself, or its first sentences."""
+    if not quick:
+        return file
+    short = ROOT / FOLDER / f"quick-{file.rsplit('/', 1)[1]}"
+    short.parent.mkdir(parents=True, exist_ok=True)
+    short.write_text("".join((ROOT / file).read_text().splitlines(keepends=True)[:SENTENCES_WHEN_QUICK]))
+    return str(short.relative_to(ROOT))
+
+
+def report(card, listener):
+    return next(report for report in card["listeners"] if report["listener"] == listener)
+
+
+def score(bench, python, listener, reference, report):
+    """One log, by three rulers, in seconds."""
+    log, config, segments = f"{FOLDER}/{listener}.jsonl", f"{FOLDER}/tokens.yaml", f"{FOLDER}/talk.yaml"
+    (ROOT / config).write_text(TOKENS)
+
+    def tool(name, *arguments):
+        return bench.output(pathlib.Path(python).with_name(name), *arguments)
+
+    flicker = tool("simulstream_stats", "--eval-config", config, "--log-file", log)
+    laal = tool(
+        "simulstream_score_latency", "--scorer", "stream_laal", "--eval-config", config, "--log-file", log,
+        "--reference", reference, "--audio-definition", segments,
+    )  # fmt: skip
+    tool(
+        "omnisteval", "longform", "--speech_segmentation", segments, "--ref_sentences_file", reference, "--hypothesis_file", log,
+        "--hypothesis_format", "simulstream", "--simulstream_config_file", config, "--lang", listener, "--word_level",
+        "--output_folder", f"{SCORES}/{listener}",
+    )  # fmt: skip
+    scores = dict(line.split("\t") for line in (ROOT / SCORES / listener / "scores.tsv").read_text().splitlines()[1:])
+    return {
+        "long_yaal_s": round(float(scores["LongYAAL (CA)"]) / 1_000, 2),
+        "stream_laal_s": round(found(r"computational_aware_latency=([\d.]+)", laal), 2),
+        "normalized_erasure": round(found(r'"normalized_erasure": \{.*?"value": ([\d.]+)', flicker), 3),
+        "bleu": round(float(scores["BLEU"]), 1),
+        "first_words_p50_ms": report["firstWordsP50Ms"],
+        "first_words_p95_ms": report["firstWordsP95Ms"],
+        "final_p50_ms": report["lagP50Ms"],
+        "final_p95_ms": report["lagP95Ms"],
+        "partials": report["partials"],
+        "finals": report["finals"],
+    }
+
+
+def found(pattern, printed):
+    match = re.search(pattern, printed, re.DOTALL)
+    if not match:
+        raise Failed(f"the ruler did not say {pattern}: {printed[:200]}")
+    return float(match.group(1))
+
+
+def tables(results):
+    rows = [
+        [
+            listener, f"{s['long_yaal_s']:.2f}", f"{s['stream_laal_s']:.2f}", f"{s['normalized_erasure']:.3f}", f"{s['bleu']:.1f}",
+            f"{seconds(s['first_words_p50_ms'])} / {seconds(s['first_words_p95_ms'])}", f"{seconds(s['final_p50_ms'])} / {seconds(s['final_p95_ms'])}",
+            s["partials"], s["finals"],
+        ]
+        for listener, s in results["listeners"].items()
+    ]  # fmt: skip
+    head = [
+        "listener", "LongYAAL (CA), s", "StreamLAAL (CA), s", "normalised erasure", "BLEU", "first words p50 / p95, s", "finals p50 / p95, s", "partials", "finals",
+    ]  # fmt: skip
+    facts = f"{results['sentences']} sentences in {results['seconds']:.0f} s; {results['word_error_rate_percent']:.1f} % of the words were recognised wrong. {results['translator']}."
+    return {"captions": f"{table(head, rows)}\n\n{facts}"}
+
+
+def seconds(ms):
+    return "-" if ms is None else f"{ms / 1_000:.1f}"
