@@ -1,7 +1,7 @@
 """Runs the benchmarks, keeps what they measured, and writes it into docs/benchmarks.md.
 
     python3 scripts/bench                       all of them, one after another, then tables and plots
-    python3 scripts/bench ingest captions       these only
+    python3 scripts/bench ingest policies       these only
     python3 scripts/bench --list                what there is, and how long each takes
     python3 scripts/bench --render              tables and plots again from docs/bench/*.json, without measuring
     python3 scripts/bench --check               are tables and plots what the files say? (part of `make test`)

@@ -103,8 +103,8 @@ class Bench:
         if text not in self.commands:
             self.commands.append(text)
 
-    def environment(self, name, requirements):
-        """The Python of `.local/NAME`, with these pinned packages (a file beside this one); made when it is not there."""
+    def environment(self, name, requirements, *options):
+        """The Python of `.local/NAME`, with these pinned packages (a file beside this one); made when it is not there. Options are pip's."""
         folder, listed = LOCAL / name, pathlib.Path(__file__).parent / requirements
         python, stamp = folder / "bin" / "python", folder / "stamp"
         wanted = f"{sys.version} {listed.read_text()}"
@@ -112,7 +112,7 @@ class Bench:
             self.progress(f"Python packages of {listed.relative_to(ROOT)} into {folder.relative_to(ROOT)}")
             try:
                 self.output(sys.executable, "-m", "venv", "--clear", folder)
-                self.output(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", listed)
+                self.output(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *options, "-r", listed)
             except Failed as failed:
                 raise Skip(f"its Python packages could not be installed: {failed}") from failed
             stamp.write_text(wanted)

@@ -320,7 +320,8 @@ fn read_environment(stdout: &mut impl BufRead) -> Vec<(String, String)> {
     let mut environment = Vec::new();
     for line in stdout.lines().map_while(Result::ok) {
         let Some((name, value)) = line.strip_prefix("export ").and_then(|pair| pair.split_once('=')) else { continue };
-        environment.push((name.to_owned(), value.to_owned()));
+        // A text with blanks stands between quotes.
+        environment.push((name.to_owned(), value.trim_matches('\'').to_owned()));
         if name == "LOCAL_STACK_ADMIN" {
             return environment;
         }

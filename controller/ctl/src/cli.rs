@@ -214,7 +214,8 @@ pub struct RehearseArgs {
     /// The same in words; gives the word error rate.
     #[arg(long, value_name = "FILE.txt")]
     pub script: Option<PathBuf>,
-    /// Languages of the listeners; `es@12` joins 12 s after the speech began.
+    /// Languages of the listeners; `es@12` joins 12 s after the speech began. On a local stack something really translates into es and ca, and
+    /// into what `local-stack doctor` tells beyond; the others come untranslated.
     #[arg(long, value_delimiter = ',', required = true, value_name = "LANG[@SECONDS],…")]
     pub listeners: Vec<ListenerPlan>,
     /// The speaker's language.
@@ -249,6 +250,13 @@ pub struct RehearseArgs {
     /// One JSON document on stdout; progress goes to stderr.
     #[arg(long)]
     pub json: bool,
+    /// Write what each listener read and when into this directory, LISTENER.jsonl each, as logs of simulstream: rulers such as `omnisteval` score
+    /// lag, quality and flicker with them.
+    #[arg(long, value_name = "DIR")]
+    pub log: Option<PathBuf>,
+    /// A line for the report card; a local stack tells here what stands in for the translation service.
+    #[arg(long, env = "SESSION_REHEARSAL_NOTE", value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// `terminology=church`.

@@ -91,6 +91,10 @@ struct How {
     /// Results from this file instead of real recognition, for fault tests.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["recogniser", "recogniser_model"])]
     transcript: Option<PathBuf>,
+    /// A directory of CTranslate2 translation models (OPUS-MT, NLLB, Argos), which come before Apertium: folders such as DIR/en-es and
+    /// DIR/nllb; infra/local/README.md tells what is in them.
+    #[arg(long, value_name = "DIR")]
+    translator_model: Option<PathBuf>,
     /// Where workers bind their media, for a network of its own around the stack. Default: loopback.
     #[arg(long, value_name = "ADDRESS")]
     ice_bind: Option<Ipv4Addr>,
@@ -131,6 +135,7 @@ impl How {
             ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
             worker: self.worker.clone(),
             recogniser,
+            translator_model: self.translator_model.clone(),
             ice_bind: self.ice_bind,
             relay: relay.map(|(address, secret)| Relay { address, secret }),
         }
@@ -190,7 +195,7 @@ async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
 
 async fn until_interrupted(stack: &mut Stack) -> anyhow::Result<u8> {
     for (name, value) in stack.environment() {
-        println!("export {name}={value}");
+        println!("export {name}={}", quoted(value));
     }
     tokio::select! {
         why = interrupted() => Ok(match why? {
@@ -201,6 +206,12 @@ async fn until_interrupted(stack: &mut Stack) -> anyhow::Result<u8> {
     }
 }
 
+/// As a shell reads it again: a text with blanks between single quotes.
+fn quoted(value: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+=,".contains(letter);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+}
+
 async fn break_it(fault: &Fault) -> anyhow::Result<u8> {
     println!("{}", inject(fault).await?);
     Ok(0)
@@ -208,7 +219,7 @@ async fn break_it(fault: &Fault) -> anyhow::Result<u8> {
 
 fn doctor(how: &How) -> anyhow::Result<u8> {
     let layout = Layout::find(how.profile.as_deref(), how.keep_logs.as_deref())?;
-    let findings = examine(&layout);
+    let findings = examine(&layout, how.translator_model.as_deref());
     for finding in &findings {
         match (&finding.found, finding.needed) {
             (Some(found), _) => println!("ok       {}: {found}", finding.what),
@@ -226,4 +237,16 @@ fn log_to(layout: &Layout) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Mutex::new(file)).init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_blanks_is_quoted_for_a_shell() {
+        assert_eq!(quoted("http://127.0.0.1:8400"), "http://127.0.0.1:8400");
+        assert_eq!(quoted("en → es ca"), "'en → es ca'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
 }

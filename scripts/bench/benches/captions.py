@@ -1,71 +1,120 @@
-"""The policies for partials on the same talks: how soon words come, how often they change, and what they cost."""
-from bench import table
+"""A talk of five minutes in a whole session with real processes, scored by the rulers of simultaneous translation."""
+import json
+import pathlib
+import re
+import shutil
 
-ORDER = 40
-TITLE = "captions: lag, erasure and bill of each policy for partials, on three talks in virtual time"
-MINUTES = 2
+from bench import ROOT, Failed, Skip, table
 
-# The block of the page, the talk, and after how many sentences the speaker pauses.
-TALKS = {
-    "captions": ("samples/clauses.txt", 1),
-    "captions-run-on": ("samples/clauses.txt", 3),
-    "captions-plain": ("samples/welcome.txt", 1),
-}
-HEAD = ["policy", "first words p50, ms", "finals p50 / p95, ms", "captions", "erasure", "characters billed per spoken"]
+ORDER = 35
+TITLE = "captions: lag, flicker and quality of a talk of five minutes, by simulstream and OmniSTEval, with the local stand-ins"
+MINUTES = 8
+
+FOLDER, SCORES = "target/tmp/captions", "target/tmp/captions/scores"
+# The reference of each listener: by hand, or what was said.
+REFERENCES = {"es": "samples/talk.es.txt", "en": "samples/talk.txt"}
+# How the rulers put tokens together: words with blanks, as the logs say.
+TOKENS = "detokenizer_type: simuleval\nlatency_unit: word\n"
+SENTENCES_WHEN_QUICK = 4
 
 
 def build(bench):
-    bench.cargo("-p", "worker-core", "--example", "policies")
+    bench.cargo("-p", "worker", "-p", "controller", "-p", "sessionctl", "-p", "local-stack")
 
 
 def run(bench):
-    results = {}
-    for block, (talk, sentences) in TALKS.items():
-        bench.progress(f"{talk}, a pause after every {sentences}. sentence")
-        results[block] = read(bench.output(bench.binary("examples/policies"), talk, sentences))
-    return results
+    if not shutil.which("flite"):
+        if not bench.install:
+            raise Skip("flite speaks the talk: apt-get install flite")
+        bench.output("apt-get", "install", "--yes", "--no-install-recommends", "flite")
+    python = bench.environment("scoring", "scoring.txt", "--no-deps")
+    texts = {name: text(file, bench.quick) for name, file in {"talk": "samples/talk.txt", **REFERENCES}.items()}
+    bench.progress("flite speaks the talk")
+    seconds = float(bench.output("python3", "scripts/bench/session/talk.py", texts["talk"], FOLDER))
+    bench.progress(f"a session of {seconds:.0f} s")
+    rehearse = [bench.binary("sessionctl"), "rehearse", "--audio", f"{FOLDER}/talk.wav", "--script", texts["talk"], "--listeners", ",".join(REFERENCES)]
+    stack = [bench.binary("local-stack"), "run", "--keep-logs", f"{FOLDER}/logs", "--"]
+    with bench.alone():
+        card = json.loads(bench.output(*stack, *rehearse, "--log", FOLDER, "--json"))
+    bench.progress("the rulers")
+    return {
+        "seconds": seconds,
+        "sentences": (ROOT / texts["talk"]).read_text().count("\n"),
+        "translator": card["note"],
+        "word_error_rate_percent": card["wordErrorRatePercent"],
+        "listeners": {listener: score(bench, python, listener, texts[listener], report(card, listener)) for listener in REFERENCES},
+    }
 
 
-def read(printed):
-    """The rows of the example's own table."""
-    lines = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in printed.splitlines()]
-    rows = []
-    for policy, first, finals, captions, erasure, billed in lines[2:]:
-        p50, p95 = finals.split(" / ")
-        rows.append({
-            "policy": policy, "first_p50_ms": int(first), "final_p50_ms": int(p50), "final_p95_ms": int(p95),
-            "captions": int(captions), "erasure": float(erasure), "billed": float(billed),
-        })  # fmt: skip
-    return rows
+def text(file, quick):
+    """The file itself, or its first sentences."""
+    if not quick:
+        return file
+    short = ROOT / FOLDER / f"quick-{file.rsplit('/', 1)[1]}"
+    short.parent.mkdir(parents=True, exist_ok=True)
+    short.write_text("".join((ROOT / file).read_text().splitlines(keepends=True)[:SENTENCES_WHEN_QUICK]))
+    return str(short.relative_to(ROOT))
+
+
+def report(card, listener):
+    return next(report for report in card["listeners"] if report["listener"] == listener)
+
+
+def score(bench, python, listener, reference, report):
+    """One log, by three rulers, in seconds."""
+    log, config, segments = f"{FOLDER}/{listener}.jsonl", f"{FOLDER}/tokens.yaml", f"{FOLDER}/talk.yaml"
+    (ROOT / config).write_text(TOKENS)
+
+    def tool(name, *arguments):
+        return bench.output(pathlib.Path(python).with_name(name), *arguments)
+
+    flicker = tool("simulstream_stats", "--eval-config", config, "--log-file", log)
+    laal = tool(
+        "simulstream_score_latency", "--scorer", "stream_laal", "--eval-config", config, "--log-file", log,
+        "--reference", reference, "--audio-definition", segments,
+    )  # fmt: skip
+    tool(
+        "omnisteval", "longform", "--speech_segmentation", segments, "--ref_sentences_file", reference, "--hypothesis_file", log,
+        "--hypothesis_format", "simulstream", "--simulstream_config_file", config, "--lang", listener, "--word_level",
+        "--output_folder", f"{SCORES}/{listener}",
+    )  # fmt: skip
+    scores = dict(line.split("\t") for line in (ROOT / SCORES / listener / "scores.tsv").read_text().splitlines()[1:])
+    return {
+        "long_yaal_s": round(float(scores["LongYAAL (CA)"]) / 1_000, 2),
+        "stream_laal_s": round(found(r"computational_aware_latency=([\d.]+)", laal), 2),
+        "normalized_erasure": round(found(r'"normalized_erasure": \{.*?"value": ([\d.]+)', flicker), 3),
+        "bleu": round(float(scores["BLEU"]), 1),
+        "first_words_p50_ms": report["firstWordsP50Ms"],
+        "first_words_p95_ms": report["firstWordsP95Ms"],
+        "final_p50_ms": report["lagP50Ms"],
+        "final_p95_ms": report["lagP95Ms"],
+        "partials": report["partials"],
+        "finals": report["finals"],
+    }
+
+
+def found(pattern, printed):
+    match = re.search(pattern, printed, re.DOTALL)
+    if not match:
+        raise Failed(f"the ruler did not say {pattern}: {printed[:200]}")
+    return float(match.group(1))
 
 
 def tables(results):
-    return {
-        block: table(HEAD, [
-            [r["policy"], r["first_p50_ms"], f"{r['final_p50_ms']} / {r['final_p95_ms']}", r["captions"], f"{r['erasure']:.2f}", f"{r['billed']:.2f}"]
-            for r in rows
-        ])
-        for block, rows in results.items()
-    }  # fmt: skip
+    rows = [
+        [
+            listener, f"{s['long_yaal_s']:.2f}", f"{s['stream_laal_s']:.2f}", f"{s['normalized_erasure']:.3f}", f"{s['bleu']:.1f}",
+            f"{seconds(s['first_words_p50_ms'])} / {seconds(s['first_words_p95_ms'])}", f"{seconds(s['final_p50_ms'])} / {seconds(s['final_p95_ms'])}",
+            s["partials"], s["finals"],
+        ]
+        for listener, s in results["listeners"].items()
+    ]  # fmt: skip
+    head = [
+        "listener", "LongYAAL (CA), s", "StreamLAAL (CA), s", "normalised erasure", "BLEU", "first words p50 / p95, s", "finals p50 / p95, s", "partials", "finals",
+    ]  # fmt: skip
+    facts = f"{results['sentences']} sentences in {results['seconds']:.0f} s; {results['word_error_rate_percent']:.1f} % of the words were recognised wrong. {results['translator']}."
+    return {"captions": f"{table(head, rows)}\n\n{facts}"}
 
 
-def plots(results, plt):
-    """Three panels with the policies below each other: the first talk."""
-    from plots import OURS, THEIRS
-
-    rows = results["captions"][::-1]
-    names = [row["policy"] for row in rows]
-    panels = [
-        ("first words after, s", [row["first_p50_ms"] / 1_000 for row in rows], "{:.1f}"),
-        ("erasure", [row["erasure"] for row in rows], "{:.2f}"),
-        ("characters billed per spoken", [row["billed"] for row in rows], "{:.2f}"),
-    ]
-    figure, axes = plt.subplots(1, 3, figsize=(9.5, 2.4), sharey=True, layout="constrained")
-    for axis, (title, values, form) in zip(axes, panels):
-        bars = axis.barh(names, values, color=[OURS if name == "clauses" else THEIRS for name in names])
-        axis.bar_label(bars, [form.format(value) for value in values], padding=3)
-        axis.set_title(title, fontsize=9)
-        axis.set_xlim(0, max(values) * 1.18)
-        axis.tick_params(left=False)
-    figure.supxlabel("`clauses` is the default".replace("`", ""), fontsize=8, x=0.99, ha="right")
-    return {"captions": figure}
+def seconds(ms):
+    return "-" if ms is None else f"{ms / 1_000:.1f}"

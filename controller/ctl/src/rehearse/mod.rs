@@ -17,8 +17,10 @@
 //! | [`record`] | what happened |
 //! | [`stage`] | waits, showing what happens |
 //! | [`screen`], [`terminal`] | what is shown, and the drawing |
-//! | [`verdict`], [`wer`], [`stats`], [`report`] | what it proves |
+//! | [`verdict`], [`wer`], [`lag`], [`stats`], [`report`] | what it proves |
+//! | [`simulstream`] | what each listener read, for other rulers |
 
+pub mod lag;
 pub mod listener;
 pub mod microphone;
 pub mod mkv;
@@ -29,6 +31,7 @@ pub mod report;
 pub mod screen;
 pub mod service;
 pub mod session;
+pub mod simulstream;
 pub mod speaker;
 pub mod stage;
 pub mod stats;
@@ -49,6 +52,7 @@ use service::Made;
 use session::{Channel, Way};
 use stage::Stage;
 use std::io::{Write, stderr, stdout};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch as signal};
 use tokio::task::JoinSet;
@@ -81,6 +85,9 @@ pub async fn run(env: &str, region: Option<&str>, args: RehearseArgs) -> Result<
     if let Some(objection) = plan::objection(&args.listeners, &args.source, speech_ms) {
         return Err(CtlError::Usage(objection));
     }
+    if let Some(folder) = &args.log {
+        std::fs::create_dir_all(folder).map_err(|e| CtlError::Usage(format!("--log {}: {e}", folder.display())))?;
+    }
     let aws = connect(env, region).await;
     let mut made = Made::default();
     let played = tokio::select! {
@@ -92,8 +99,12 @@ pub async fn run(env: &str, region: Option<&str>, args: RehearseArgs) -> Result<
         writeln!(stderr(), "sessionctl: left behind: {line}")?;
     }
     let recording = played?;
+    if let Some(folder) = &args.log {
+        write_logs(folder, &recording, &args.audio)?;
+    }
     let now = store::now();
-    let report = report::report(&recording, script.as_deref(), speech_ms, now);
+    let report =
+        report::Report { note: args.note.clone(), ..report::report(&recording, script.as_deref(), speech_ms, now) };
     if args.json {
         let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
         writeln!(stdout(), "{text}")?;
@@ -101,6 +112,15 @@ pub async fn run(env: &str, region: Option<&str>, args: RehearseArgs) -> Result<
         writeln!(stdout(), "{}", report.card(commands::width(), now))?;
     }
     Ok(u8::from(!report.passed))
+}
+
+/// A log per listener.
+fn write_logs(folder: &Path, recording: &Recording, audio: &Path) -> Result<(), CtlError> {
+    let wav = audio.file_name().unwrap_or_default().to_string_lossy();
+    for (listener, name) in recording.listeners.iter().zip(simulstream::names(&recording.listeners)) {
+        std::fs::write(folder.join(name), simulstream::log(listener, recording, &wav))?;
+    }
+    Ok(())
 }
 
 /// Ctrl-C, or the request to terminate.

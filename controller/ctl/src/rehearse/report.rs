@@ -1,7 +1,7 @@
 //! The report card: what the rehearsal measured, for people and for machines.
 
+use super::lag;
 use super::record::{ListenerLog, Recording};
-use super::screen::lag_ms;
 use super::stats::percentile;
 use super::verdict::{Check, checks};
 use super::wer::{WordErrors, compare};
@@ -15,6 +15,9 @@ use schemas::ids::{Language, SessionId, Timestamp};
 use schemas::worker::WorkerRow;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Columns before a note.
+const NOTED: usize = 13;
 
 /// From the session row put to each step, ms; absent when the step was not reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -60,6 +63,10 @@ pub struct ListenerReport {
     pub lag_p50_ms: Option<i64>,
     /// 95th percentile of the same.
     pub lag_p95_ms: Option<i64>,
+    /// Median of the span from a segment's first word, as it was played, to the first text of it in the listener's language, ms.
+    pub first_words_p50_ms: Option<i64>,
+    /// 95th percentile of the same.
+    pub first_words_p95_ms: Option<i64>,
     /// From the end made to `sessionEnded`, ms.
     pub told_after_ms: Option<i64>,
 }
@@ -116,6 +123,8 @@ pub struct Report {
     pub worker: Option<WorkerReport>,
     /// What it cost, list prices, USD.
     pub cost: Option<Cost>,
+    /// What whoever started the rehearsal notes, such as what stands in for a service.
+    pub note: Option<String>,
     /// What had to be true.
     pub checks: Vec<Check>,
     /// The worker's row at the end.
@@ -143,6 +152,7 @@ pub fn report(recording: &Recording, script: Option<&str>, speech_ms: u64, now: 
         voice: voice(recording),
         worker: recording.row.as_ref().and_then(worker),
         cost: recording.row.as_ref().map(|row| cost(row, Size::STATED, now)),
+        note: None,
         checks,
         row: recording.row.clone(),
     }
@@ -165,8 +175,7 @@ fn start_up(r: &Recording) -> StartUpTimes {
 }
 
 fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
-    let lags: Vec<i64> =
-        log.finals().filter(|(_, c)| !c.catch_up).map(|(at, c)| lag_ms(*at, c, r.media_zero(c))).collect();
+    let (lags, first_words) = (lag::finals(log, r), lag::first_words(log, r));
     ListenerReport {
         listener: log.plan.label(),
         finals: log.finals().count(),
@@ -177,6 +186,8 @@ fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
         emotion_seconds: log.emotions.iter().filter(|e| e.segment_id.is_none()).count(),
         lag_p50_ms: percentile(&lags, 50),
         lag_p95_ms: percentile(&lags, 95),
+        first_words_p50_ms: percentile(&first_words, 50),
+        first_words_p95_ms: percentile(&first_words, 95),
         told_after_ms: log.ended.zip(r.end_made).map(|((at, _), made)| at.since(made)),
     }
 }
@@ -223,6 +234,10 @@ impl Report {
         self.start_lines(&mut lines);
         self.lag_lines(&mut lines);
         self.worker_lines(&mut lines);
+        if let Some(note) = &self.note {
+            let noted = wrap(note, usize::from(width).saturating_sub(NOTED)).into_iter().enumerate();
+            lines.extend(noted.map(|(n, line)| format!("  {:<11}{line}", if n == 0 { "note" } else { "" })));
+        }
         lines.push(String::new());
         if let Some(row) = &self.row {
             let definitions = Definitions::default();
@@ -254,18 +269,22 @@ impl Report {
     fn lag_lines(&self, lines: &mut Vec<String>) {
         let shown = |ms: Option<i64>| ms.map_or_else(|| "-".to_owned(), duration);
         lines.push(String::new());
-        lines.push(format!("Lag of finals, {}", self.lag_measured));
+        lines.push(format!("Lag, {}", self.lag_measured));
+        lines.push("of finals: of their last word; of first words: of a segment's first word to its first text".into());
+        lines.push(format!("  {:<10}{:>16}{:>18}", "", "finals", "first words"));
         lines.push(format!(
-            "  {:<10}{:>8}{:>8}{:>8}{:>10}{:>10}",
-            "listener", "p50", "p95", "finals", "partials", "catch-up"
+            "  {:<10}{:>8}{:>8}{:>10}{:>8}{:>8}{:>10}{:>10}",
+            "listener", "p50", "p95", "p50", "p95", "finals", "partials", "catch-up"
         ));
         for l in &self.listeners {
             let degraded = if l.degraded > 0 { format!("  {} not translated", l.degraded) } else { String::new() };
             lines.push(format!(
-                "  {:<10}{:>8}{:>8}{:>8}{:>10}{:>10}{degraded}",
+                "  {:<10}{:>8}{:>8}{:>10}{:>8}{:>8}{:>10}{:>10}{degraded}",
                 l.listener,
                 shown(l.lag_p50_ms),
                 shown(l.lag_p95_ms),
+                shown(l.first_words_p50_ms),
+                shown(l.first_words_p95_ms),
                 l.finals,
                 l.partials,
                 l.catch_up
@@ -353,6 +372,12 @@ mod tests {
         r.take(Timestamp(90_000), said(0, old));
         let report = report(&r, None, 1_000, Timestamp(0));
         assert_eq!(report.listeners[0].lag_p50_ms, Some(1_200), "catch-up has no lag");
+        assert_eq!(report.listeners[0].first_words_p50_ms, Some(2_200), "catch-up has no first words either");
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["listeners"][0]["firstWordsP95Ms"], 2_200);
+        let card = report.card(100, Timestamp(0));
+        let row: Vec<&str> = card.lines().find(|l| l.starts_with("  es ")).unwrap().split_whitespace().collect();
+        assert_eq!(row, ["es", "1.2s", "1.2s", "2.2s", "2.2s", "2", "0", "1"]);
         assert!(report.lag_measured.contains("this computer's clock"));
     }
 
@@ -363,6 +388,20 @@ mod tests {
         assert!(!report.passed);
         assert_eq!(card.lines().filter(|l| l.starts_with("  - ")).count(), 6, "{card}");
         assert!(card.contains("WER 100.0 %"), "{card}");
+    }
+
+    #[test]
+    fn a_note_stands_on_the_card_and_in_the_document() {
+        let note =
+            "Apertium stands in for Amazon Translate (en → es ca); other languages come untranslated, marked ⟦de⟧";
+        let report = Report { note: Some(note.into()), ..report(&recording(&["es"]), None, 1_000, Timestamp(0)) };
+        let card = report.card(80, Timestamp(0));
+        assert!(card.contains("  note       Apertium stands in for Amazon Translate"), "{card}");
+        assert!(
+            card.lines().filter(|line| line.starts_with("             ")).count() > 0,
+            "it goes on below itself: {card}"
+        );
+        assert_eq!(serde_json::to_value(&report).unwrap()["note"], note);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the terminal shows during a rehearsal, without the terminal: lines that scroll away and are kept, and a block of
 //! live lines below them, one per language, that change in place.
 
+use super::lag::lag_ms;
 use super::record::{Event, ListenerEvent, Recording, SpeakerEvent};
 use crate::board::tenths;
 use crate::text::{cut, cut_begin, duration, wrap};
@@ -171,17 +172,6 @@ impl Screen {
     }
 }
 
-/// From the last spoken word to the arrival at the listener. Our own clock knows when it was played, as media time counts
-/// from the first packet; where that cannot be (never sent, or clocks disagree), the worker's own number stands.
-#[must_use]
-pub fn lag_ms(arrived: Timestamp, caption: &Caption, media_zero: Option<Timestamp>) -> i64 {
-    let own = media_zero.and_then(|zero| {
-        let spoken = zero.plus_ms(i64::try_from(caption.end_ms).ok()?);
-        Some(arrived.since(spoken)).filter(|lag| *lag >= 0)
-    });
-    own.unwrap_or_else(|| i64::try_from(caption.lag_ms).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::record::samples::{caption, language, recording, said};
@@ -228,14 +218,6 @@ mod tests {
             show(&mut s, &mut r, at, Event::Trouble("ECS cannot be reached".into()));
         }
         assert_eq!(s.fetch_kept().len(), 1);
-    }
-
-    #[test]
-    fn lag_is_measured_by_our_own_clock_and_else_taken_from_the_message() {
-        let c = caption("es", 2, 1, true);
-        assert_eq!(lag_ms(Timestamp(5_500), &c, Some(Timestamp(2_000))), 1_500);
-        assert_eq!(lag_ms(Timestamp(5_500), &c, None), 700);
-        assert_eq!(lag_ms(Timestamp(3_000), &c, Some(Timestamp(2_000))), 700);
     }
 
     proptest! {

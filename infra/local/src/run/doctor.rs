@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::layout::Layout;
 use crate::emulator::VERSION;
+use crate::translate;
 
 /// The recogniser that the stand-in was measured with.
 const POCKETSPHINX: &str = "5.1.1";
@@ -22,8 +23,8 @@ pub struct Finding {
     pub needed: bool,
 }
 
-/// Looks at everything.
-pub fn examine(layout: &Layout) -> Vec<Finding> {
+/// Looks at everything; at the models in this directory too.
+pub fn examine(layout: &Layout, models: Option<&Path>) -> Vec<Finding> {
     let python = layout.python();
     let pip = format!("{} -m pip install ministack=={VERSION} pocketsphinx=={POCKETSPHINX}", python.display());
     let package = |name| version_of_package(&python, name);
@@ -60,6 +61,8 @@ pub fn examine(layout: &Layout) -> Vec<Finding> {
             "apt-get install apertium apertium-eng-cat",
             false,
         ),
+        runtime_of_models(&python, models.is_some()),
+        languages(models),
         finding(
             "flite (speech for rehearsals)",
             first_line(Path::new("flite"), &["--version"]),
@@ -67,6 +70,31 @@ pub fn examine(layout: &Layout) -> Vec<Finding> {
             false,
         ),
     ]
+}
+
+/// What runs translation models of the user's own; needed only where there are some.
+fn runtime_of_models(python: &Path, needed: bool) -> Finding {
+    let versions =
+        ["ctranslate2", "sentencepiece"].map(|name| Some(format!("{name} {}", version_of_package(python, name)?)));
+    let [translator, pieces] = versions;
+    Finding {
+        what: "translator of models (--translator-model)",
+        found: translator.zip(pieces).map(|(translator, pieces)| format!("{translator}, {pieces}")),
+        remedy: format!("{} -m pip install -r infra/local/translator.txt", python.display()),
+        needed,
+    }
+}
+
+/// The languages that listeners can really be given, from English; those that nothing translates into are told behind them.
+fn languages(models: Option<&Path>) -> Finding {
+    let (found, remedy) = match translate::offered(models, "CTranslate2") {
+        Ok(offer) if offer.engines.is_empty() => {
+            (None, "apt-get install apertium apertium-eng-spa apertium-eng-cat".to_owned())
+        }
+        Ok(offer) => (Some(offer.says()), String::new()),
+        Err(unusable) => (None, unusable.to_string()),
+    };
+    Finding { what: "languages for listeners", found, remedy, needed: models.is_some() }
 }
 
 fn exists(path: &Path) -> Option<String> {

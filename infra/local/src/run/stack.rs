@@ -24,7 +24,7 @@ use crate::mapping::{self, Poller};
 use crate::network::Roads;
 use crate::standin::Running;
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
-use crate::translate::{self, TranslateConfig};
+use crate::translate::{self, Offer, TranslateConfig};
 use crate::web::{self, WebConfig};
 
 /// The account of the local environment (infra/config/local.json); the emulator takes it from the access key id.
@@ -39,6 +39,8 @@ const WORKER_IMAGE: &str = "session-worker:local";
 const SESSIONS: &str = "Sessions-local";
 /// Our own table, whose stream wakes it too.
 const WORKERS: &str = "SessionWorkers-local";
+/// What `sessionctl rehearse` writes on its card beside the figures.
+const NOTE: &str = "SESSION_REHEARSAL_NOTE";
 /// Seed of what a bad network does by chance.
 const CHANCE: u64 = 20;
 /// How long tasks get to end when the stack stops.
@@ -59,6 +61,8 @@ pub struct Options {
     pub worker: Option<PathBuf>,
     /// What recognises.
     pub recogniser: Recogniser,
+    /// A directory of translation models that come before Apertium.
+    pub translator_model: Option<PathBuf>,
     /// Where workers bind their media; else what infra/config/local.json says, which is loopback.
     pub ice_bind: Option<Ipv4Addr>,
     /// The relay that KVS hands out.
@@ -148,7 +152,7 @@ impl Stack {
         let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
         let page = ports.page.take();
         let page_url = page.as_ref().map(port).transpose()?.map(|port| format!("http://127.0.0.1:{port}"));
-        let environment = client_environment(&endpoints, &url, &admin, page_url.as_deref());
+        let mut environment = client_environment(&endpoints, &url, &admin, page_url.as_deref());
 
         let gateway = format!("http://127.0.0.1:{}", port(&ports.gateway)?);
         let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
@@ -170,11 +174,14 @@ impl Stack {
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
-        let StandIns { ecs, mut others, admin, urls } = stand_ins;
+        let StandIns { ecs, mut others, admin, urls, offer } = stand_ins;
+        progress.say(offer.says());
+        // Before the last one, which says that the list is complete.
+        environment.insert(environment.len() - 1, (NOTE.to_owned(), offer.says()));
         let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
         others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
         if let Some(listener) = page {
-            let config = web_config(layout, &environment, &api);
+            let config = web_config(layout, &environment, &api, offer);
             others.push(web::serve(listener, config).map_err(Error::NoPort)?);
         }
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
@@ -219,6 +226,7 @@ struct StandIns {
     others: Vec<Running>,
     admin: TcpListener,
     urls: BTreeMap<&'static str, String>,
+    offer: Offer,
 }
 
 async fn stand_ins(
@@ -240,15 +248,20 @@ async fn stand_ins(
         secret_access_key: SECRET.to_owned(),
         limits: transcribe::Limits::default(),
     };
-    let (transcribe, translate) =
+    let models = TranslateConfig {
+        models: options.translator_model.clone(),
+        python: options.layout.python(),
+        ..TranslateConfig::default()
+    };
+    let (transcribe, (translate, offer)) =
         tokio::try_join!(async { listener(ports.transcribe, transcribe, progress).await }, async {
-            Ok(translate::serve(ports.translate, TranslateConfig::default()).await?)
+            Ok(translate::serve(ports.translate, models).await?)
         },)?;
     let gateway = gateway::serve(ports.gateway, emulator.to_owned())?;
     let others = [("kvs", &kvs), ("transcribe", &transcribe), ("translate", &translate), ("gateway", &gateway)];
     let mut urls: BTreeMap<_, _> = others.map(|(name, running)| (name, running.url())).into();
     urls.insert("ecs", ecs.url());
-    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls })
+    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls, offer })
 }
 
 /// Starts the recogniser and says who listens.
@@ -298,7 +311,7 @@ fn value<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str>
     environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator::Api) -> WebConfig {
+fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator::Api, offer: Offer) -> WebConfig {
     let of = |name| value(environment, name).unwrap_or_default().to_owned();
     WebConfig {
         page: layout.local("web/dist"),
@@ -310,6 +323,7 @@ fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator:
         secret_access_key: SECRET.to_owned(),
         socket: of("SESSION_WEBSOCKET_URL"),
         admin: of(admin::VARIABLE),
+        offer,
     }
 }
 

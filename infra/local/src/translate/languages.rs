@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 /// Translate's codes (its developer guide, 2026).
-const CODES: &str = "af sq am ar hy az bn bs bg ca zh zh-TW hr cs da fa-AF nl en et fa tl fi fr fr-CA ka de el gu ht ha \
+pub(super) const CODES: &str = "af sq am ar hy az bn bs bg ca zh zh-TW hr cs da fa-AF nl en et fa tl fi fr fr-CA ka de el gu ht ha \
     he hi hu is id ga it ja kn kk ko lv lt mk ms ml mt mr mn no ps pl pt pt-PT pa ro ru sr si sk sl so es es-MX sw sv \
     ta te th tr uk ur uz vi cy";
 
 /// Translate's codes with the names that Apertium's modes have for them.
-const NAMES: [(&str, &[&str]); 19] = [
+pub(super) const NAMES: [(&str, &[&str]); 19] = [
     ("en", &["eng", "en"]),
     ("es", &["spa", "es"]),
     ("es-MX", &["spa", "es"]),

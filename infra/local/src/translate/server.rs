@@ -18,6 +18,8 @@ use super::apertium::{self, Engine};
 use super::cbor;
 use super::faults::{Exception, Fate, Faults};
 use super::languages::{Mode, is_known, route};
+use super::models::Models;
+use super::neural::Neural;
 use super::text::mend;
 
 /// The operation, as awsJson1.1 names it.
@@ -31,6 +33,7 @@ pub struct Service {
     config: TranslateConfig,
     modes: BTreeSet<Mode>,
     engines: BTreeMap<Mode, Engine>,
+    models: Option<(Models, Neural)>,
     faults: Mutex<Faults>,
     /// The kinds of requests that came: all of them but the text, each once.
     asked: Mutex<BTreeSet<String>>,
@@ -101,11 +104,17 @@ impl From<Exception> for Failure {
 }
 
 impl Service {
-    /// Knows the engines, but starts none.
-    pub fn new(engine: String, config: TranslateConfig, modes: BTreeSet<Mode>) -> Self {
+    /// Knows the engines of Apertium, but starts none.
+    pub fn new(
+        engine: String,
+        config: TranslateConfig,
+        modes: BTreeSet<Mode>,
+        models: Option<(Models, Neural)>,
+    ) -> Self {
         let start = |mode: &Mode| (mode.clone(), Engine::new(&config.modes, mode, config.patience));
         let engines = modes.iter().map(start).collect();
-        Self { engine, config, modes, engines, faults: Mutex::new(Faults::default()), asked: Mutex::default() }
+        let (faults, asked) = (Mutex::new(Faults::default()), Mutex::default());
+        Self { engine, config, modes, engines, models, faults, asked }
     }
 
     /// Starts what a pair needs; a pair without an engine needs nothing.
@@ -143,15 +152,25 @@ impl Service {
         if source == target {
             return Ok(text.clone());
         }
+        self.engines_translate(source, target, text).await.map_err(|error| {
+            tracing::error!(error, source, target, "no translation");
+            Failure::from(Exception::InternalServer)
+        })
+    }
+
+    /// By the user's models, else by Apertium, else not at all, openly.
+    async fn engines_translate(&self, source: &str, target: &str, text: &str) -> Result<String, String> {
+        if let Some((models, neural)) = &self.models
+            && let Some(way) = models.way(source, target)
+        {
+            return neural.translate(&way, text, target).await.map_err(|error| error.to_string());
+        }
         let Some(chain) = route(&self.modes, source, target) else {
             return Ok(format!("⟦{target}⟧ {text}"));
         };
-        let mut current = text.clone();
+        let mut current = text.to_owned();
         for engine in chain.iter().filter_map(|mode| self.engines.get(mode)) {
-            let translated = engine.translate(&current).await.map_err(|error| {
-                tracing::error!(%error, source, target, "no translation");
-                Failure::from(Exception::InternalServer)
-            })?;
+            let translated = engine.translate(&current).await.map_err(|error| error.to_string())?;
             current = mend(&current, &translated);
         }
         Ok(current)
@@ -248,5 +267,7 @@ async fn state(State(service): State<Arc<Service>>) -> Json<Value> {
     let asked = service.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let asked: Vec<Value> = asked.iter().filter_map(|kind| serde_json::from_str(kind).ok()).collect();
     let set = service.faults(|faults| faults.clone());
-    Json(json!({ "engine": service.engine, "modes": modes, "set": set, "asked": asked }))
+    let models =
+        service.models.as_ref().map(|(models, neural)| json!({ "engine": neural.name, "models": models.names() }));
+    Json(json!({ "engine": service.engine, "modes": modes, "models": models, "set": set, "asked": asked }))
 }

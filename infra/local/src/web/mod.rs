@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
-//! | `GET /api/config` | the WebSocket URL, the region, the languages |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), and what translates |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
@@ -34,6 +34,7 @@ use tower_http::services::ServeDir;
 use crate::emulator::Api;
 use crate::fault::{self, Fault};
 use crate::standin::Running;
+use crate::translate::Offer;
 use service::Service;
 
 /// The name of the variable that tells where the page is.
@@ -60,6 +61,8 @@ pub struct WebConfig {
     pub socket: String,
     /// The endpoint of the knobs.
     pub admin: String,
+    /// What translates, and into which languages.
+    pub offer: Offer,
 }
 
 /// Something that the page asked for and did not get; the text is for its user.
@@ -141,11 +144,18 @@ fn is_own_name(host: &str) -> bool {
 }
 
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
-    let WebConfig { api, socket, .. } = &web.config;
-    // Languages with an engine behind Translate, and one that it only marks.
-    Json(
-        json!({ "socket": socket, "region": api.region(), "sourceLanguages": ["en"], "languages": ["es", "ca", "en", "de"] }),
-    )
+    let WebConfig { api, socket, offer, .. } = &web.config;
+    let mut answer = told(offer);
+    answer["socket"] = json!(socket);
+    answer["region"] = json!(api.region());
+    answer["sourceLanguages"] = json!(["en"]);
+    Json(answer)
+}
+
+/// What translates, for its reader; the languages with an engine come first.
+fn told(offer: &Offer) -> Value {
+    let translation = json!({ "says": offer.says(), "engines": offer.engines, "untranslated": offer.untranslated });
+    json!({ "languages": offer.languages(), "translation": translation })
 }
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {

@@ -43,3 +43,21 @@ fn a_wish_is_signed_and_only_those_of_the_page_are_passed_on() {
     assert!(operator::wish("rehearse", "a-b-001").is_err());
     assert!(operator::session("--all").is_err(), "no argument of another kind");
 }
+
+#[test]
+fn the_page_is_told_which_languages_something_translates_into_and_what_does() {
+    let offer = Offer {
+        source: "en".into(),
+        engines: vec![crate::translate::Served {
+            engine: "Apertium 3.8.3".into(),
+            languages: vec!["es".into(), "ca".into()],
+        }],
+        untranslated: vec!["de".into()],
+    };
+    let told = told(&offer);
+    assert_eq!(told["languages"], json!(["es", "ca", "en", "de"]));
+    assert_eq!(told["translation"]["engines"], json!([{ "engine": "Apertium 3.8.3", "languages": ["es", "ca"] }]));
+    assert_eq!(told["translation"]["untranslated"], json!(["de"]));
+    let says = told["translation"]["says"].as_str().unwrap();
+    assert!(says.starts_with("Apertium 3.8.3 stands in for Amazon Translate (en → es ca)"), "{says}");
+}

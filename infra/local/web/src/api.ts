@@ -2,8 +2,11 @@
 export interface Config {
   socket: string;
   region: string;
+  /** Those that something translates into come first. */
   languages: string[];
   sourceLanguages: string[];
+  /** What stands in for Amazon Translate: a sentence to show, and the same in parts. */
+  translation: { says: string; engines: { engine: string; languages: string[] }[]; untranslated: string[] };
 }
 
 /** What the product's application has: from its sign-in, from the session, and from KVS. */

@@ -57,7 +57,7 @@ fn partial_translations(policy: PartialPolicy) -> usize {
 #[test]
 fn the_policy_says_which_partials_are_translated() {
     assert_eq!(partial_translations(PartialPolicy::Finals), 0);
-    assert_eq!(partial_translations(PartialPolicy::Clauses), 0, "this recogniser writes no marks");
+    assert_eq!(partial_translations(PartialPolicy::Clauses), 0, "nothing that was said has a mark");
     assert!(partial_translations(PartialPolicy::Live) >= 8);
 }
 
@@ -131,6 +131,35 @@ fn a_clause_is_translated_once_when_its_words_are_stable() {
     assert_eq!(shown[1].text, "es:when es:we es:come es:to es:the es:river, es:we es:will es:pray,");
     let erasure = world.writes.last().unwrap().1.status.languages[&language("es")].erasure;
     assert_eq!(erasure, Some(0.0));
+}
+
+/// The translated partials of one sentence that a session without settings of its own shows, with the lag of the first words: from
+/// the first spoken to the first read.
+fn by_default(sentence: &str) -> (Vec<String>, u64, u64) {
+    let mut world = World::new(Talk::of(&[sentence]));
+    world.listener("eva", "es");
+    world.run_until(20_000);
+    world.check_contract();
+    let sentence_ms = world.speaker.talk.end_ms() - world.speaker.talk.words[0].start_ms;
+    let captions = world.seat("eva").captions();
+    let first = captions[0];
+    let partials = captions.iter().filter(|c| !c.is_final).map(|c| c.text.clone()).collect();
+    (partials, first.end_ms + first.lag_ms - first.start_ms, sentence_ms)
+}
+
+#[test]
+fn by_default_the_first_clause_is_read_in_translation_while_the_sentence_is_still_being_spoken() {
+    let (partials, waited_ms, sentence_ms) =
+        by_default("when we come to the river, we will pray, and then we sing again.");
+    assert_eq!(partials[0], "es:when es:we es:come es:to es:the es:river,");
+    // Six words of 400 ms, two more until they are stable, and the ways of the results and the translation.
+    assert!(waited_ms <= 4_500 && waited_ms < sentence_ms, "{waited_ms} of {sentence_ms}");
+}
+
+#[test]
+fn by_default_a_question_is_read_in_translation_before_its_answer_is_over() {
+    let (partials, _, _) = by_default("do you know the way? it is not far from the old town and the river.");
+    assert_eq!(partials, ["es:do es:you es:know es:the es:way?"]);
 }
 
 #[test]
