@@ -4,6 +4,8 @@ export interface Config {
   region: string;
   languages: string[];
   sourceLanguages: string[];
+  /** Addresses at which a browser on this machine meets the worker. */
+  meeting: string[];
 }
 
 /** What the product's application has: from its sign-in, from the session, and from KVS. */
@@ -70,6 +72,7 @@ export interface Row {
       candidateType?: string | null; remoteCandidateType?: string | null;
       packets: number; lost: number; redRecovered: number; fecRecovered: number; concealedMs: number;
     };
+    trouble?: { cause: string; text: string } | null;
     audioQuality?: { snrDb?: number | null; packetLossPercent: number; issues: string[] } | null;
     languages: Record<string, { listeners: number; lagP50Ms?: number | null; lagP95Ms?: number | null }>;
     rung: string;
