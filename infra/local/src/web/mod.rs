@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
-//! | `GET /api/config` | the WebSocket URL, the region, the languages |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages, the addresses at which a browser meets the worker |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
@@ -17,7 +17,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ use tower_http::services::ServeDir;
 
 use crate::emulator::Api;
 use crate::fault::{self, Fault};
+use crate::network::own::{MeetingPoints, meeting_points};
 use crate::standin::Running;
 use service::Service;
 
@@ -60,6 +61,8 @@ pub struct WebConfig {
     pub socket: String,
     /// The endpoint of the knobs.
     pub admin: String,
+    /// Where workers bind their media, if not on loopback.
+    pub ice_bind: Option<Ipv4Addr>,
 }
 
 /// Something that the page asked for and did not get; the text is for its user.
@@ -141,11 +144,13 @@ fn is_own_name(host: &str) -> bool {
 }
 
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
-    let WebConfig { api, socket, .. } = &web.config;
+    let WebConfig { api, socket, ice_bind, .. } = &web.config;
+    let MeetingPoints { loopback, own } = meeting_points(*ice_bind);
+    let meeting: Vec<_> = loopback.into_iter().chain(own).collect();
     // Languages with an engine behind Translate, and one that it only marks.
-    Json(
-        json!({ "socket": socket, "region": api.region(), "sourceLanguages": ["en"], "languages": ["es", "ca", "en", "de"] }),
-    )
+    Json(json!({
+        "socket": socket, "region": api.region(), "sourceLanguages": ["en"], "languages": ["es", "ca", "en", "de"], "meeting": meeting,
+    }))
 }
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {
