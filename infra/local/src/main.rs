@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use local_stack::fault::{Fault, inject};
 use local_stack::guard;
 use local_stack::kvs::relay::Relay;
+use local_stack::network::own::meeting_points;
 use local_stack::run::command::{self, Interrupt, interrupted};
 use local_stack::run::doctor::examine;
 use local_stack::run::layout::Layout;
@@ -181,6 +182,7 @@ async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
     progress.say(format!("ready; logs in {}", options.layout.logs.display()));
     if let Some(page) = stack.page() {
         progress.say(format!("the page is at {page}/"));
+        progress.say(meeting_points(how.ice_bind));
     }
     let code = if command.is_empty() {
         until_interrupted(&mut stack).await

@@ -8,12 +8,14 @@
 //! ```
 //!
 //! *Guarantees*: only audio (RTP) towards the worker is touched; ICE checks, DTLS and reports pass, so that it is the sound that gets worse, and
-//! not the connection that breaks. The relay listens on loopback only, stands only before workers that are on loopback, and sends to
-//! nobody who has not sent to it.
+//! not the connection that breaks. The relay stands only before workers that are on loopback, and sends to nobody who has not sent to it.
+//! It listens on loopback, and, where a page is served, also at the machine's own address ([`own`]), because Firefox leaves loopback out. It takes
+//! nothing at either that does not come from an address of this machine, so nobody on the network gets through it.
 //!
 //! `POST /_local/network/faults` of KVS sets it, while sessions run, for all of them ([`Network`]: `{"loss": 0.2, "burst": 3}`); `GET` tells what is
 //! set and what came of it.
 
+pub mod own;
 mod relay;
 mod rewrite;
 #[cfg(test)]
@@ -99,6 +101,8 @@ pub struct Roads {
     /// By channel and viewer: the newest, before the worker as it was offered last. Older ones end by themselves when nobody uses them.
     relays: Mutex<BTreeMap<(String, String), Relay>>,
     seed: u64,
+    /// The machine's own address, if browsers shall be met there too; asked for each relay, since machines move between networks.
+    own: fn() -> Option<Ipv4Addr>,
 }
 
 /// What [`Roads`] tell.
@@ -111,10 +115,16 @@ pub struct Told {
 }
 
 impl Roads {
-    /// Good ones; chance comes from `seed`.
+    /// Good ones, on loopback only; chance comes from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { network: Arc::default(), relays: Mutex::default(), seed }
+        Self { network: Arc::default(), relays: Mutex::default(), seed, own: || None }
+    }
+
+    /// The same, also at an address of this machine that is not loopback, for browsers that leave loopback out.
+    #[must_use]
+    pub fn also_at(self, own: fn() -> Option<Ipv4Addr>) -> Self {
+        Self { own, ..self }
     }
 
     /// Sets what the network does from now on, to every session.
@@ -146,32 +156,34 @@ impl Roads {
         let Some(payload) = &message.message_payload else { return message };
         let rewritten = match (&message.sender_client_id, to) {
             (Some(viewer), _) => rewrite::payload(payload, |address| self.before(channel, viewer, address)),
-            (None, Some(viewer)) => rewrite::payload(payload, |address| self.behind(channel, viewer, address)),
+            (None, Some(viewer)) => {
+                rewrite::payload(payload, |address| self.behind(channel, viewer, address).into_iter().collect())
+            }
             (None, None) => None,
         };
         FromService { message_payload: rewritten.or(message.message_payload), ..message }
     }
 
     /// Where the speaker shall send what is for the worker at `address`. Workers elsewhere than on loopback are none of ours.
-    fn before(&self, channel: &str, viewer: &str, address: SocketAddr) -> Option<SocketAddr> {
+    fn before(&self, channel: &str, viewer: &str, address: SocketAddr) -> Vec<SocketAddr> {
         if !address.ip().is_loopback() {
-            return None;
+            return Vec::new();
         }
         let mut relays = locked(&self.relays);
         relays.retain(|_, relay| relay.is_used());
         let key = (channel.to_owned(), viewer.to_owned());
         if let Some(relay) = relays.get(&key).filter(|relay| relay.worker() == address) {
-            return Some(relay.front());
+            return relay.fronts().to_vec();
         }
-        match Relay::start(address, self.network.clone(), Dice(self.seed)) {
+        match Relay::start(address, (self.own)(), self.network.clone(), Dice(self.seed)) {
             Ok(relay) => {
-                let front = relay.front();
+                let fronts = relay.fronts().to_vec();
                 relays.insert(key, relay);
-                Some(front)
+                fronts
             }
             Err(error) => {
                 tracing::warn!(%error, "no relay before a worker: its network can't be made bad");
-                None
+                Vec::new()
             }
         }
     }

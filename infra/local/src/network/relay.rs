@@ -2,15 +2,17 @@
 //! the worker can tell them apart.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use serde::Serialize;
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
+use super::own::is_ours;
 use super::{ANY, Dice, Network, locked};
 
 /// A relay that nobody sends to for so long is at its end: a browser that is connected sends every few seconds.
@@ -35,17 +37,19 @@ pub struct Seen {
 /// A running relay. An older worker of the same session may still be heard through it, so it ends only when nobody uses it.
 #[derive(Debug)]
 pub(super) struct Relay {
-    front: SocketAddr,
+    fronts: Vec<SocketAddr>,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     worker: SocketAddr,
-    front: UdpSocket,
+    /// On loopback, and where it could be had at the machine's own address.
+    fronts: Vec<UdpSocket>,
     network: Arc<Mutex<Network>>,
     chance: Mutex<Chance>,
-    speakers: Mutex<HashMap<SocketAddr, Arc<Back>>>,
+    /// By the front that they send to (its place), and their address: who checks both ways is answered on each from where it asked.
+    speakers: Mutex<HashMap<(usize, SocketAddr), Arc<Back>>>,
     over: AtomicBool,
 }
 
@@ -67,25 +71,35 @@ struct Back {
 }
 
 impl Relay {
-    /// Before this worker.
-    pub(super) fn start(worker: SocketAddr, network: Arc<Mutex<Network>>, dice: Dice) -> std::io::Result<Self> {
-        let (socket, front) = bind()?;
+    /// Before this worker; also at the machine's `own` address, if it has one.
+    pub(super) fn start(
+        worker: SocketAddr,
+        own: Option<Ipv4Addr>,
+        network: Arc<Mutex<Network>>,
+        dice: Dice,
+    ) -> std::io::Result<Self> {
+        let mut sockets = vec![bind(ANY)?];
+        match own.map(|own| bind(SocketAddr::new(own.into(), 0))).transpose() {
+            Ok(more) => sockets.extend(more),
+            Err(error) => tracing::warn!(%error, ?own, "no relay at the machine's own address: Firefox can't speak"),
+        }
+        let (sockets, fronts) = sockets.into_iter().unzip();
         let chance = Chance { dice, burst: 0, seen: Seen::default() };
         let shared = Arc::new(Shared {
             worker,
-            front: socket,
+            fronts: sockets,
             network,
             chance: Mutex::new(chance),
             speakers: Mutex::default(),
             over: AtomicBool::new(false),
         });
         tokio::spawn(shared.clone().listen());
-        Ok(Self { front, shared })
+        Ok(Self { fronts, shared })
     }
 
-    /// Where speakers send.
-    pub(super) fn front(&self) -> SocketAddr {
-        self.front
+    /// Where speakers send: on loopback first.
+    pub(super) fn fronts(&self) -> &[SocketAddr] {
+        &self.fronts
     }
 
     /// Before whom it stands.
@@ -103,9 +117,10 @@ impl Relay {
         locked(&self.shared.chance).seen
     }
 
-    /// Where the worker sends what is for the speaker at `address`.
+    /// Where the worker sends what is for the speaker at `address`. Who is not on loopback comes to the machine's own address, if we are there.
     pub(super) fn back_of(&self, address: SocketAddr) -> Option<SocketAddr> {
-        address.is_ipv4().then(|| self.shared.back(address).ok()).flatten().map(|back| back.address)
+        let front = if address.ip().is_loopback() { 0 } else { self.fronts.len() - 1 };
+        address.is_ipv4().then(|| self.shared.back(front, address).ok()).flatten().map(|back| back.address)
     }
 }
 
@@ -113,9 +128,8 @@ impl Shared {
     /// From speakers to the worker.
     async fn listen(self: Arc<Self>) {
         let mut buffer = vec![0; DATAGRAM];
-        while let Ok(received) = timeout(IDLE, self.front.recv_from(&mut buffer)).await {
-            let Ok((length, speaker)) = received else { continue };
-            let Ok(back) = self.back(speaker) else { continue };
+        while let Ok((front, length, speaker)) = timeout(IDLE, self.receive(&mut buffer)).await {
+            let Ok(back) = self.back(front, speaker) else { continue };
             back.heard.store(true, Ordering::Relaxed);
             let packet = buffer.get(..length).unwrap_or_default();
             for late in self.judge(packet) {
@@ -123,6 +137,17 @@ impl Shared {
             }
         }
         self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// The next datagram at any front: which, how long, from whom.
+    async fn receive(&self, buffer: &mut [u8]) -> (usize, usize, SocketAddr) {
+        loop {
+            let ready = self.fronts.iter().map(|front| Box::pin(front.readable()));
+            let (_ready, place, _others) = select_all(ready).await;
+            if let Some(Ok((length, speaker))) = self.fronts.get(place).map(|front| front.try_recv_from(buffer)) {
+                return (place, length, speaker);
+            }
+        }
     }
 
     async fn pass(&self, back: &Arc<Back>, packet: &[u8], late: Duration) {
@@ -139,26 +164,31 @@ impl Shared {
     }
 
     /// From the worker to one speaker.
-    async fn answer(self: Arc<Self>, back: Arc<Back>, speaker: SocketAddr) {
+    async fn answer(self: Arc<Self>, back: Arc<Back>, front: usize, speaker: SocketAddr) {
         let mut buffer = vec![0; DATAGRAM];
         while !self.over.load(Ordering::Relaxed) {
             let Ok(Ok((length, from))) = timeout(IDLE, back.socket.recv_from(&mut buffer)).await else { continue };
-            if from == self.worker && back.heard.load(Ordering::Relaxed) {
-                let _lost = self.front.send_to(buffer.get(..length).unwrap_or_default(), speaker).await;
+            let front = self.fronts.get(front).filter(|_| from == self.worker && back.heard.load(Ordering::Relaxed));
+            if let Some(front) = front {
+                let _lost = front.send_to(buffer.get(..length).unwrap_or_default(), speaker).await;
             }
         }
     }
 
-    /// What the worker takes for this speaker.
-    fn back(self: &Arc<Self>, speaker: SocketAddr) -> std::io::Result<Arc<Back>> {
+    /// What the worker takes for this speaker at this front. Others than this machine get nothing: the kernel lets nobody on the network send in
+    /// its name (a "martian" source), so the address proves it.
+    fn back(self: &Arc<Self>, front: usize, speaker: SocketAddr) -> std::io::Result<Arc<Back>> {
         let mut speakers = locked(&self.speakers);
-        if let Some(known) = speakers.get(&speaker) {
+        if let Some(known) = speakers.get(&(front, speaker)) {
             return Ok(known.clone());
         }
-        let (socket, address) = bind()?;
+        if !is_ours(speaker.ip()) {
+            return Err(std::io::ErrorKind::PermissionDenied.into());
+        }
+        let (socket, address) = bind(ANY)?;
         let back = Arc::new(Back { socket, address, heard: AtomicBool::new(false) });
-        speakers.insert(speaker, back.clone());
-        tokio::spawn(self.clone().answer(back.clone(), speaker));
+        speakers.insert((front, speaker), back.clone());
+        tokio::spawn(self.clone().answer(back.clone(), front, speaker));
         Ok(back)
     }
 
@@ -197,9 +227,8 @@ fn rtp_timestamp(packet: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*stamp))
 }
 
-/// Any free port of loopback.
-fn bind() -> std::io::Result<(UdpSocket, SocketAddr)> {
-    let socket = std::net::UdpSocket::bind(ANY)?;
+fn bind(to: SocketAddr) -> std::io::Result<(UdpSocket, SocketAddr)> {
+    let socket = std::net::UdpSocket::bind(to)?;
     socket.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(socket)?;
     let address = socket.local_addr()?;

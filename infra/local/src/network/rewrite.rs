@@ -6,19 +6,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// The payload of an offer, an answer or a candidate, with `through` put in the place of each host candidate's address over UDP
-/// that it is given for; `None` when nothing changes. Names (`….local`) and other kinds of candidates stay.
-pub(super) fn payload(payload: &str, mut through: impl FnMut(SocketAddr) -> Option<SocketAddr>) -> Option<String> {
+/// The payload of an offer, an answer or a candidate, with what `through` gives put in the place of each host candidate's address over UDP;
+/// `None` when nothing changes. Of several addresses a description names all, the first one first; a candidate alone has room for that one.
+/// Names (`….local`) and other kinds of candidates stay.
+pub(super) fn payload(payload: &str, mut through: impl FnMut(SocketAddr) -> Vec<SocketAddr>) -> Option<String> {
     let mut message: Value = serde_json::from_slice(&STANDARD.decode(payload).ok()?).ok()?;
     let mut changed = false;
-    for name in ["sdp", "candidate"] {
+    for (name, room) in [("sdp", usize::MAX), ("candidate", 1)] {
         let Some(Value::String(text)) = message.get_mut(name) else { continue };
         let lines: Vec<String> = text
             .split('\n')
-            .map(|line| {
-                let replaced = candidate(line, &mut through);
-                changed |= replaced.is_some();
-                replaced.unwrap_or_else(|| line.to_owned())
+            .flat_map(|line| {
+                let mut replaced = candidate(line, &mut through);
+                replaced.truncate(room);
+                changed |= !replaced.is_empty();
+                if replaced.is_empty() { vec![line.to_owned()] } else { replaced }
             })
             .collect();
         *text = lines.join("\n");
@@ -26,20 +28,41 @@ pub(super) fn payload(payload: &str, mut through: impl FnMut(SocketAddr) -> Opti
     changed.then(|| STANDARD.encode(message.to_string()))
 }
 
-/// `candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT typ host …`, with or without `a=` before it.
-fn candidate(line: &str, through: &mut impl FnMut(SocketAddr) -> Option<SocketAddr>) -> Option<String> {
-    let mut words: Vec<&str> = line.split(' ').collect();
+/// `candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT typ host …`, with or without `a=` before it; nothing when it stays.
+fn candidate(line: &str, through: &mut impl FnMut(SocketAddr) -> Vec<SocketAddr>) -> Vec<String> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let Some((own, priority)) = host(&words) else { return Vec::new() };
+    let others = through(own).into_iter().zip(0_u32..);
+    others.map(|(other, place)| led(&words, other, priority, place)).collect()
+}
+
+/// The address and the priority of a host candidate over UDP.
+fn host(words: &[&str]) -> Option<(SocketAddr, u32)> {
     let is_candidate = words.first()?.trim_start_matches("a=").starts_with("candidate:");
     let is_udp = words.get(2)?.eq_ignore_ascii_case("udp");
     if !is_candidate || !is_udp || words.get(7)?.trim_end() != "host" {
         return None;
     }
-    let own = SocketAddr::new(words.get(4)?.parse().ok()?, words.get(5)?.parse().ok()?);
-    let other = through(own)?;
-    let (ip, port) = (other.ip().to_string(), other.port().to_string());
-    *words.get_mut(4)? = &ip;
-    *words.get_mut(5)? = &port;
-    Some(words.join(" "))
+    let address = SocketAddr::new(words.get(4)?.parse().ok()?, words.get(5)?.parse().ok()?);
+    Some((address, words.get(3)?.parse().ok()?))
+}
+
+/// The candidate at another address. Those behind the first are other ways (RFC 8445, 5.1.1.3 and 5.1.2): a foundation of their own, and a
+/// local preference that is lower by one each.
+fn led(words: &[&str], other: SocketAddr, priority: u32, place: u32) -> String {
+    let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let new = [
+        (3, priority.saturating_sub(place << 8).to_string()),
+        (4, other.ip().to_string()),
+        (5, other.port().to_string()),
+    ];
+    for (index, text) in new {
+        words[index] = text;
+    }
+    if place > 0 {
+        words[0].push_str(&format!("w{place}"));
+    }
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -55,8 +78,8 @@ mod tests {
         serde_json::from_slice(&STANDARD.decode(payload).unwrap()).unwrap()
     }
 
-    fn relay() -> Option<SocketAddr> {
-        Some("127.0.0.1:9".parse().unwrap())
+    fn relay() -> Vec<SocketAddr> {
+        vec!["127.0.0.1:9".parse().unwrap()]
     }
 
     #[test]
@@ -65,6 +88,19 @@ mod tests {
         let rewritten = payload(&encoded(&json!({ "type": "offer", "sdp": sdp })), |_| relay()).unwrap();
         let expected = sdp.replace("127.0.0.1 50000 typ host", "127.0.0.1 9 typ host");
         assert_eq!(decoded(&rewritten), json!({ "type": "offer", "sdp": expected }));
+    }
+
+    #[test]
+    fn a_relay_at_two_addresses_is_two_candidates_of_a_description_and_one_that_comes_alone() {
+        let both = || vec!["127.0.0.1:9".parse().unwrap(), "192.0.2.2:7".parse().unwrap()];
+        let line = "candidate:1 1 udp 2130706431 127.0.0.1 50000 typ host";
+        let sdp = format!("v=0\r\na={line}\r\na=end\r\n");
+        let rewritten = payload(&encoded(&json!({ "type": "offer", "sdp": sdp })), |_| both()).unwrap();
+        let expected = "v=0\r\na=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\n\
+                        a=candidate:1w1 1 udp 2130706175 192.0.2.2 7 typ host\r\na=end\r\n";
+        assert_eq!(decoded(&rewritten)["sdp"], expected);
+        let alone = decoded(&payload(&encoded(&json!({ "candidate": line })), |_| both()).unwrap());
+        assert_eq!(alone["candidate"], "candidate:1 1 udp 2130706431 127.0.0.1 9 typ host");
     }
 
     #[test]
@@ -92,6 +128,6 @@ mod tests {
     #[test]
     fn who_has_no_relay_is_told_the_address_as_it_was() {
         let alone = json!({ "candidate": "candidate:3 1 udp 7 10.0.0.5 40000 typ host" });
-        assert_eq!(payload(&encoded(&alone), |_| None), None);
+        assert_eq!(payload(&encoded(&alone), |_| Vec::new()), None);
     }
 }

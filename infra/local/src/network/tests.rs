@@ -93,6 +93,56 @@ async fn audio_is_lost_and_doubled_as_it_is_set_while_all_else_passes() {
 }
 
 #[tokio::test]
+async fn a_browser_that_leaves_loopback_out_is_met_at_the_machines_own_address_too_and_answered_from_where_it_asked() {
+    let (worker, at) = socket().await;
+    // Stands for the address of a network: nothing of a test leaves the machine.
+    let own = Ipv4Addr::new(127, 0, 0, 2);
+    let roads = Roads::new(1).also_at(|| Some(Ipv4Addr::new(127, 0, 0, 2)));
+    let mut offer = signaled(Some("worker-a"), at);
+    let line = format!("a=candidate:1 1 udp 2130706431 {} {} typ host", at.ip(), at.port());
+    offer.message_payload = Some(STANDARD.encode(json!({ "type": "offer", "sdp": line }).to_string()));
+    let offered = roads.through("channel", None, offer).message_payload.unwrap();
+    let offered: Value = serde_json::from_slice(&STANDARD.decode(offered).unwrap()).unwrap();
+    let fronts = offered["sdp"].as_str().unwrap().lines().map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        format!("{}:{}", words[4], words[5]).parse::<SocketAddr>().unwrap()
+    });
+    let fronts: Vec<SocketAddr> = fronts.collect();
+    assert_eq!(fronts.iter().map(SocketAddr::ip).collect::<Vec<_>>(), [ANY.ip(), own.into()]);
+
+    // One socket that checks both ways, as Chromium does.
+    let speaker = UdpSocket::bind("127.0.0.3:0").await.unwrap();
+    let mut backs = Vec::new();
+    for front in fronts_of(&roads) {
+        speaker.send_to(CHECK, front).await.unwrap();
+        let (check, back) = heard(&worker).await;
+        assert_eq!(check, CHECK);
+        worker.send_to(b"answer", back).await.unwrap();
+        assert_eq!(heard(&speaker).await, (b"answer".to_vec(), front));
+        backs.push(back);
+    }
+    assert_ne!(backs[0], backs[1], "the worker tells the two ways apart");
+    roads.change(&json!({ "loss": 1.0 })).unwrap();
+    speaker.send_to(&rtp(5), fronts_of(&roads)[1]).await.unwrap();
+    speaker.send_to(CHECK, fronts_of(&roads)[1]).await.unwrap();
+    assert_eq!(heard(&worker).await.0, CHECK, "the audio is lost there too");
+}
+
+/// Of the only relay.
+fn fronts_of(roads: &Roads) -> Vec<SocketAddr> {
+    locked(&roads.relays).values().flat_map(|relay| relay.fronts().to_vec()).collect()
+}
+
+#[tokio::test]
+async fn who_is_not_on_this_machine_gets_no_way_to_the_worker() {
+    let (_worker, at) = socket().await;
+    let roads = Roads::new(1);
+    roads.through("channel", None, signaled(Some("worker-a"), at));
+    let stranger = signaled(None, "203.0.113.254:4000".parse().unwrap());
+    assert_eq!(roads.through("channel", Some("worker-a"), stranger.clone()), stranger);
+}
+
+#[tokio::test]
 async fn a_worker_that_is_not_on_loopback_gets_no_relay() {
     let roads = Roads::new(1);
     let offer = signaled(Some("worker-a"), "10.0.0.9:50000".parse().unwrap());

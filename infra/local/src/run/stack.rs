@@ -21,7 +21,7 @@ use crate::guard::Guard;
 use crate::kvs::relay::Relay;
 use crate::kvs::{self, KvsConfig};
 use crate::mapping::{self, Poller};
-use crate::network::Roads;
+use crate::network::{Roads, own};
 use crate::standin::Running;
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
 use crate::translate::{self, Offer, TranslateConfig};
@@ -181,7 +181,7 @@ impl Stack {
         let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
         others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
         if let Some(listener) = page {
-            let config = web_config(layout, &environment, &api, offer);
+            let config = web_config(options, &environment, &api, offer);
             others.push(web::serve(listener, config).map_err(Error::NoPort)?);
         }
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
@@ -237,8 +237,12 @@ async fn stand_ins(
     progress: &Progress,
 ) -> Result<StandIns, Error> {
     let ecs = ecs::serve(ports.ecs, ecs)?;
-    // Media elsewhere than on loopback goes its own way.
-    let roads = options.ice_bind.is_none().then(|| Arc::new(Roads::new(CHANCE)));
+    // Media elsewhere than on loopback goes its own way. Who opens the page may have a browser that leaves loopback out.
+    let roads = || match options.web {
+        Some(_) => Roads::new(CHANCE).also_at(own::address),
+        None => Roads::new(CHANCE),
+    };
+    let roads = options.ice_bind.is_none().then(|| Arc::new(roads()));
     let kvs = KvsConfig { relay: options.relay.clone(), roads, ..KvsConfig::new(REGION, ACCOUNT, ACCOUNT, SECRET) };
     let kvs = kvs::serve(ports.kvs, kvs).await?;
     let transcribe = TranscribeConfig {
@@ -311,7 +315,8 @@ fn value<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str>
     environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator::Api, offer: Offer) -> WebConfig {
+fn web_config(options: &Options, environment: &[(String, String)], api: &emulator::Api, offer: Offer) -> WebConfig {
+    let layout = &options.layout;
     let of = |name| value(environment, name).unwrap_or_default().to_owned();
     WebConfig {
         page: layout.local("web/dist"),
@@ -324,6 +329,7 @@ fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator:
         socket: of("SESSION_WEBSOCKET_URL"),
         admin: of(admin::VARIABLE),
         offer,
+        ice_bind: options.ice_bind,
     }
 }
 

@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
-//! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), and what translates |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), what translates, the addresses at which a browser meets the worker |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
@@ -17,7 +17,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ use tower_http::services::ServeDir;
 
 use crate::emulator::Api;
 use crate::fault::{self, Fault};
+use crate::network::own::{MeetingPoints, meeting_points};
 use crate::standin::Running;
 use crate::translate::Offer;
 use service::Service;
@@ -63,6 +64,8 @@ pub struct WebConfig {
     pub admin: String,
     /// What translates, and into which languages.
     pub offer: Offer,
+    /// Where workers bind their media, if not on loopback.
+    pub ice_bind: Option<Ipv4Addr>,
 }
 
 /// Something that the page asked for and did not get; the text is for its user.
@@ -144,11 +147,14 @@ fn is_own_name(host: &str) -> bool {
 }
 
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
-    let WebConfig { api, socket, offer, .. } = &web.config;
+    let WebConfig { api, socket, ice_bind, offer, .. } = &web.config;
+    let MeetingPoints { loopback, own } = meeting_points(*ice_bind);
+    let meeting: Vec<_> = loopback.into_iter().chain(own).collect();
     let mut answer = told(offer);
     answer["socket"] = json!(socket);
     answer["region"] = json!(api.region());
     answer["sourceLanguages"] = json!(["en"]);
+    answer["meeting"] = json!(meeting);
     Json(answer)
 }
 

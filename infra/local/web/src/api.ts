@@ -7,6 +7,8 @@ export interface Config {
   sourceLanguages: string[];
   /** What stands in for Amazon Translate: a sentence to show, and the same in parts. */
   translation: { says: string; engines: { engine: string; languages: string[] }[]; untranslated: string[] };
+  /** Addresses at which a browser on this machine meets the worker. */
+  meeting: string[];
 }
 
 /** What the product's application has: from its sign-in, from the session, and from KVS. */
@@ -73,6 +75,7 @@ export interface Row {
       candidateType?: string | null; remoteCandidateType?: string | null;
       packets: number; lost: number; redRecovered: number; fecRecovered: number; concealedMs: number;
     };
+    trouble?: { cause: string; text: string } | null;
     audioQuality?: { snrDb?: number | null; packetLossPercent: number; issues: string[] } | null;
     languages: Record<string, { listeners: number; lagP50Ms?: number | null; lagP95Ms?: number | null }>;
     rung: string;

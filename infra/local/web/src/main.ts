@@ -8,7 +8,9 @@ import { headings, OperatorPanel } from './operator.ts';
 import { Recoveries } from './recovery.ts';
 import { microphone, recording, type Source } from './source.ts';
 import { Speaker } from './speaker.ts';
+import { codecIn, hearing, heardIn, SAYS, trouble, type Hearing } from './way.ts';
 
+const since = (at: number | null): number | null => (at === null ? null : Date.now() - at);
 const query = new URLSearchParams(location.search);
 
 class Page {
@@ -28,7 +30,7 @@ class Page {
     this.operator = alone ? null : new OperatorPanel((session) => this.of(session), (fault, label) => this.recoveries.broken(fault, label));
     if (!alone) {
       const gone = () => this.recoveries.broken('tab-gone', "Speaker's tab gone");
-      new SpeakerPanel(config.socket, { begun: (session) => this.begin(session), gone, back: () => this.recoveries.returned() });
+      new SpeakerPanel(config, { begun: (session) => this.begin(session), gone, back: () => this.recoveries.returned() });
     }
     if (this.session !== null) this.of(this.session);
     for (const language of (query.get('languages') ?? '').split(',').filter((one) => one !== '')) this.listen(language);
@@ -77,9 +79,10 @@ class SpeakerPanel {
   private socket: SpeakerSocket | null = null;
   private paused = false;
   private heard = false;
+  private hearing: Hearing = 'not yet';
   private readonly says = by('speaker-says');
 
-  constructor(private readonly url: string, private readonly tell: { begun: (session: string) => void; gone: () => void; back: () => void }) {
+  constructor(private readonly config: Config, private readonly tell: { begun: (session: string) => void; gone: () => void; back: () => void }) {
     does(by('speak'), this.says, () => this.speak());
     does(by('pause'), this.says, () => this.pause());
     does(by('end'), this.says, () => this.end());
@@ -109,7 +112,7 @@ class SpeakerPanel {
     by('notices').replaceChildren();
     await this.join();
     this.tell.begun(sessionId);
-    return this.heard ? 'The worker hears you.' : 'The session row is written; the controller starts a worker.';
+    return this.heard ? SAYS[this.hearing] : 'The session row is written; the controller starts a worker.';
   }
 
   private voice(): Promise<Source> {
@@ -126,7 +129,7 @@ class SpeakerPanel {
     const access = await api.speaker(session);
     const patched = by<HTMLInputElement>('patched').checked;
     this.speaker = new Speaker(access, source.track, patched, () => this.draw());
-    this.socket = new SpeakerSocket(this.url, { sessionId: session, token: access.token }, (message) => {
+    this.socket = new SpeakerSocket(this.config.socket, { sessionId: session, token: access.token }, (message) => {
       note(by('notices'), message);
       by('notices').hidden = by('notices-title').hidden = false;
     });
@@ -169,17 +172,21 @@ class SpeakerPanel {
     if (state?.media === 'connected' && !this.heard) {
       this.heard = true;
       this.source?.begin();
-      this.says.textContent = 'The worker hears you.';
     }
+    const now = state === undefined ? 'not yet' : hearing({ ...state, reportAgoMs: since(state.reportedAt ?? state.connectedAt) });
+    if (now !== this.hearing && SAYS[now] !== '') this.says.textContent = SAYS[now];
+    this.hearing = now;
     const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;
     const facts: [string, string, string][] = [
       ['Signaling', state?.signaling ?? 'not yet', state?.signaling ?? ''],
       ['Media', state?.media ?? 'not yet', state?.media ?? ''],
       ['Offers answered', String(state?.offers ?? 0), ''],
       ['Candidates', candidates, ''],
+      ['Heard', heardIn(now, since(state?.reportedAt ?? null)), now],
+      ['Sound', codecIn(state?.codec ?? ''), ''],
     ];
     by('speaker-facts').replaceChildren(...facts.flatMap(([name, text, mark]) => [h('dt', {}, name), h('dd', { 'data-fact': name, 'data-state': mark }, text)]));
-    by('speaker-problem').textContent = state?.problem ?? '';
+    by('speaker-problem').textContent = state?.problem || trouble(now, this.config.meeting);
     const [on, there] = [this.session !== null, this.speaker !== null];
     by<HTMLButtonElement>('end').disabled = !on;
     for (const id of ['pause', 'vanish']) by<HTMLButtonElement>(id).disabled = !there;

@@ -50,7 +50,7 @@ export class OperatorPanel {
     if (this.session === null || !board.sessions.some(({ row }) => row?.sessionId === this.session)) return;
     const [shown, why] = [await api.show(this.session), await api.why(this.session)];
     timeline(shown);
-    by('sound').replaceChildren(...sound(shown.sessions.flatMap(({ row }) => (row === undefined ? [] : [row])).sort((a, b) => b.generation - a.generation)[0]));
+    by('sound').replaceChildren(...sound(shown.sessions.flatMap(({ row }) => (row === undefined ? [] : [row])).sort((a, b) => b.generation - a.generation)[0], shown.at));
     by('why').textContent = why.text;
   }
 
@@ -114,9 +114,9 @@ function numbers(row: Row, now: number): string[] {
 }
 
 /** What the worker tells of the sound that reaches it. */
-function sound(row: Row | undefined): HTMLElement[] {
+function sound(row: Row | undefined, now: number): HTMLElement[] {
   const [media, quality] = [row?.worker?.media, row?.worker?.audioQuality];
-  if (media === undefined) return [];
+  if (row === undefined || media === undefined) return [];
   const back = media.redRecovered + media.fecRecovered;
   const percent = (part: number) => ((100 * part) / Math.max(1, media.packets + media.lost)).toFixed(1);
   const facts: [string, string, string][] = [
@@ -124,9 +124,21 @@ function sound(row: Row | undefined): HTMLElement[] {
     ['Brought back', `${back}: ${media.redRecovered} by RED, ${media.fecRecovered} by FEC`, 'recovered'],
     ['Made up', `${media.concealedMs} ms of sound`, 'concealed'],
     ['Lost for good', quality ? `${quality.packetLossPercent} % of the last 10 s` : '–', 'loss'],
-    ['Wrong now', (quality?.issues ?? []).join(', ').replaceAll('_', ' ') || 'nothing', 'issues'],
+    ['Wrong now', wrongNow(row, now), 'issues'],
   ];
   return facts.flatMap(([name, text, key]) => [h('dt', {}, name), h('dd', { 'data-sound': key }, text)]);
+}
+
+/** No sound for so long before a heartbeat is wrong, ms: a speaker who is silent sends packets too. */
+const SILENT_MS = 5_000;
+
+/** What the worker finds wrong with the sound, and what it cannot: that none comes. */
+export function wrongNow({ phase, worker }: Row, now: number): string {
+  const issues = (worker?.audioQuality?.issues ?? []).map((issue) => issue.replaceAll('_', ' '));
+  const rtpAt = worker?.progress.rtpAt ?? null;
+  const mute = phase === 'Live' && worker && rtpAt !== null && worker.heartbeatAt - rtpAt > SILENT_MS ? [`no sound for ${age(now - rtpAt)}`] : [];
+  const trouble = worker?.trouble ? [worker.trouble.text] : [];
+  return [...mute, ...trouble, ...issues].join('; ') || 'nothing';
 }
 
 export function age(ms: number): string {

@@ -21,12 +21,30 @@ export async function microphone(): Promise<Source> {
   return { track, begin: () => {}, level: meter, close: () => void context.close(), over: new Promise(() => {}) };
 }
 
+/** How long a browser may take to open its sound device. */
+const DEVICE_MS = 2_000;
+
 export async function recording(url: string, audible: boolean): Promise<Source> {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status}`);
+  const sound = await answer.arrayBuffer();
   const context = new AudioContext();
-  await context.resume();
-  const player = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(await answer.arrayBuffer()) });
+  const buffer = await context.decodeAudioData(sound.slice(0));
+  if (await runs(context)) return mixed(context, buffer, audible);
+  // Firefox starts no AudioContext on a machine without a sound device, and says so to nobody: resume() stays open. An element plays there.
+  void context.close();
+  return played(sound, buffer, audible);
+}
+
+async function runs(context: AudioContext): Promise<boolean> {
+  const patience = new Promise((over) => setTimeout(over, DEVICE_MS));
+  await Promise.race([context.resume(), patience]);
+  return context.state === 'running';
+}
+
+/** Played by the browser's mixer. */
+function mixed(context: AudioContext, buffer: AudioBuffer, audible: boolean): Source {
+  const player = new AudioBufferSourceNode(context, { buffer });
   const destination = context.createMediaStreamDestination();
   const meter = meterOf(context, player);
   player.connect(destination);
@@ -36,23 +54,64 @@ export async function recording(url: string, audible: boolean): Promise<Source> 
   silence.connect(destination);
   silence.start();
   if (audible) player.connect(context.destination);
-  const track = destination.stream.getAudioTracks()[0];
-  if (track === undefined) throw new Error('this browser plays no audio into a track');
   const over = new Promise<void>((done) => player.addEventListener('ended', () => done()));
   let begun = false;
   const begin = () => {
     if (!begun) player.start();
     begun = true;
   };
-  return { track, begin, level: meter, close: () => void context.close(), over };
+  return { track: only(destination.stream), begin, level: meter, close: () => void context.close(), over };
 }
 
+/** Played by an element, whose sound is caught on its way. Firefox sends silence before and behind it by itself. */
+async function played(sound: ArrayBuffer, buffer: AudioBuffer, audible: boolean): Promise<Source> {
+  const url = URL.createObjectURL(new Blob([sound]));
+  const element = new Audio(url);
+  element.muted = !audible;
+  const stream = (element as HTMLAudioElement & { captureStream(): MediaStream }).captureStream();
+  await new Promise<void>((known, failed) => {
+    element.addEventListener('loadedmetadata', () => known());
+    element.addEventListener('error', () => failed(new Error(`this browser plays no recording: ${element.error?.message ?? 'unknown'}`)));
+  });
+  const over = new Promise<void>((done) => element.addEventListener('ended', () => done()));
+  const close = () => {
+    element.pause();
+    URL.revokeObjectURL(url);
+  };
+  // Where a browser lets no page be loud by itself, the listeners still get the words.
+  const begin = () => void element.play().catch(() => {
+    element.muted = true;
+    return element.play();
+  });
+  return { track: only(stream), begin, level: () => levelAt(buffer, element), close, over };
+}
+
+/** How loud the recording is where the element is now: what a meter would hear, which needs a running context. */
+function levelAt(buffer: AudioBuffer, element: HTMLAudioElement): number {
+  if (element.paused) return 0;
+  const from = Math.floor(element.currentTime * buffer.sampleRate);
+  return loudness(buffer.getChannelData(0).subarray(from, from + METERED));
+}
+
+function only(stream: MediaStream): MediaStreamTrack {
+  const track = stream.getAudioTracks()[0];
+  if (track === undefined) throw new Error('this browser plays no audio into a track');
+  return track;
+}
+
+/** Samples that a level is taken of. */
+const METERED = 1_024;
+
 function meterOf(context: AudioContext, from: AudioNode): () => number {
-  const analyser = new AnalyserNode(context, { fftSize: 1024 });
+  const analyser = new AnalyserNode(context, { fftSize: METERED });
   const samples = new Float32Array(analyser.fftSize);
   from.connect(analyser);
   return () => {
     analyser.getFloatTimeDomainData(samples);
-    return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    return loudness(samples);
   };
+}
+
+function loudness(samples: Float32Array): number {
+  return samples.length === 0 ? 0 : Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
 }

@@ -2,6 +2,7 @@
 // Its faults are kept: candidates without a recipient never arrive (the switch `patched` names one), nothing reopens signaling.
 import { Role, SignalingClient, SigV4RequestSigner } from 'amazon-kinesis-video-streams-webrtc';
 import type { SpeakerAccess } from './api.ts';
+import { sent } from './way.ts';
 
 /** The product's constraints. */
 export const MICROPHONE: MediaTrackConstraints = {
@@ -18,22 +19,45 @@ export interface SpeakerState {
   offers: number;
   candidatesSent: number;
   candidatesHeard: number;
+  /** Addresses to speak from that were found; null while the browser looks. */
+  addresses: number | null;
+  /** When the connection stood, and when the worker last reported what it receives, epoch ms. */
+  connectedAt: number | null;
+  reportedAt: number | null;
+  /** Of what is sent. */
+  codec: string;
   problem: string;
 }
 
+/** Between two looks at the browser's statistics. */
+const LOOK_MS = 1_000;
+
 export class Speaker {
-  readonly state: SpeakerState = { signaling: 'connecting', media: 'new', offers: 0, candidatesSent: 0, candidatesHeard: 0, problem: '' };
+  readonly state: SpeakerState = {
+    signaling: 'connecting', media: 'new', offers: 0, candidatesSent: 0, candidatesHeard: 0,
+    addresses: null, connectedAt: null, reportedAt: null, codec: '', problem: '',
+  };
   private readonly connection: RTCPeerConnection;
   private readonly signaling: SignalingClient;
+  private readonly looking: ReturnType<typeof setInterval>;
   private viewer: string | undefined;
+  private found = 0;
+  private report: number | null = null;
 
   constructor(access: SpeakerAccess, private readonly track: MediaStreamTrack, private readonly patched: boolean, private readonly changed: () => void) {
     this.connection = new RTCPeerConnection({ iceServers: access.iceServers });
     this.connection.addTrack(track, new MediaStream([track]));
-    this.connection.onconnectionstatechange = () => this.set({ media: this.connection.connectionState });
+    this.connection.onconnectionstatechange = () => this.changedTo(this.connection.connectionState);
     this.connection.onicecandidate = ({ candidate }) => {
+      // Firefox tells the end by an empty one.
+      if (candidate?.candidate) this.found += 1;
       if (candidate !== null) this.send(candidate);
     };
+    this.connection.onicegatheringstatechange = () => {
+      if (this.connection.iceGatheringState === 'gathering') this.found = 0;
+      if (this.connection.iceGatheringState === 'complete') this.set({ addresses: this.found });
+    };
+    this.looking = setInterval(() => void this.look(), LOOK_MS);
     this.signaling = new SignalingClient({
       role: Role.MASTER,
       channelARN: access.channelArn,
@@ -51,10 +75,25 @@ export class Speaker {
 
   /** The tab is closed: nobody is told. */
   close(): void {
+    clearInterval(this.looking);
     this.signaling.close();
     this.connection.close();
     this.track.stop();
     this.set({ signaling: 'closed', media: 'closed' });
+  }
+
+  private changedTo(media: RTCPeerConnectionState): void {
+    if (media === 'connected' && this.state.media !== media) this.set({ connectedAt: Date.now() });
+    // Firefox that has no address begins no gathering, and so tells of no end.
+    this.set(media === 'failed' ? { media, addresses: this.found } : { media });
+  }
+
+  private async look(): Promise<void> {
+    const { codec, reportedAt } = sent((await this.connection.getStats()).values());
+    // By our clock: browsers do not agree on the one of their statistics.
+    if (reportedAt !== this.report) this.set({ codec, reportedAt: reportedAt === null ? null : Date.now() });
+    else this.set({ codec });
+    this.report = reportedAt;
   }
 
   private listen(): void {
