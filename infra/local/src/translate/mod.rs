@@ -42,6 +42,23 @@ impl Default for TranslateConfig {
     }
 }
 
+impl TranslateConfig {
+    /// The languages, in two letters, that the installed engines make of `source`.
+    pub fn translated_from(&self, source: &str) -> Vec<String> {
+        let modes = installed(self);
+        let reached = |code: &&str| *code != source && languages::route(&modes, source, code).is_some();
+        codes().filter(reached).map(str::to_owned).collect()
+    }
+}
+
+/// Who translates in Amazon Translate's place.
+pub const ENGINE: &str = "Apertium";
+
+/// Translate's codes of two letters, as listeners choose them.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    languages::CODES.split_whitespace().filter(|code| code.len() == 2)
+}
+
 /// Why the stand-in could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -3,15 +3,18 @@
 //! | path | what |
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
-//! | `GET /api/config` | the WebSocket URL, the region, the languages |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages, where telephones reach the listener's page |
+//! | `/listen/`, `GET /api/listen`, `/api/listen/socket` | a listener's page, what it needs to know, and the WebSocket API ([`listeners`]) |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
 //! | `POST /api/faults/{name}` | the knobs of [`crate::admin`] that a demonstration needs |
 //! | `GET /api/faults` | what is set of the network ([`crate::network`]), and what came of it |
 //!
-//! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it.
+//! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it. With `--web-bind` the
+//! listener's page alone is also served on that address of the network, under that address alone.
 
+mod listeners;
 mod operator;
 mod service;
 #[cfg(test)]
@@ -34,7 +37,10 @@ use tower_http::services::ServeDir;
 use crate::emulator::Api;
 use crate::fault::{self, Fault};
 use crate::standin::Running;
+use listeners::Hall;
+pub use listeners::Languages;
 use service::Service;
+use url::Url;
 
 /// The name of the variable that tells where the page is.
 pub const VARIABLE: &str = "LOCAL_STACK_WEB";
@@ -57,7 +63,9 @@ pub struct WebConfig {
     /// The secret of the only key.
     pub secret_access_key: String,
     /// Where the WebSocket API is.
-    pub socket: String,
+    pub socket: Url,
+    /// What can be spoken, read and translated.
+    pub languages: Languages,
     /// The endpoint of the knobs.
     pub admin: String,
 }
@@ -91,19 +99,31 @@ type Answer = Result<Json<Value>, Refused>;
 struct Web {
     config: WebConfig,
     service: Service,
+    /// Where the network reaches the listener's page.
+    open: Option<SocketAddr>,
 }
 
-/// Serves the page on `listener`.
+/// The path of the listener's page.
+pub const LISTEN: &str = "/listen/";
+
+/// Serves the page on `listener`, and the listener's part of it on `open`, whoever asks there.
 ///
 /// # Errors
-/// When the listener is unusable.
-pub fn serve(listener: TcpListener, config: WebConfig) -> std::io::Result<Running> {
+/// When a listener is unusable.
+pub fn serve(listener: TcpListener, open: Option<TcpListener>, config: WebConfig) -> std::io::Result<Running> {
     let mut running = Running::new(listener.local_addr()?);
-    running.serve(listener, router(config));
+    let hall = Hall::new(config.languages.clone(), config.socket.clone(), running.stop_signal());
+    let mut shared = None;
+    if let Some(open) = open {
+        let address = open.local_addr()?;
+        shared = Some(address);
+        running.serve_all(open, listeners::open(hall.clone(), &config.page, address));
+    }
+    running.serve(listener, router(config, hall, shared));
     Ok(running)
 }
 
-fn router(config: WebConfig) -> Router {
+fn router(config: WebConfig, hall: Arc<Hall>, open: Option<SocketAddr>) -> Router {
     let files = ServeDir::new(&config.page);
     let samples = ServeDir::new(&config.samples);
     let service = Service::new(&config);
@@ -117,9 +137,10 @@ fn router(config: WebConfig) -> Router {
         .route("/api/faults", get(network))
         .route("/api/faults/{name}", post(break_it))
         .nest_service("/samples", samples)
+        .with_state(Arc::new(Web { config, service, open }))
+        .merge(listeners::routes(hall))
         .fallback_service(files)
         .layer(from_fn(own_name_only))
-        .with_state(Arc::new(Web { config, service }))
 }
 
 /// A name that resolves to loopback but is somebody else's would let their page read ours.
@@ -141,11 +162,12 @@ fn is_own_name(host: &str) -> bool {
 }
 
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
-    let WebConfig { api, socket, .. } = &web.config;
-    // Languages with an engine behind Translate, and one that it only marks.
-    Json(
-        json!({ "socket": socket, "region": api.region(), "sourceLanguages": ["en"], "languages": ["es", "ca", "en", "de"] }),
-    )
+    let WebConfig { api, socket, languages, .. } = &web.config;
+    let mut told = languages.json();
+    told["socket"] = json!(socket);
+    told["region"] = json!(api.region());
+    told["share"] = json!(web.open.map(|address| format!("http://{address}{LISTEN}")));
+    Json(told)
 }
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {

@@ -1,9 +1,15 @@
 // The local stack's side of the page: the session service's HTTP API, sessionctl, and the knobs.
+import type { Translator } from './languages.ts';
+
 export interface Config {
   socket: string;
   region: string;
+  /** What can be read, those with an engine first. */
   languages: string[];
   sourceLanguages: string[];
+  translator?: Translator;
+  /** Where telephones reach the listener's page, when the stack was told an address of the network. */
+  share?: string | null;
 }
 
 /** What the product's application has: from its sign-in, from the session, and from KVS. */

@@ -1,12 +1,13 @@
 // Where the voice comes from: the microphone, or a recording that is played into a track of its own.
+import type { Level } from './meter.ts';
 import { MICROPHONE } from './speaker.ts';
 
 export interface Source {
   track: MediaStreamTrack;
   /** Begins to speak; a microphone does already. */
   begin(): void;
-  /** How loud it is now, 0 to 1 of full scale. */
-  level(): number;
+  /** How loud it is now. */
+  level(): Level;
   close(): void;
   /** When a recording is over. */
   over: Promise<void>;
@@ -47,12 +48,14 @@ export async function recording(url: string, audible: boolean): Promise<Source> 
   return { track, begin, level: meter, close: () => void context.close(), over };
 }
 
-function meterOf(context: AudioContext, from: AudioNode): () => number {
-  const analyser = new AnalyserNode(context, { fftSize: 1024 });
+/** As long a moment as passes between two looks at it, or a click would be missed. */
+function meterOf(context: AudioContext, from: AudioNode): () => Level {
+  const analyser = new AnalyserNode(context, { fftSize: 8_192 });
   const samples = new Float32Array(analyser.fftSize);
   from.connect(analyser);
   return () => {
     analyser.getFloatTimeDomainData(samples);
-    return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    const squares = samples.reduce((sum, sample) => sum + sample * sample, 0);
+    return { rms: Math.sqrt(squares / samples.length), peak: samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0) };
   };
 }

@@ -49,6 +49,15 @@ export class Speaker {
     this.track.enabled = !muted;
   }
 
+  /** The time of the worker's newest report of what it receives. */
+  async reported(): Promise<number | null> {
+    let newest: number | null = null;
+    (await this.connection.getStats()).forEach((stat: RTCStats) => {
+      if (stat.type === 'remote-inbound-rtp') newest = Math.max(newest ?? 0, stat.timestamp);
+    });
+    return newest;
+  }
+
   /** The tab is closed: nobody is told. */
   close(): void {
     this.signaling.close();
