@@ -57,7 +57,11 @@ impl Engine {
         while self.finals.len() > self.config.catch_up_finals {
             self.finals.pop_front();
         }
-        for language in self.delivery.languages().into_keys() {
+        let languages = self.delivery.languages();
+        for (_, track) in self.tracks.iter_mut().filter(|(language, _)| !languages.contains_key(*language)) {
+            track.pass_over(shown);
+        }
+        for language in languages.into_keys() {
             self.expect(&language, shown, false);
         }
         self.voice_of(shown);

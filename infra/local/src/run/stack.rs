@@ -328,8 +328,9 @@ fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator:
 /// The recogniser hears one language; what is translated from it comes first of what can be read.
 fn languages(translate: &TranslateConfig) -> web::Languages {
     let translated = translate.translated_from(SPOKEN);
-    let rest = translate::codes().filter(|code| *code != SPOKEN && !translated.iter().any(|known| known == code));
-    let offered = translated.iter().map(String::as_str).chain([SPOKEN]).chain(rest).map(str::to_owned).collect();
+    let here = translated.iter().cloned().chain([SPOKEN.to_owned()]);
+    let rest = translate::codes().map(str::to_owned).filter(|code| code != SPOKEN && !translated.contains(code));
+    let offered = here.chain(rest).collect();
     web::Languages { spoken: vec![SPOKEN.to_owned()], offered, translator: translate::ENGINE.to_owned(), translated }
 }
 

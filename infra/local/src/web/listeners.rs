@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(super) fn routes(hall: Arc<Hall>) -> Router {
 }
 
 /// All that the network is shown, under `address` alone.
-pub(super) fn open(hall: Arc<Hall>, page: &PathBuf, address: SocketAddr) -> Router {
+pub(super) fn open(hall: Arc<Hall>, page: &Path, address: SocketAddr) -> Router {
     let files = ServeDir::new(page);
     routes(hall)
         .route("/", get(|| async { Redirect::temporary("/listen/") }))
@@ -157,6 +157,10 @@ pub(super) fn listeners_word(text: &str) -> Option<String> {
     }
 }
 
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _gone = stop.wait_for(|stop| *stop).await;
+}
+
 /// Until either side leaves, the stack stops, or nothing was heard of the listener for too long.
 async fn pass_on(browser: WebSocket, url: Url, mut stop: watch::Receiver<bool>, _seat: OwnedSemaphorePermit) {
     let api = match connect_async(url.as_str()).await {
@@ -188,7 +192,7 @@ async fn pass_on(browser: WebSocket, url: Url, mut stop: watch::Receiver<bool>, 
                 Some(Ok(Upstream::Close(_)) | Err(_)) | None => false,
             },
             () = sleep_until(idle_at) => false,
-            _ = stop.wait_for(|stop| *stop) => false,
+            () = stopped(&mut stop) => false,
         };
         if !passed {
             break;

@@ -164,7 +164,7 @@ fn is_own_name(host: &str) -> bool {
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
     let WebConfig { api, socket, languages, .. } = &web.config;
     let mut told = languages.json();
-    told["socket"] = json!(socket);
+    told["socket"] = json!(socket.as_str());
     told["region"] = json!(api.region());
     told["share"] = json!(web.open.map(|address| format!("http://{address}{LISTEN}")));
     Json(told)

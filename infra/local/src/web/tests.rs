@@ -1,4 +1,37 @@
+use std::collections::HashMap;
+
 use super::*;
+
+#[test]
+fn in_the_network_the_page_answers_under_the_address_that_was_named_and_no_other() {
+    let address: SocketAddr = "192.168.1.20:8400".parse().unwrap();
+    assert!(listeners::names("192.168.1.20:8400", address));
+    for other in ["", "192.168.1.20", "192.168.1.20:80", "127.0.0.1:8400", "localhost:8400", "example.org:8400"] {
+        assert!(!listeners::names(other, address), "{other}");
+    }
+    assert!(listeners::names("192.168.1.20", "192.168.1.20:80".parse().unwrap()), "browsers leave out port 80");
+    assert!(listeners::names("[fd00::20]:8400", "[fd00::20]:8400".parse().unwrap()));
+}
+
+#[test]
+fn a_listener_from_the_network_cannot_become_the_speaker() {
+    let socket = Url::parse("ws://127.0.0.1:4000/prod").unwrap();
+    let query = [("sessionId", "a-b-001"), ("targetLanguage", "es"), ("token", "secret"), ("x", "y")];
+    let query: HashMap<_, _> = query.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let passed = listeners::upstream(&socket, &query);
+    assert_eq!(passed.as_str(), "ws://127.0.0.1:4000/prod?sessionId=a-b-001&targetLanguage=es");
+}
+
+#[test]
+fn of_what_a_browser_says_only_a_listeners_words_pass() {
+    let join = r#"{"action":"joinSession","sessionId":"a-b-001","targetLanguage":"es","role":"speaker"}"#;
+    let passed: Value = serde_json::from_str(&listeners::listeners_word(join).unwrap()).unwrap();
+    assert_eq!(passed, json!({ "action": "joinSession", "sessionId": "a-b-001", "targetLanguage": "es" }));
+    assert!(listeners::listeners_word(r#"{"action":"heartbeat"}"#).is_some());
+    for other in ["", "[]", r#"{"action":"pause"}"#, r#"{"action":"joinSession"}"#, r#"{"sessionId":"a-b-001"}"#] {
+        assert_eq!(listeners::listeners_word(other), None, "{other}");
+    }
+}
 
 #[test]
 fn only_names_of_this_machine_are_answered() {

@@ -59,5 +59,5 @@ export function fillPicker(select: HTMLSelectElement, { here, marked }: { here: 
 export function standsIn(translator: Translator | undefined): string {
   if (translator === undefined) return '';
   if (translator.languages.length === 0) return 'No translator is installed on this machine: every language shows the original, marked.';
-  return `On this machine ${translator.name} stands in for Amazon Translate, whose translations are better.`;
+  return `On this machine ${translator.name} stands in for Amazon Translate.`;
 }

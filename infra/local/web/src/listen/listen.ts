@@ -103,6 +103,7 @@ class Page {
     by('session').textContent = session;
     by('captions').dir = direction(language);
     by('captions').setAttribute('aria-label', `Captions in ${nameOf(language)}`);
+    document.body.dataset['link'] = 'joining';
     tell(by('state'), 'Connecting…');
     by('empty').hidden = false;
     this.reader = new Reader(SOCKET, session, language, this.captions, (now, words) => {
@@ -116,6 +117,7 @@ class Page {
   }
 }
 
+colours(parse(drawer.read(KEPT)).theme); // before anything is seen
 fetch('../api/listen').then((answer) => answer.json() as Promise<Offer>).then((offer) => new Page(offer)).catch(() => {
   document.body.append(h('p', { role: 'alert' }, 'This page cannot reach the machine that it came from. Is it still running, and is this telephone in its network? Load the page again.'));
 });
