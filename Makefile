@@ -12,7 +12,7 @@ setup: ## Prepare the machine: system packages, Python, npm, Rust (does only wha
 demo: setup ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse)
 	@scripts/demo $(ARGS)
 
-demo-web: setup ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500")
+demo-web: setup ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500"; "--web-bind ADDRESS" lets telephones in the network read along)
 	@scripts/demo-web $(ARGS)
 
 test: setup ## Every check, a whole session included (STEPS="format clippy" for some of them)

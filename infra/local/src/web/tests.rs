@@ -1,5 +1,8 @@
 use std::collections::HashMap;
 
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message as Upstream;
+
 use super::*;
 
 #[test]
@@ -75,4 +78,66 @@ fn a_wish_is_signed_and_only_those_of_the_page_are_passed_on() {
     assert!(operator::wish("stop", "a-b-001").unwrap().contains(&"--yes"), "nobody is there to be asked");
     assert!(operator::wish("rehearse", "a-b-001").is_err());
     assert!(operator::session("--all").is_err(), "no argument of another kind");
+}
+
+/// The listener's page on an address that stands for the network, before a WebSocket API that says again what it hears.
+async fn opened() -> (Running, std::path::PathBuf) {
+    let page = std::env::temp_dir().join(format!("page-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(page.join("listen")).unwrap();
+    std::fs::write(page.join("listen/index.html"), "the listener's page").unwrap();
+    std::fs::write(page.join("main.js"), "the operator's page").unwrap();
+    let api = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = Url::parse(&format!("ws://{}/prod", api.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = api.accept().await {
+            let (mut out, from) = tokio_tungstenite::accept_async(stream).await.unwrap().split();
+            let _gone = out.send_all(&mut from.map(|said| said.map(|said| format!("heard {said}").into()))).await;
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let mut running = Running::new(listener.local_addr().unwrap());
+    let languages = Languages {
+        spoken: vec!["en".into()],
+        offered: vec!["es".into(), "en".into()],
+        translator: "Apertium".into(),
+        translated: vec!["es".into()],
+    };
+    let hall = Hall::new(languages, socket, running.stop_signal());
+    let address = running.address;
+    running.serve_all(listener, listeners::open(hall, &page, address));
+    (running, page)
+}
+
+#[tokio::test]
+async fn the_network_is_shown_the_listeners_page_and_nothing_else() {
+    let (running, page) = opened().await;
+    let client = reqwest::Client::new();
+    let status = |path: &str| client.get(format!("{}{path}", running.url())).send();
+    assert_eq!(status("/").await.unwrap().text().await.unwrap(), "the listener's page", "by a redirect");
+    assert_eq!(status("/api/listen").await.unwrap().json::<Value>().await.unwrap()["languages"], json!(["es", "en"]));
+    for path in [
+        "/main.js", "/listen/..%2fmain.js", "/samples/short.wav", "/api/config", "/api/sessions/a-b-001/speaker",
+        "/api/operator/list", "/api/faults",
+    ] {
+        assert_eq!(status(path).await.unwrap().status(), 404, "{path}");
+    }
+    let foreign = client.get(format!("{}/listen/", running.url())).header("host", "example.org").send().await.unwrap();
+    assert_eq!(foreign.status(), 403);
+    running.stop().await;
+    std::fs::remove_dir_all(page).unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_in_the_network_is_heard_and_answered_and_nothing_else_passes() {
+    let (running, page) = opened().await;
+    let url = format!("ws://{}/api/listen/socket?sessionId=a-b-001&targetLanguage=es", running.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    for said in [r#"{"action":"pause"}"#, r#"{"action":"heartbeat"}"#] {
+        socket.send(said.into()).await.unwrap();
+    }
+    let heard = socket.next().await.unwrap().unwrap();
+    assert_eq!(heard.to_text().unwrap(), r#"heard {"action":"heartbeat"}"#, "the first that came through");
+    running.stop().await;
+    assert!(!matches!(socket.next().await, Some(Ok(Upstream::Text(_)))), "it ends with the stack");
+    std::fs::remove_dir_all(page).unwrap();
 }
