@@ -57,9 +57,17 @@ impl Ports {
         let (Some(address), Some(page)) = (wanted, &self.page) else { return Ok(()) };
         let address = SocketAddr::new(address, port(page)?);
         if address.ip().is_unspecified() {
-            return Err(Error::NoAddress { address: address.ip(), cause: "it names no place".to_owned(), own: own_address() });
+            return Err(Error::NoAddress {
+                address: address.ip(),
+                cause: "it names no place".to_owned(),
+                own: own_address(),
+            });
         }
-        let refused = |cause: std::io::Error| Error::NoAddress { address: address.ip(), cause: cause.to_string(), own: own_address() };
+        let refused = |cause: std::io::Error| Error::NoAddress {
+            address: address.ip(),
+            cause: cause.to_string(),
+            own: own_address(),
+        };
         self.open = Some(TcpListener::bind(address).await.map_err(refused)?);
         Ok(())
     }

@@ -116,8 +116,13 @@ async fn the_network_is_shown_the_listeners_page_and_nothing_else() {
     assert_eq!(status("/").await.unwrap().text().await.unwrap(), "the listener's page", "by a redirect");
     assert_eq!(status("/api/listen").await.unwrap().json::<Value>().await.unwrap()["languages"], json!(["es", "en"]));
     for path in [
-        "/main.js", "/listen/..%2fmain.js", "/samples/short.wav", "/api/config", "/api/sessions/a-b-001/speaker",
-        "/api/operator/list", "/api/faults",
+        "/main.js",
+        "/listen/..%2fmain.js",
+        "/samples/short.wav",
+        "/api/config",
+        "/api/sessions/a-b-001/speaker",
+        "/api/operator/list",
+        "/api/faults",
     ] {
         assert_eq!(status(path).await.unwrap().status(), 404, "{path}");
     }

@@ -79,6 +79,7 @@ export class SpeakerPanel {
     this.source?.close();
     this.source?.track.stop();
     [this.source, this.ear, this.checking] = [null, null, false];
+    this.listen();
     this.draw();
   }
 
@@ -141,6 +142,7 @@ export class SpeakerPanel {
     this.source?.close();
     this.socket?.close();
     this.speaker = this.source = this.socket = this.ear = null;
+    this.listen();
     this.draw();
   }
 
