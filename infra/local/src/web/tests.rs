@@ -81,7 +81,7 @@ fn a_wish_is_signed_and_only_those_of_the_page_are_passed_on() {
 }
 
 /// The listener's page on an address that stands for the network, before a WebSocket API that says again what it hears.
-async fn opened() -> (Running, std::path::PathBuf) {
+async fn opened() -> (Running, PathBuf) {
     let page = std::env::temp_dir().join(format!("page-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(page.join("listen")).unwrap();
     std::fs::write(page.join("listen/index.html"), "the listener's page").unwrap();

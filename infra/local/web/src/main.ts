@@ -3,7 +3,7 @@ import { api, type Config } from './api.ts';
 import { column, type Column } from './column.ts';
 import { by, does, h } from './dom.ts';
 import { EmotionPanel } from './emotion.ts';
-import { choices, fillPicker, nameOf, ownName, standsIn } from './languages.ts';
+import { choices, fillPicker, nameOf, ownName, preferred, standsIn } from './languages.ts';
 import { headings, OperatorPanel } from './operator.ts';
 import { Recoveries } from './recovery.ts';
 import { share } from './share.ts';
@@ -35,14 +35,16 @@ class Page {
     if (this.session !== null) this.of(this.session);
   }
 
-  /** A session that this page has made: somebody should read along, in what is spoken and in the first language that is translated. */
+  /** A session that this page has made: somebody should read along, in what is spoken and in a language that is translated. */
   private begin(session: string): void {
     for (const old of [...this.columns.values()]) old.close();
     this.emotion.clear();
     this.recoveries.clear();
     this.of(session);
     const spoken = by<HTMLSelectElement>('source-language').value;
-    const other = this.config.languages.find((language) => language !== spoken);
+    const { languages, translator } = this.config;
+    const others = (translator?.languages ?? languages).filter((language) => language !== spoken);
+    const other = preferred([...navigator.languages, 'es'], others) ?? others[0];
     for (const language of [spoken, other]) if (language !== undefined) this.listen(language);
   }
 
@@ -83,7 +85,12 @@ function parts(): void {
     document.body.dataset['part'] = part;
     for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset['part'] === part));
   };
-  for (const button of buttons) button.addEventListener('click', () => show(button.dataset['part'] ?? 'speaker'));
+  for (const button of buttons) {
+    button.addEventListener('click', () => {
+      show(button.dataset['part'] ?? 'speaker');
+      scrollTo(0, 0);
+    });
+  }
   show('speaker');
 }
 
