@@ -112,3 +112,37 @@ async fn free() -> Result<TcpListener, Error> {
 pub fn port(listener: &TcpListener) -> Result<u16, Error> {
     Ok(listener.local_addr().map_err(Error::NoPort)?.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn opened(address: &str) -> Result<Option<SocketAddr>, String> {
+        let mut ports = Ports::take(None).await.unwrap();
+        ports.take_page(Some(0)).await.unwrap();
+        let taken = ports.take_open(Some(address.parse().unwrap())).await;
+        taken.map(|()| ports.open.map(|open| open.local_addr().unwrap())).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_network_is_let_in_at_the_pages_port_of_the_address_that_was_named() {
+        let open = opened("127.0.0.2").await.unwrap().unwrap();
+        assert_eq!(open.ip().to_string(), "127.0.0.2");
+    }
+
+    #[tokio::test]
+    async fn without_an_address_the_network_is_not_let_in() {
+        let mut ports = Ports::take(None).await.unwrap();
+        ports.take_page(Some(0)).await.unwrap();
+        ports.take_open(None).await.unwrap();
+        assert!(ports.open.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_no_place_or_not_here_is_refused_with_what_to_name() {
+        for address in ["0.0.0.0", "203.0.113.7"] {
+            let refused = opened(address).await.unwrap_err();
+            assert!(refused.contains(address) && refused.contains("name one address of this machine"), "{refused}");
+        }
+    }
+}

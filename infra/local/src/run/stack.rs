@@ -320,18 +320,9 @@ fn web_config(layout: &Layout, environment: &[(String, String)], api: &emulator:
         kvs: of("AWS_ENDPOINT_URL_KINESIS_VIDEO"),
         secret_access_key: SECRET.to_owned(),
         socket,
-        languages: languages(&TranslateConfig::default()),
+        languages: web::Languages::of(SPOKEN, &TranslateConfig::default()),
         admin: of(admin::VARIABLE),
     })
-}
-
-/// The recogniser hears one language; what is translated from it comes first of what can be read.
-fn languages(translate: &TranslateConfig) -> web::Languages {
-    let translated = translate.translated_from(SPOKEN);
-    let here = translated.iter().cloned().chain([SPOKEN.to_owned()]);
-    let rest = translate::codes().map(str::to_owned).filter(|code| code != SPOKEN && !translated.contains(code));
-    let offered = here.chain(rest).collect();
-    web::Languages { spoken: vec![SPOKEN.to_owned()], offered, translator: translate::ENGINE.to_owned(), translated }
 }
 
 fn client_environment(

@@ -26,36 +26,14 @@ use tokio_tungstenite::tungstenite::Message as Upstream;
 use tower_http::services::ServeDir;
 use url::Url;
 
+use super::languages::Languages;
+
 /// Listeners at the same time; more would be no demonstration.
 const SEATS: usize = 200;
 /// Longest message of a listener, bytes: a joinSession has a hundred.
 const MESSAGE_BYTES: usize = 2_048;
 /// A listener sends a heartbeat each minute; who has sent none twice is gone.
 const IDLE: Duration = Duration::from_secs(150);
-
-/// What is known of the languages on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Languages {
-    /// What can be spoken.
-    pub spoken: Vec<String>,
-    /// What can be read; those with an engine first.
-    pub offered: Vec<String>,
-    /// Who translates in Amazon Translate's place.
-    pub translator: String,
-    /// What it translates into.
-    pub translated: Vec<String>,
-}
-
-impl Languages {
-    /// As the page reads it.
-    pub(super) fn json(&self) -> Value {
-        json!({
-            "sourceLanguages": self.spoken,
-            "languages": self.offered,
-            "translator": { "name": self.translator, "languages": self.translated },
-        })
-    }
-}
 
 /// What all listeners share.
 pub(super) struct Hall {

@@ -14,6 +14,7 @@
 //! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it. With `--web-bind` the
 //! listener's page alone is also served on that address of the network, under that address alone.
 
+mod languages;
 mod listeners;
 mod operator;
 mod service;
@@ -37,8 +38,8 @@ use tower_http::services::ServeDir;
 use crate::emulator::Api;
 use crate::fault::{self, Fault};
 use crate::standin::Running;
+pub use languages::Languages;
 use listeners::Hall;
-pub use listeners::Languages;
 use service::Service;
 use url::Url;
 
