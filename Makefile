@@ -14,7 +14,7 @@ setup: ## Prepare the machine for everything: system packages, Python, npm, Rust
 demo: ## One live session on this machine: real speech in, captions in three languages out (ARGS="…" for sessionctl rehearse, PREBUILT=1)
 	@scripts/demo $(ARGS)
 
-demo-web: ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500", PREBUILT=1)
+demo-web: ## The same in your browser, with your own voice: a page on loopback until Ctrl-C (ARGS="--web-port 8500", PREBUILT=1; ARGS="--web-bind ADDRESS" lets telephones in the network read along)
 	@scripts/demo-web $(ARGS)
 
 check: setup ## The inner loop: format, clippy, unit tests, the schemas' seal

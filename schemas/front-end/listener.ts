@@ -1,8 +1,20 @@
-// A listener: partials that settle, finals that stay, late join, notices, heartbeat, reconnection, the end.
+// A listener: partials that settle, finals that stay, late join, notices, heartbeat, reconnection and what was missed by it, the end.
 import type { Caption, Incoming, JoinSession, Outgoing } from './messages.ts';
 
 const HEARTBEAT_MS = 60_000; // API Gateway closes a connection that is idle for 10 minutes
 const RETRY_MS = [0, 500, 1_000, 2_000, 5_000];
+/** How long a connection may be silent after `hurry` asked whether it lives. */
+const HURRY_MS = 5_000;
+
+/** `away` once a connection is lost or cannot be had; it is tried again. */
+export type Link = 'joining' | 'joined' | 'away';
+/** How many finals were missed; `unknown` when another worker speaks by now: it counts anew, and nobody knows what the one before said last. */
+export type Missed = number | 'unknown';
+
+/** What is missing between the last final that was read and the first that came after a reconnect, by their cursors. */
+export function missedBetween(last: Caption, next: Caption): Missed {
+  return next.generation === last.generation ? Math.max(0, next.cursor - last.cursor - 1) : 'unknown';
+}
 
 export class Listener {
   /** What stays, in the order of speech. */
@@ -12,44 +24,84 @@ export class Listener {
   /** A sentence to show while the service is not complete. */
   notice = '';
   over = false;
+  link: Link = 'joining';
+  /** What was missed while the connection was lost; null until a final has told it, and for who was never away. */
+  missed: Missed | null = null;
+  /** The last final that was read before the connection was lost. */
+  private before: Caption | null = null;
+  private socket: WebSocket | null = null;
+  private timers: ReturnType<typeof setTimeout>[] = [];
+  private alive = true;
   private failures = 0;
 
   constructor(private readonly url: string, private readonly join: JoinSession, private readonly show: (listener: Listener) => void) {}
 
   open(): void {
-    const socket = new WebSocket(`${this.url}?${new URLSearchParams({ ...this.join })}`);
-    const say = (message: Outgoing) => socket.send(JSON.stringify(message));
-    let alive = true;
-    const heart = setInterval(() => {
-      if (!alive) return socket.close(); // it looks open and says nothing
-      alive = false;
-      if (socket.readyState === WebSocket.OPEN) say({ action: 'heartbeat' });
-    }, HEARTBEAT_MS);
-    socket.onopen = () => say({ action: 'joinSession', ...this.join });
+    this.close();
+    const socket = (this.socket = new WebSocket(`${this.url}?${new URLSearchParams({ ...this.join })}`));
+    this.alive = true;
+    this.timers.push(setInterval(() => this.ask(), HEARTBEAT_MS));
+    socket.onopen = () => this.say({ action: 'joinSession', ...this.join });
     socket.onmessage = ({ data }) => {
-      alive = true;
+      if (this.socket !== socket) return; // it was given up
+      this.alive = true;
       const message = JSON.parse(String(data)) as Incoming;
       this.take(message);
-      if (this.over || message.type === 'connectionRefreshRequired') socket.close();
+      if (this.over) this.close();
+      else if (message.type === 'connectionRefreshRequired') this.lost();
     };
-    socket.onclose = () => {
-      clearInterval(heart);
-      if (!this.over) setTimeout(() => this.open(), RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)]);
-    };
+    socket.onclose = () => this.socket === socket && this.lost();
+  }
+
+  /** Leaves; nothing is opened again. */
+  close(): void {
+    this.timers.forEach(clearTimeout);
+    this.timers = [];
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  /** To be called when the network or the screen of a telephone is back: tries at once, and finds out soon whether what looks open still is. */
+  hurry(): void {
+    if (this.over) return;
+    if (this.link === 'away') return this.open();
+    this.alive = false;
+    this.say({ action: 'heartbeat' });
+    this.timers.push(setTimeout(() => this.alive || this.lost(), HURRY_MS));
   }
 
   take(message: Incoming): void {
     if (message.type === 'transcription') this.caption(message);
     else if (message.type === 'captionStatus') this.notice = message.rung === 'full' ? '' : message.message;
     else if (message.type === 'sessionEnded') this.over = true;
-    else if (message.type === 'sessionJoined') this.failures = 0;
+    else if (message.type === 'sessionJoined') [this.failures, this.link] = [0, 'joined'];
     else return; // whatever else there is, now or later
     this.show(this);
   }
 
+  private say(message: Outgoing): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  /** Whoever has said nothing since it was asked the last time only looks open. */
+  private ask(): void {
+    if (!this.alive) return this.lost();
+    this.alive = false;
+    this.say({ action: 'heartbeat' });
+  }
+
+  private lost(): void {
+    this.close();
+    [this.link, this.missed, this.before] = ['away', null, this.finals.at(-1) ?? null];
+    this.timers.push(setTimeout(() => this.open(), RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)]));
+    this.show(this);
+  }
+
   private caption(caption: Caption): void {
-    const before = this.finals.find((known) => known.segmentId === caption.segmentId);
-    if (before !== undefined) return; // said again after a reconnect
+    if (caption.isFinal && this.before !== null) [this.missed, this.before] = [missedBetween(this.before, caption), null];
+    const known = this.finals.some(({ segmentId }) => segmentId === caption.segmentId);
+    if (known) return; // said again after a reconnect
     // A worker that died will not finish what it began.
     for (const [id, { generation }] of this.partials) if (generation < caption.generation) this.partials.delete(id);
     if (!caption.isFinal) return void this.partials.set(caption.segmentId, caption);

@@ -23,6 +23,9 @@
 //! - *Time.* `startMs` and `endMs` are media time, ms since the first audio, and never drift; `timestamp` is the wall clock
 //!   of the post, `lagMs` the time from the last spoken word to it.
 //! - *Late comers* get the last whole sentences at once, marked `catchUp`, with the cursors that they had.
+//! - *Who was away* compares the first final that comes after a reconnect with the last one before: within a `generation` the gap
+//!   of their cursors is what was missed, and no gap means that nothing was. Finals that nobody listened to in the language meanwhile
+//!   are counted too. Across generations nothing can be told.
 //!
 //! **Assumptions.** A connection delivers in order. A client that reconnects is a late comer.
 //!

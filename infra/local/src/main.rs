@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::stdin;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -77,6 +77,10 @@ struct How {
     /// A fixed port for the page.
     #[arg(long, requires = "web")]
     web_port: Option<u16>,
+    /// Let telephones in the network read captions: serve the listener's page, and nothing else of it, on this address of the
+    /// machine too. Whoever reaches the address and knows a session's name can read it. Default: loopback alone.
+    #[arg(long, requires = "web", value_name = "ADDRESS")]
+    web_bind: Option<IpAddr>,
     /// How long ECS takes for each step of a launch: 1 is as slow as AWS (20 s).
     #[arg(long, default_value_t = 0.05, value_name = "FACTOR")]
     ecs_pace: f64,
@@ -133,6 +137,7 @@ impl How {
             layout,
             port: self.port,
             web: self.web.then(|| self.web_port.unwrap_or_default()),
+            web_bind: self.web_bind,
             ecs_pace: self.ecs_pace.clamp(0.0, 10.0),
             worker: self.worker.clone(),
             recogniser,
@@ -183,6 +188,9 @@ async fn run(how: &How, command: &[String]) -> anyhow::Result<u8> {
     if let Some(page) = stack.page() {
         progress.say(format!("the page is at {page}/"));
         progress.say(meeting_points(how.ice_bind));
+    }
+    if let Some(shared) = stack.shared() {
+        progress.say(format!("open to the network, captions only: {shared}"));
     }
     let code = if command.is_empty() {
         until_interrupted(&mut stack).await

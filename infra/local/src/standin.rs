@@ -42,8 +42,13 @@ impl Running {
 
     /// Serves `router` on `listener` until the stand-in is stopped.
     pub(crate) fn serve(&mut self, listener: TcpListener, router: Router) {
+        self.serve_all(listener, router.layer(middleware::from_fn(loopback_only)));
+    }
+
+    /// The same for whoever reaches the listener: only for an address that the user has named, and for what everybody may see.
+    pub(crate) fn serve_all(&mut self, listener: TcpListener, router: Router) {
         let stopped = self.stopped();
-        let app = router.layer(middleware::from_fn(loopback_only)).into_make_service_with_connect_info::<SocketAddr>();
+        let app = router.into_make_service_with_connect_info::<SocketAddr>();
         self.tasks.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "a stand-in stopped listening");

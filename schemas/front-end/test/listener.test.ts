@@ -102,3 +102,101 @@ test('a connection that closes or falls silent is opened again and joins again, 
   assert.equal(Socket.all.length, 3, 'the session is over');
   mock.timers.reset();
 });
+
+/** A listener whose connection is lost after it read the final with cursor 4 of generation 1, and is back. */
+function back(): { it: Listener; hears: (change: Partial<Caption>) => void } {
+  mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  Object.assign(globalThis, { WebSocket: Socket });
+  const it = listener();
+  it.open();
+  const hears = (change: Partial<Caption>) => last().onmessage({ data: JSON.stringify(caption(change)) });
+  joins();
+  hears({ segmentId: '1-4', generation: 1, cursor: 4 });
+  last().close();
+  assert.equal(it.link, 'away');
+  mock.timers.tick(1);
+  joins();
+  assert.deepEqual([it.link, it.missed], ['joined', null], 'nothing has told yet');
+  return { it, hears };
+}
+const last = () => Socket.all.at(-1) as Socket;
+const joins = () => {
+  last().onopen();
+  last().onmessage({ data: JSON.stringify(golden('service.sessionJoined')) });
+};
+
+test('who was away and is given what they had already has missed nothing', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it, hears } = back();
+  hears({ segmentId: '1-4', generation: 1, cursor: 4, catchUp: true });
+  assert.equal(it.missed, 0);
+  assert.equal(it.finals.length, 1, 'and it is not shown twice');
+});
+
+test('who was away and reads on with the next cursor has missed nothing, also if a partial came first', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it, hears } = back();
+  hears({ segmentId: '1-5', generation: 1, cursor: 5, isFinal: false });
+  assert.equal(it.missed, null, 'a partial tells nothing: it carries the cursor that its final has at the earliest');
+  hears({ segmentId: '1-5', generation: 1, cursor: 5, catchUp: true });
+  assert.equal(it.missed, 0);
+});
+
+test('who was away for longer than the last sentences reach back is told how many are missing', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it, hears } = back();
+  hears({ segmentId: '1-9', generation: 1, cursor: 8, catchUp: true });
+  hears({ segmentId: '1-10', generation: 1, cursor: 9, catchUp: true });
+  assert.equal(it.missed, 3, '5, 6 and 7');
+});
+
+test('when another worker speaks by now, nobody claims that nothing was missed', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it, hears } = back();
+  hears({ segmentId: '2-1', generation: 2, cursor: 1 });
+  assert.equal(it.missed, 'unknown');
+});
+
+test('who had read nothing before the connection was lost is told nothing about it', (t) => {
+  t.after(() => mock.timers.reset());
+  mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  Object.assign(globalThis, { WebSocket: Socket });
+  const it = listener();
+  it.open();
+  last().close();
+  mock.timers.tick(1);
+  joins();
+  last().onmessage({ data: JSON.stringify(caption({ cursor: 4, catchUp: true })) });
+  assert.equal(it.missed, null);
+});
+
+test('a telephone that wakes up tries at once, and gives up a connection that only looks open', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it } = back();
+  const count = Socket.all.length;
+  it.hurry();
+  assert.deepEqual(JSON.parse(last().said[1] ?? ''), golden('listener.heartbeat'), 'it asks');
+  last().onmessage({ data: JSON.stringify(golden('service.heartbeatAck')) });
+  mock.timers.tick(5_000);
+  assert.equal(Socket.all.length, count, 'it was answered');
+  it.hurry();
+  mock.timers.tick(5_001);
+  assert.equal(Socket.all.length, count + 1, 'it was not');
+  for (const _ of [1, 2, 3, 4]) {
+    last().close();
+    mock.timers.tick(2_000);
+  }
+  last().close();
+  const waiting = Socket.all.length;
+  it.hurry();
+  assert.equal(Socket.all.length, waiting + 1, 'without the wait of 5 s');
+});
+
+test('who leaves is left alone', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it } = back();
+  const count = Socket.all.length;
+  it.close();
+  mock.timers.tick(600_000);
+  assert.deepEqual([Socket.all.length, last().readyState], [count, 3]);
+});

@@ -1,6 +1,6 @@
 //! The loopback ports of the stack.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use tokio::net::TcpListener;
 
@@ -16,6 +16,8 @@ pub struct Ports {
     pub gateway: TcpListener,
     pub admin: TcpListener,
     pub page: Option<TcpListener>,
+    /// The listener's page, for the network.
+    pub open: Option<TcpListener>,
 }
 
 impl Ports {
@@ -33,7 +35,7 @@ impl Ports {
             None => free().await?,
         };
         let emulator = port(&emulator)?;
-        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin, page: None })
+        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin, page: None, open: None })
     }
 
     /// Takes one for the page, if it is wanted.
@@ -44,6 +46,29 @@ impl Ports {
         if let Some(port) = wanted {
             self.page = Some(listen(port).await.map_err(|cause| Error::Taken { port, cause })?);
         }
+        Ok(())
+    }
+
+    /// Takes the page's port on an address of the network too, if that is wanted.
+    ///
+    /// # Errors
+    /// When the address is not one that telephones could open, or not this machine's.
+    pub async fn take_open(&mut self, wanted: Option<IpAddr>) -> Result<(), Error> {
+        let (Some(address), Some(page)) = (wanted, &self.page) else { return Ok(()) };
+        let address = SocketAddr::new(address, port(page)?);
+        if address.ip().is_unspecified() {
+            return Err(Error::NoAddress {
+                address: address.ip(),
+                cause: "it names no place".to_owned(),
+                own: own_address(),
+            });
+        }
+        let refused = |cause: std::io::Error| Error::NoAddress {
+            address: address.ip(),
+            cause: cause.to_string(),
+            own: own_address(),
+        };
+        self.open = Some(TcpListener::bind(address).await.map_err(refused)?);
         Ok(())
     }
 
@@ -67,6 +92,15 @@ async fn listen(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
 
+/// This machine's address in its network, in words for a person. No packet is sent: the system only looks for the way.
+fn own_address() -> String {
+    let found = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    found.map_or_else(|_none| "`ip address` lists them".to_owned(), |address| format!("for example {}", address.ip()))
+}
+
 async fn free() -> Result<TcpListener, Error> {
     listen(0).await.map_err(Error::NoPort)
 }
@@ -77,4 +111,38 @@ async fn free() -> Result<TcpListener, Error> {
 /// When it has none.
 pub fn port(listener: &TcpListener) -> Result<u16, Error> {
     Ok(listener.local_addr().map_err(Error::NoPort)?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn opened(address: &str) -> Result<Option<SocketAddr>, String> {
+        let mut ports = Ports::take(None).await.unwrap();
+        ports.take_page(Some(0)).await.unwrap();
+        let taken = ports.take_open(Some(address.parse().unwrap())).await;
+        taken.map(|()| ports.open.map(|open| open.local_addr().unwrap())).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_network_is_let_in_at_the_pages_port_of_the_address_that_was_named() {
+        let open = opened("127.0.0.2").await.unwrap().unwrap();
+        assert_eq!(open.ip().to_string(), "127.0.0.2");
+    }
+
+    #[tokio::test]
+    async fn without_an_address_the_network_is_not_let_in() {
+        let mut ports = Ports::take(None).await.unwrap();
+        ports.take_page(Some(0)).await.unwrap();
+        ports.take_open(None).await.unwrap();
+        assert!(ports.open.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_no_place_or_not_here_is_refused_with_what_to_name() {
+        for address in ["0.0.0.0", "203.0.113.7"] {
+            let refused = opened(address).await.unwrap_err();
+            assert!(refused.contains(address) && refused.contains("name one address of this machine"), "{refused}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! The whole stack: stand-ins, emulator, their side, our template; started in the order in which each needs the other.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use url::Url;
 
 use super::deploy::{self, API_ID, STAGE};
 use super::layout::{Layout, Lock, Missing};
@@ -55,6 +56,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Serve the page on this port; 0 is a free one.
     pub web: Option<u16>,
+    /// Serve the listener's page on this address of the network too.
+    pub web_bind: Option<IpAddr>,
     /// ECS's ladder: 1.0 is as slow as AWS.
     pub ecs_pace: f64,
     /// What ECS starts in the worker's place; else the worker that was built.
@@ -84,6 +87,18 @@ pub enum Error {
         port: u16,
         /// Why.
         cause: std::io::Error,
+    },
+    /// The address that the network was to reach.
+    #[error(
+        "--web-bind {address} cannot be served ({cause}): name one address of this machine that telephones in its network can open; {own}"
+    )]
+    NoAddress {
+        /// Which.
+        address: IpAddr,
+        /// Why not.
+        cause: String,
+        /// One that this machine has.
+        own: String,
     },
     /// No port at all.
     #[error("no free loopback port: {0}")]
@@ -126,6 +141,7 @@ pub struct Stack {
     others: Vec<Running>,
     controller_log: Copy,
     environment: Vec<(String, String)>,
+    shared: Option<SocketAddr>,
     // Last, so that they go last.
     guard: Guard,
     _lock: Lock,
@@ -145,12 +161,14 @@ impl Stack {
         let guard = Guard::start(&own).map_err(Error::Guard)?;
         let mut ports = Ports::take(options.port).await?;
         ports.take_page(options.web).await?;
+        ports.take_open(options.web_bind).await?;
         let standins = ports.endpoints()?;
         let url = format!("http://127.0.0.1:{}", ports.emulator);
         let mut endpoints = standins.clone();
         endpoints.push(("AWS_ENDPOINT_URL".to_owned(), url.clone()));
         let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
-        let page = ports.page.take();
+        let (page, open) = (ports.page.take(), ports.open.take());
+        let shared = open.as_ref().map(|open| open.local_addr().map_err(Error::NoPort)).transpose()?;
         let page_url = page.as_ref().map(port).transpose()?.map(|port| format!("http://127.0.0.1:{port}"));
         let mut environment = client_environment(&endpoints, &url, &admin, page_url.as_deref());
 
@@ -181,11 +199,11 @@ impl Stack {
         let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
         others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
         if let Some(listener) = page {
-            let config = web_config(options, &environment, &api, offer);
-            others.push(web::serve(listener, config).map_err(Error::NoPort)?);
+            let config = web_config(options, &environment, &api, offer)?;
+            others.push(web::serve(listener, open, config).map_err(Error::NoPort)?);
         }
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
-        Ok(Self { emulator, ecs, mappings, others, controller_log, environment, guard, _lock: lock })
+        Ok(Self { emulator, ecs, mappings, others, controller_log, environment, shared, guard, _lock: lock })
     }
 
     /// What a client of the stack needs in its environment.
@@ -196,6 +214,11 @@ impl Stack {
     /// Where the page is, if it is served.
     pub fn page(&self) -> Option<&str> {
         value(&self.environment, web::VARIABLE)
+    }
+
+    /// Where telephones reach the listener's page, if that is wanted.
+    pub fn shared(&self) -> Option<String> {
+        self.shared.map(|address| format!("http://{address}{}", web::LISTEN))
     }
 
     /// Who kills what is left.
@@ -315,10 +338,16 @@ fn value<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str>
     environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn web_config(options: &Options, environment: &[(String, String)], api: &emulator::Api, offer: Offer) -> WebConfig {
+fn web_config(
+    options: &Options,
+    environment: &[(String, String)],
+    api: &emulator::Api,
+    offer: Offer,
+) -> Result<WebConfig, Error> {
     let layout = &options.layout;
     let of = |name| value(environment, name).unwrap_or_default().to_owned();
-    WebConfig {
+    let socket = Url::parse(&of("SESSION_WEBSOCKET_URL")).map_err(|bad| Error::NoPort(std::io::Error::other(bad)))?;
+    Ok(WebConfig {
         page: layout.local("web/dist"),
         samples: layout.root.join("samples"),
         sessionctl: layout.binary("sessionctl"),
@@ -326,11 +355,11 @@ fn web_config(options: &Options, environment: &[(String, String)], api: &emulato
         api: api.clone(),
         kvs: of("AWS_ENDPOINT_URL_KINESIS_VIDEO"),
         secret_access_key: SECRET.to_owned(),
-        socket: of("SESSION_WEBSOCKET_URL"),
+        socket,
         admin: of(admin::VARIABLE),
         offer,
         ice_bind: options.ice_bind,
-    }
+    })
 }
 
 fn client_environment(

@@ -3,15 +3,18 @@
 //! | path | what |
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
-//! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), what translates, the addresses at which a browser meets the worker |
+//! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), what translates, the addresses at which a browser meets the worker, where telephones reach the listener's page |
+//! | `/listen/`, `GET /api/listen`, `/api/listen/socket` | a listener's page, what it needs to know, and the WebSocket API ([`listeners`]) |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
 //! | `POST /api/faults/{name}` | the knobs of [`crate::admin`] that a demonstration needs |
 //! | `GET /api/faults` | what is set of the network ([`crate::network`]), and what came of it |
 //!
-//! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it.
+//! Only loopback is answered, and only under a loopback name, so that no page of another site can reach it. With `--web-bind` the
+//! listener's page alone is also served on that address of the network, under that address alone.
 
+mod listeners;
 mod operator;
 mod service;
 #[cfg(test)]
@@ -36,7 +39,9 @@ use crate::fault::{self, Fault};
 use crate::network::own::{MeetingPoints, meeting_points};
 use crate::standin::Running;
 use crate::translate::Offer;
+use listeners::Hall;
 use service::Service;
+use url::Url;
 
 /// The name of the variable that tells where the page is.
 pub const VARIABLE: &str = "LOCAL_STACK_WEB";
@@ -59,7 +64,7 @@ pub struct WebConfig {
     /// The secret of the only key.
     pub secret_access_key: String,
     /// Where the WebSocket API is.
-    pub socket: String,
+    pub socket: Url,
     /// The endpoint of the knobs.
     pub admin: String,
     /// What translates, and into which languages.
@@ -97,19 +102,31 @@ type Answer = Result<Json<Value>, Refused>;
 struct Web {
     config: WebConfig,
     service: Service,
+    /// Where the network reaches the listener's page.
+    open: Option<SocketAddr>,
 }
 
-/// Serves the page on `listener`.
+/// The path of the listener's page.
+pub const LISTEN: &str = "/listen/";
+
+/// Serves the page on `listener`, and the listener's part of it on `open`, whoever asks there.
 ///
 /// # Errors
-/// When the listener is unusable.
-pub fn serve(listener: TcpListener, config: WebConfig) -> std::io::Result<Running> {
+/// When a listener is unusable.
+pub fn serve(listener: TcpListener, open: Option<TcpListener>, config: WebConfig) -> std::io::Result<Running> {
     let mut running = Running::new(listener.local_addr()?);
-    running.serve(listener, router(config));
+    let hall = Hall::new(config.languages.clone(), config.socket.clone(), running.stop_signal());
+    let mut shared = None;
+    if let Some(open) = open {
+        let address = open.local_addr()?;
+        shared = Some(address);
+        running.serve_all(open, listeners::open(hall.clone(), &config.page, address));
+    }
+    running.serve(listener, router(config, hall, shared));
     Ok(running)
 }
 
-fn router(config: WebConfig) -> Router {
+fn router(config: WebConfig, hall: Arc<Hall>, open: Option<SocketAddr>) -> Router {
     let files = ServeDir::new(&config.page);
     let samples = ServeDir::new(&config.samples);
     let service = Service::new(&config);
@@ -123,9 +140,10 @@ fn router(config: WebConfig) -> Router {
         .route("/api/faults", get(network))
         .route("/api/faults/{name}", post(break_it))
         .nest_service("/samples", samples)
+        .with_state(Arc::new(Web { config, service, open }))
+        .merge(listeners::routes(hall))
         .fallback_service(files)
         .layer(from_fn(own_name_only))
-        .with_state(Arc::new(Web { config, service }))
 }
 
 /// A name that resolves to loopback but is somebody else's would let their page read ours.
@@ -151,17 +169,17 @@ async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
     let MeetingPoints { loopback, own } = meeting_points(*ice_bind);
     let meeting: Vec<_> = loopback.into_iter().chain(own).collect();
     let mut answer = told(offer);
-    answer["socket"] = json!(socket);
+    answer["socket"] = json!(socket.as_str());
     answer["region"] = json!(api.region());
-    answer["sourceLanguages"] = json!(["en"]);
     answer["meeting"] = json!(meeting);
+    answer["share"] = json!(web.open.map(|address| format!("http://{address}{LISTEN}")));
     Json(answer)
 }
 
 /// What translates, for its reader; the languages with an engine come first.
 fn told(offer: &Offer) -> Value {
     let translation = json!({ "says": offer.says(), "engines": offer.engines, "untranslated": offer.untranslated });
-    json!({ "languages": offer.languages(), "translation": translation })
+    json!({ "sourceLanguages": [offer.source], "languages": offer.languages(), "translation": translation })
 }
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {

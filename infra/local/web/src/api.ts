@@ -1,14 +1,17 @@
 // The local stack's side of the page: the session service's HTTP API, sessionctl, and the knobs.
+import type { Translation } from './languages.ts';
+
 export interface Config {
   socket: string;
   region: string;
   /** Those that something translates into come first. */
   languages: string[];
   sourceLanguages: string[];
-  /** What stands in for Amazon Translate: a sentence to show, and the same in parts. */
-  translation: { says: string; engines: { engine: string; languages: string[] }[]; untranslated: string[] };
+  translation: Translation;
   /** Addresses at which a browser on this machine meets the worker. */
   meeting: string[];
+  /** Where telephones reach the listener's page, when the stack was told an address of the network. */
+  share?: string | null;
 }
 
 /** What the product's application has: from its sign-in, from the session, and from KVS. */

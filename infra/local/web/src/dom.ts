@@ -26,10 +26,24 @@ export function by<E extends HTMLElement = HTMLElement>(id: string): E {
   return found as E;
 }
 
-/** Runs what a button does; says what went wrong beside it. */
+/** Sets a text that a screen reader says; the same text again is not said again. */
+export function tell(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** A button that cannot be used now keeps its place in the order of the keyboard: one that is `disabled` would drop the focus. */
+export function usable(button: HTMLButtonElement, yes: boolean): void {
+  button.setAttribute('aria-disabled', String(!yes));
+}
+
+const busy = new WeakSet<HTMLButtonElement>();
+
+/** Runs what a button does, one press at a time; says what went wrong beside it. */
 export function does(button: HTMLButtonElement, says: HTMLElement, action: () => Promise<string | void>): void {
   button.addEventListener('click', async () => {
-    button.disabled = true;
+    if (busy.has(button) || button.getAttribute('aria-disabled') === 'true') return;
+    busy.add(button);
+    button.setAttribute('aria-busy', 'true');
     try {
       says.textContent = (await action()) ?? '';
       says.classList.remove('bad');
@@ -37,7 +51,8 @@ export function does(button: HTMLButtonElement, says: HTMLElement, action: () =>
       says.textContent = problem instanceof Error ? problem.message : String(problem);
       says.classList.add('bad');
     } finally {
-      button.disabled = false;
+      busy.delete(button);
+      button.removeAttribute('aria-busy');
     }
   });
 }

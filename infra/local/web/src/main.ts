@@ -1,68 +1,74 @@
-// Puts the page together. `?view=listen&session=ID&languages=es,ca` shows listeners alone, as their own tab would.
+// Puts the main page together: speaker, listeners, voice, operator. A listener's own page is listen/.
 import { api, type Config } from './api.ts';
+import { column, type Column } from './column.ts';
 import { by, does, h } from './dom.ts';
 import { EmotionPanel } from './emotion.ts';
-import { column, nameOf, type Column } from './listening.ts';
-import { note, SpeakerSocket } from './notices.ts';
+import { choices, fillPicker, nameOf, ownName, preferred, standsIn, translated } from './languages.ts';
 import { headings, OperatorPanel } from './operator.ts';
 import { Recoveries } from './recovery.ts';
-import { microphone, recording, type Source } from './source.ts';
-import { Speaker } from './speaker.ts';
-import { codecIn, hearing, heardIn, SAYS, trouble, type Hearing } from './way.ts';
-
-const since = (at: number | null): number | null => (at === null ? null : Date.now() - at);
-const query = new URLSearchParams(location.search);
+import { share } from './share.ts';
+import { SpeakerPanel } from './speaking.ts';
 
 class Page {
-  private session: string | null = query.get('session');
+  private session: string | null = new URLSearchParams(location.search).get('session');
   private readonly columns = new Map<string, Column>();
+  /** The language whose finals a screen reader is told: two at once cannot be listened to. */
+  private talks: string | null = null;
   private readonly emotion = new EmotionPanel(by('plots'), by('voice-words'), by('usual'));
-  private readonly operator: OperatorPanel | null;
+  private readonly operator = new OperatorPanel((session) => this.of(session), (fault, label) => this.recoveries.broken(fault, label));
   private readonly recoveries = new Recoveries(by('broken'));
 
   constructor(private readonly config: Config) {
-    const alone = query.get('view') === 'listen';
-    document.body.classList.toggle('listeners-alone', alone);
-    for (const language of config.sourceLanguages) by('source-language').append(h('option', { value: language }, nameOf(language)));
-    for (const language of config.languages) by('add-language').append(h('option', { value: language }, nameOf(language)));
+    const { sourceLanguages, languages, translation } = config;
+    by('source-language').append(...sourceLanguages.map((language) => h('option', { value: language }, nameOf(language))));
+    fillPicker(by('add-language'), choices(languages, sourceLanguages, translation), (code) => [...new Set([ownName(code), nameOf(code)])].join(' – '), languages[0]);
+    by('about').textContent = standsIn(translation);
     does(by('add-listener'), by('listener-says'), async () => this.listen(by<HTMLSelectElement>('add-language').value));
+    does(by('share-open'), by('listener-says'), async () => {
+      if (this.session === null) throw new Error('Start a session first: its link is what can be shared.');
+      share(this.session, config.share ?? null);
+    });
     headings();
-    this.operator = alone ? null : new OperatorPanel((session) => this.of(session), (fault, label) => this.recoveries.broken(fault, label));
-    if (!alone) {
-      const gone = () => this.recoveries.broken('tab-gone', "Speaker's tab gone");
-      new SpeakerPanel(config, { begun: (session) => this.begin(session), gone, back: () => this.recoveries.returned() });
-    }
+    parts();
+    const gone = () => this.recoveries.broken('tab-gone', "Speaker's tab gone");
+    new SpeakerPanel(config, { begun: (session) => this.begin(session), gone, back: () => this.recoveries.returned() });
     if (this.session !== null) this.of(this.session);
-    for (const language of (query.get('languages') ?? '').split(',').filter((one) => one !== '')) this.listen(language);
   }
 
-  /** A session that this page has made: somebody should read along. */
+  /** A session that this page has made: somebody should read along, in what is spoken and in a language that is translated. */
   private begin(session: string): void {
     for (const old of [...this.columns.values()]) old.close();
     this.emotion.clear();
     this.recoveries.clear();
     this.of(session);
-    this.listen('en');
-    this.listen('es');
+    const spoken = by<HTMLSelectElement>('source-language').value;
+    const { translation } = this.config;
+    const others = translated(translation).filter((language) => language !== spoken);
+    const other = preferred([...navigator.languages, 'es'], others) ?? others[0];
+    for (const language of [spoken, other]) if (language !== undefined) this.listen(language);
   }
 
   private of(session: string): void {
     this.session = session;
     by('session').textContent = session;
+    document.title = `${session} – speaker and operator`;
     const url = new URL(location.href);
     url.searchParams.set('session', session);
     history.replaceState(null, '', url);
-    this.operator?.follow(session);
+    this.operator.follow(session);
   }
 
   private listen(language: string): void {
     if (this.session === null) throw new Error('Start a session first, or open the link of one.');
     if (this.columns.has(language)) throw new Error(`There is a listener in ${nameOf(language)} already.`);
-    const made = column(this.config.socket, this.session, language, (message) => {
+    this.talks ??= language;
+    const said = this.talks === language ? by('said') : null;
+    const made = column(this.config.socket, this.session, language, said, (message) => {
       if (message.type === 'emotion') this.emotion.take(message);
       if (message.type === 'transcription') this.recoveries.heard(language, message);
     }, () => {
       this.columns.delete(language);
+      if (this.talks === language) this.talks = null;
       this.recoveries.left(language);
       by('no-listeners').hidden = this.columns.size > 0;
     });
@@ -72,129 +78,20 @@ class Page {
   }
 }
 
-class SpeakerPanel {
-  private session: string | null = null;
-  private speaker: Speaker | null = null;
-  private source: Source | null = null;
-  private socket: SpeakerSocket | null = null;
-  private paused = false;
-  private heard = false;
-  private hearing: Hearing = 'not yet';
-  private readonly says = by('speaker-says');
-
-  constructor(private readonly config: Config, private readonly tell: { begun: (session: string) => void; gone: () => void; back: () => void }) {
-    does(by('speak'), this.says, () => this.speak());
-    does(by('pause'), this.says, () => this.pause());
-    does(by('end'), this.says, () => this.end());
-    does(by('return'), this.says, async () => {
-      await this.join();
-      this.tell.back();
-      return 'Back: the worker offers anew.';
+/** On a telephone one part of the page is shown at a time. */
+function parts(): void {
+  const buttons = [...document.querySelectorAll<HTMLButtonElement>('button[data-part]')];
+  const show = (part: string) => {
+    document.body.dataset['part'] = part;
+    for (const button of buttons) button.setAttribute('aria-pressed', String(button.dataset['part'] === part));
+  };
+  for (const button of buttons) {
+    button.addEventListener('click', () => {
+      show(button.dataset['part'] ?? 'speaker');
+      scrollTo(0, 0);
     });
-    does(by('vanish'), by('operator-says'), async () => {
-      this.hangUp();
-      this.tell.gone();
-      this.says.textContent = '';
-      return 'The speaker\'s tab is gone and nobody was told: the worker finds out by itself. "Come back" opens it again.';
-    });
-    by<HTMLInputElement>('from-file').addEventListener('change', () => this.draw());
-    by<HTMLInputElement>('from-microphone').addEventListener('change', () => this.draw());
-    setInterval(() => by('level').style.setProperty('--level', String(Math.min(1, (this.source?.level() ?? 0) * 4))), 100);
-    this.draw();
   }
-
-  private async speak(): Promise<string> {
-    if (this.session !== null) await this.end();
-    this.source = await this.voice();
-    const { sessionId } = await api.create(by<HTMLSelectElement>('source-language').value, by<HTMLInputElement>('judged').checked);
-    this.session = sessionId;
-    this.paused = false;
-    by('notices').replaceChildren();
-    await this.join();
-    this.tell.begun(sessionId);
-    return this.heard ? SAYS[this.hearing] : 'The session row is written; the controller starts a worker.';
-  }
-
-  private voice(): Promise<Source> {
-    const [file, audible] = [by<HTMLSelectElement>('file').value, by<HTMLInputElement>('audible').checked];
-    return by<HTMLInputElement>('from-file').checked ? recording(`/samples/${file}`, audible) : microphone();
-  }
-
-  /** What the application does when it is opened, for the first time or again. */
-  private async join(): Promise<void> {
-    const session = this.session;
-    if (session === null) return;
-    const source = (this.source ??= await this.voice());
-    this.heard = false;
-    const access = await api.speaker(session);
-    const patched = by<HTMLInputElement>('patched').checked;
-    this.speaker = new Speaker(access, source.track, patched, () => this.draw());
-    this.socket = new SpeakerSocket(this.config.socket, { sessionId: session, token: access.token }, (message) => {
-      note(by('notices'), message);
-      by('notices').hidden = by('notices-title').hidden = false;
-    });
-    void source.over.then(() => this.source === source && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
-    this.draw();
-  }
-
-  private async pause(): Promise<string> {
-    if (this.session === null) return '';
-    this.paused = !this.paused;
-    await api.status(this.session, this.paused ? 'paused' : 'active');
-    this.speaker?.mute(this.paused);
-    this.draw();
-    return this.paused ? 'Paused: nothing is transcribed.' : 'Goes on.';
-  }
-
-  private async end(): Promise<string> {
-    const session = this.session;
-    if (session !== null) await api.status(session, 'ended');
-    this.close();
-    return 'Ended: the last words are delivered, then the worker leaves.';
-  }
-
-  private close(): void {
-    this.session = null;
-    this.hangUp();
-  }
-
-  private hangUp(): void {
-    this.speaker?.close();
-    this.source?.close();
-    this.socket?.close();
-    this.speaker = this.source = this.socket = null;
-    this.draw();
-  }
-
-  private draw(): void {
-    const state = this.speaker?.state;
-    // A recording waits until somebody hears it.
-    if (state?.media === 'connected' && !this.heard) {
-      this.heard = true;
-      this.source?.begin();
-    }
-    const now = state === undefined ? 'not yet' : hearing({ ...state, reportAgoMs: since(state.reportedAt ?? state.connectedAt) });
-    if (now !== this.hearing && SAYS[now] !== '') this.says.textContent = SAYS[now];
-    this.hearing = now;
-    const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;
-    const facts: [string, string, string][] = [
-      ['Signaling', state?.signaling ?? 'not yet', state?.signaling ?? ''],
-      ['Media', state?.media ?? 'not yet', state?.media ?? ''],
-      ['Offers answered', String(state?.offers ?? 0), ''],
-      ['Candidates', candidates, ''],
-      ['Heard', heardIn(now, since(state?.reportedAt ?? null)), now],
-      ['Sound', codecIn(state?.codec ?? ''), ''],
-    ];
-    by('speaker-facts').replaceChildren(...facts.flatMap(([name, text, mark]) => [h('dt', {}, name), h('dd', { 'data-fact': name, 'data-state': mark }, text)]));
-    by('speaker-problem').textContent = state?.problem || trouble(now, this.config.meeting);
-    const [on, there] = [this.session !== null, this.speaker !== null];
-    by<HTMLButtonElement>('end').disabled = !on;
-    for (const id of ['pause', 'vanish']) by<HTMLButtonElement>(id).disabled = !there;
-    by('return').hidden = !on || there;
-    by('pause').textContent = this.paused ? 'Resume' : 'Pause';
-    by('speak').textContent = on ? 'New session' : 'Start speaking';
-    by('file-choice').hidden = !by<HTMLInputElement>('from-file').checked;
-  }
+  show('speaker');
 }
 
 api.config().then((config) => new Page(config)).catch((problem: unknown) => {

@@ -17,7 +17,7 @@ export class OperatorPanel {
       does(button, says, async () => {
         const fault = button.dataset['fault'] ?? '';
         await api.fault(fault, this.wanted());
-        const label = button.getAttribute('aria-label') ?? button.textContent ?? fault;
+        const label = button.getAttribute('aria-label') ?? button.textContent?.trim() ?? fault;
         this.broken(fault, label);
         await this.network();
         return `Done: ${label}.`;

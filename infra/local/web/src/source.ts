@@ -1,12 +1,13 @@
 // Where the voice comes from: the microphone, or a recording that is played into a track of its own.
+import type { Level } from './meter.ts';
 import { MICROPHONE } from './speaker.ts';
 
 export interface Source {
   track: MediaStreamTrack;
   /** Begins to speak; a microphone does already. */
   begin(): void;
-  /** How loud it is now, 0 to 1 of full scale. */
-  level(): number;
+  /** How loud it is now. */
+  level(): Level;
   close(): void;
   /** When a recording is over. */
   over: Promise<void>;
@@ -87,8 +88,8 @@ async function played(sound: ArrayBuffer, buffer: AudioBuffer, audible: boolean)
 }
 
 /** How loud the recording is where the element is now: what a meter would hear, which needs a running context. */
-function levelAt(buffer: AudioBuffer, element: HTMLAudioElement): number {
-  if (element.paused) return 0;
+function levelAt(buffer: AudioBuffer, element: HTMLAudioElement): Level {
+  if (element.paused) return { rms: 0, peak: 0 };
   const from = Math.floor(element.currentTime * buffer.sampleRate);
   return loudness(buffer.getChannelData(0).subarray(from, from + METERED));
 }
@@ -99,10 +100,10 @@ function only(stream: MediaStream): MediaStreamTrack {
   return track;
 }
 
-/** Samples that a level is taken of. */
-const METERED = 1_024;
+/** Samples that a level is taken of: as long a moment as passes between two looks at it, or a click would be missed. */
+const METERED = 8_192;
 
-function meterOf(context: AudioContext, from: AudioNode): () => number {
+function meterOf(context: AudioContext, from: AudioNode): () => Level {
   const analyser = new AnalyserNode(context, { fftSize: METERED });
   const samples = new Float32Array(analyser.fftSize);
   from.connect(analyser);
@@ -112,6 +113,8 @@ function meterOf(context: AudioContext, from: AudioNode): () => number {
   };
 }
 
-function loudness(samples: Float32Array): number {
-  return samples.length === 0 ? 0 : Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+function loudness(samples: Float32Array): Level {
+  const squares = samples.reduce((sum, sample) => sum + sample * sample, 0);
+  const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+  return { rms: Math.sqrt(squares / Math.max(1, samples.length)), peak };
 }

@@ -8,23 +8,32 @@ export interface Way {
   media: RTCPeerConnectionState;
   /** Addresses that the browser found to speak from; null while it looks. */
   addresses: number | null;
-  /** Time since the worker's last report of what it receives; before the first, since the connection stands. Null without a connection. */
+  /** Time since the connection stands, or last stood; null before the first. */
+  connectedAgoMs: number | null;
+  /** Time since the worker's last report of what it receives; null before the first. */
   reportAgoMs: number | null;
 }
 
-export type Hearing = 'not yet' | 'heard' | 'in doubt' | 'no address' | 'no way';
+export type Hearing = 'not yet' | 'open' | 'heard' | 'in doubt' | 'broken' | 'no address' | 'no way';
 
-export function hearing({ media, addresses, reportAgoMs }: Way): Hearing {
-  if (media === 'connected' && reportAgoMs !== null) return reportAgoMs > DOUBT_MS ? 'in doubt' : 'heard';
+export function hearing({ media, addresses, connectedAgoMs, reportAgoMs }: Way): Hearing {
+  if (media === 'connected' && connectedAgoMs !== null) {
+    // A report from before this connection proves nothing of it.
+    if (reportAgoMs !== null && reportAgoMs <= connectedAgoMs) return reportAgoMs > DOUBT_MS ? 'in doubt' : 'heard';
+    return connectedAgoMs > DOUBT_MS ? 'in doubt' : 'open';
+  }
   if (addresses === 0 && media !== 'closed') return 'no address';
+  if (connectedAgoMs !== null && media !== 'closed') return 'broken';
   return media === 'failed' ? 'no way' : 'not yet';
 }
 
-/** What stands under the buttons; nothing while the worker is on its way. */
+/** What stands under the buttons. What is wrong with the browser's network stands below, with what helps. */
 export const SAYS: Record<Hearing, string> = {
-  'not yet': '',
+  'not yet': 'A worker is started and looks for you.',
+  open: 'The way to the worker is open.',
   heard: 'The worker hears you.',
   'in doubt': 'The worker has not confirmed your sound for some seconds. If it was replaced, Chromium follows the next one by itself; in Firefox press New session.',
+  broken: 'The way to the worker is broken. It is looked for again.',
   'no address': '',
   'no way': '',
 };
@@ -63,7 +72,7 @@ export function codecIn(words: string): string {
 
 /** The fact beside it. */
 export function heardIn(how: Hearing, reportAgoMs: number | null): string {
-  if (how !== 'heard' && how !== 'in doubt') return how;
+  if (how !== 'open' && how !== 'heard' && how !== 'in doubt') return how;
   if (reportAgoMs === null) return 'not confirmed yet';
   return `${how === 'heard' ? '' : 'in doubt, '}confirmed ${Math.round(reportAgoMs / 1_000)} s ago`;
 }

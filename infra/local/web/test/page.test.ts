@@ -1,57 +1,26 @@
 // The page in a real Chromium, against the real worker and controller: run by scripts/test within `local-stack run --web`.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import type { Board, NetworkState, Row } from '../src/api.ts';
-import { recordingFor } from './microphone.ts';
+import type { BrowserContext, Page } from 'playwright-core';
+import { accessible } from './axe.ts';
+import { chromiumThatHears, closeAll, fact, known, listening, open, over, pair, PATIENCE, press, relay, SCREENSHOTS, speak, until } from './live.ts';
 
-type Media = NonNullable<Row['worker']>['media'];
-
-const PAGE = process.env['LOCAL_STACK_WEB'] ?? '';
-const SCREENSHOTS = process.env['SCREENSHOTS'];
-const SAMPLES = fileURLToPath(new URL('../../../../samples/', import.meta.url));
-/** Longest wait for anything, also on a slow machine; nothing waits for a fixed time. */
-const PATIENCE = 120_000;
-
-const browsers: Browser[] = [];
 let context: BrowserContext;
-
 before(async () => {
-  assert.notEqual(PAGE, '', 'LOCAL_STACK_WEB is not set: run this within `local-stack run --web -- …`');
   // The silence is for the worker's start.
   context = await chromiumThatHears('welcome.wav', 4);
 });
-after(async () => {
-  await Promise.all(browsers.map((browser) => browser.close()));
-});
-
-/** A browser of its own, whose microphone hears so many seconds of silence and then the sample, again and again. */
-async function chromiumThatHears(sample: string, silenceSeconds: number): Promise<BrowserContext> {
-  const recording = join(mkdtempSync(join(tmpdir(), 'microphone-')), 'speech.wav');
-  recordingFor(join(SAMPLES, sample), silenceSeconds, recording);
-  const voice = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-audio-capture=${recording}`];
-  // Root can't have Chromium's sandbox, nor can users of some distributions; all that is opened is our own page.
-  const bare = ['--no-sandbox'];
-  // Also on a machine without a network: elsewhere Chromium leaves 127.0.0.1 out.
-  const loopback = ['--allow-loopback-in-peer-connection'];
-  const browser = await chromium.launch({ executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium', args: [...voice, ...loopback, ...bare, '--disable-dev-shm-usage'] });
-  browsers.push(browser);
-  const own = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['microphone'] });
-  own.setDefaultTimeout(PATIENCE);
-  return own;
-}
+after(closeAll);
 
 test('two tabs read what a microphone heard, are caught up after a reload, and read on after the worker was killed', async (t) => {
-  const speaker = await open(t, '/');
+  const speaker = await open(t, '/', context);
   await speaker.check('#from-microphone');
   await speaker.check('#judged');
   const begun = Date.now();
   const session = await speak(speaker);
-  const [en, es] = [await open(t, listening(session, 'en')), await open(t, listening(session, 'es'))];
+  const [en, es] = [await open(t, listening(session, 'en'), context), await open(t, listening(session, 'es'), context)];
   await en.waitForSelector('li.partial, li.final');
   t.diagnostic(`first caption ${((Date.now() - begun) / 1_000).toFixed(1)} s after the click (4 s of them silence of the recording)`);
   // On a busy machine a sentence may come untranslated, and says so by its language.
@@ -64,6 +33,9 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
 
   await es.reload();
   await es.waitForSelector('li.catch-up[lang="es"]');
+  assert.match(await es.title(), /^Español – captions of/);
+
+  await speaker.waitForSelector('#hears[data-heard="heard"]');
 
   const offers = Number(await fact(speaker, 'Offers answered'));
   const killed = Date.now();
@@ -76,8 +48,10 @@ test('two tabs read what a microphone heard, are caught up after a reload, and r
   await once(en);
 
   await speaker.waitForSelector('#plots [data-plot="Arousal"]');
+  assert.ok(await speaker.locator('#said > p').count() > 0, 'a screen reader is told finals');
+  for (const [what, tab] of [['the main page in a session', speaker], ['a listener in a session', es]] as const) await accessible(tab, what);
 
-  await screenshots(speaker, en);
+  await screenshots(speaker, es);
   await lags(t, en, 'en');
   await lags(t, es, 'es');
   await speaker.click('#end');
@@ -129,89 +103,6 @@ test('a speaker whose packets are lost is warned, captions go on, and the loss e
   await speaker.close();
 });
 
-test('the page is used by keyboard, fits a telephone, and sets no trap', async (t) => {
-  const page = await open(t, '/');
-  await page.focus('#from-file');
-  await page.keyboard.press('ArrowLeft');
-  assert.ok(await page.isChecked('#from-microphone'));
-  for (const width of [1280, 390]) {
-    await page.setViewportSize({ width, height: 800 });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.equal(over, 0, `nothing sticks out at ${width} px`);
-  }
-  const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, select, input')].filter((control) =>
-    (control.textContent ?? '').trim() === '' && control.getAttribute('aria-label') === null && control.closest('label') === null).length);
-  assert.equal(unnamed, 0, 'every control has a name');
-  await page.close();
-});
-
-/** A tab; whatever it complains about fails the test. */
-async function open(t: TestContext, path: string, where = context): Promise<Page> {
-  const page = await where.newPage();
-  page.on('pageerror', (problem) => assert.fail(`${path}: ${problem.message}`));
-  page.on('console', (said) => said.type() === 'error' && t.diagnostic(`${path}: ${said.text()}`));
-  await page.goto(PAGE + path);
-  await page.waitForSelector('#add-language option', { state: 'attached' });
-  return page;
-}
-
-const listening = (session: string, language: string) => `/?view=listen&session=${session}&languages=${language}`;
-
-async function speak(speaker: Page): Promise<string> {
-  await speaker.click('#speak');
-  await speaker.waitForSelector('dd[data-state="open"]');
-  return (await speaker.textContent('#session')) ?? '';
-}
-
-const fact = async (speaker: Page, name: string) => (await speaker.textContent(`dd[data-fact="${name}"]`)) ?? '';
-
-/** Presses a fault's button by keyboard, and waits until it is done. */
-async function press(page: Page, fault: string): Promise<void> {
-  const before = await page.locator(`[data-broken="${fault}"]`).count();
-  await page.press(`[data-fault="${fault}"]`, 'Enter');
-  await page.locator(`[data-broken="${fault}"]`).nth(before).waitFor();
-}
-
-/** The page itself tells that listeners read on. */
-async function over(t: TestContext, page: Page, fault: string): Promise<void> {
-  await page.waitForSelector(`.over[data-broken="${fault}"]`);
-  t.diagnostic(await page.textContent(`.over[data-broken="${fault}"]`) ?? '');
-}
-
-type Status = NonNullable<Row['worker']>;
-
-async function row(page: Page, session: string): Promise<Row | undefined> {
-  const board = (await (await page.request.get(`${PAGE}/api/operator/${session}/show`)).json()) as Board;
-  return board.sessions[0]?.row;
-}
-
-/** What the worker tells, once it is so. */
-async function until(page: Page, session: string, what: string, so: (worker: Status, row: Row) => boolean): Promise<Status> {
-  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await page.waitForTimeout(250)) {
-    const now = await row(page, session);
-    if (now?.worker && so(now.worker, now)) return now.worker;
-  }
-  return assert.fail(`not in time: ${what}`);
-}
-
-/** The media as `sessionctl show --json` tells it, once a heartbeat has told the pair of candidates. */
-async function pair(page: Page, session: string): Promise<Media> {
-  return (await until(page, session, 'a heartbeat tells the pair of candidates', ({ media }) => Boolean(media.remoteCandidateType))).media;
-}
-
-/** The worker knows where the speaker can be told something: its orders name the connection, and it has read them since. */
-async function known(page: Page, session: string): Promise<void> {
-  await until(page, session, 'the orders name the connection', (_, { intent }) => Boolean(intent?.speakerConnection));
-  const named = Date.now();
-  await until(page, session, 'the worker has read them', ({ heartbeatAt }) => heartbeatAt > named);
-}
-
-async function relay(page: Page, session: string): Promise<{ passed: number; dropped: number }> {
-  const { seen } = (await (await page.request.get(`${PAGE}/api/faults`)).json()) as NetworkState;
-  const [, own] = Object.entries(seen).find(([channel]) => channel.includes(`/session-${session}/`)) ?? [];
-  return own ?? assert.fail(`no relay before the worker of ${session}: ${JSON.stringify(seen)}`);
-}
-
 /** No final twice, none left out: cursors count from 1 without a gap within each launch that was followed from its begin. */
 async function once(tab: Page): Promise<void> {
   const cursors = await tab.locator('li.final[data-generation="2"]').evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset['cursor'])));
@@ -238,7 +129,8 @@ async function told(page: Page): Promise<void> {
 async function screenshots(page: Page, reader: Page): Promise<void> {
   if (SCREENSHOTS === undefined) return;
   mkdirSync(SCREENSHOTS, { recursive: true });
-  const taken = (name: string) => join(SCREENSHOTS, `${name}.png`);
+  const folder = SCREENSHOTS;
+  const taken = (name: string) => join(folder, `${name}.png`);
   await reader.waitForFunction(() => document.querySelectorAll('li.final').length >= 6);
   await page.evaluate(() => scrollTo(0, 0));
   await page.emulateMedia({ colorScheme: 'light' });
@@ -247,7 +139,18 @@ async function screenshots(page: Page, reader: Page): Promise<void> {
   await page.screenshot({ path: taken('page'), fullPage: true });
   await operator.evaluate((panel) => panel.removeAttribute('hidden'));
   await operator.screenshot({ path: taken('operator') });
+  await page.setViewportSize({ width: 390, height: 800 });
+  for (const part of ['Speaker', 'Listeners', 'Operator']) {
+    await page.getByRole('button', { name: part, exact: true }).click();
+    await page.screenshot({ path: taken(`phone-${part.toLowerCase()}`) });
+  }
+  await page.getByRole('button', { name: 'Speaker', exact: true }).click();
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await reader.setViewportSize({ width: 390, height: 800 });
+  await reader.emulateMedia({ colorScheme: 'light' });
+  await reader.screenshot({ path: taken('listener') });
   await reader.emulateMedia({ colorScheme: 'dark' });
-  await reader.setViewportSize({ width: 390, height: 620 });
+  await reader.click('#settings-open');
   await reader.screenshot({ path: taken('listener-dark') });
+  await reader.click('#settings-open');
 }

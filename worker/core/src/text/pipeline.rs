@@ -57,7 +57,11 @@ fn on_final(cx: &mut Cx, shown: &Shown) {
     while cx.text.finals.len() > cx.config.catch_up_finals {
         cx.text.finals.pop_front();
     }
-    for language in cx.audience.delivery.languages().into_keys() {
+    let languages = cx.audience.delivery.languages();
+    for (_, track) in cx.text.tracks.iter_mut().filter(|(language, _)| !languages.contains_key(*language)) {
+        track.pass_over(shown);
+    }
+    for language in languages.into_keys() {
         expect(cx, &language, shown, false);
     }
     ear::voice_of(cx, shown);

@@ -1,7 +1,8 @@
 //! One language that somebody listens to: its finals in order, its cursors.
 //!
-//! *Guarantees*: cursors are 1, 2, 3 … without a gap; finals are released in the order in which they were spoken, each
-//! once; nothing of a segment is released after its final.
+//! *Guarantees*: cursors are 1, 2, 3 … without a gap for as long as somebody listens; what was said while nobody did is counted, so
+//! that who comes back sees by the gap what they missed. Finals are released in the order in which they were spoken, each once;
+//! nothing of a segment is released after its final.
 
 use crate::outbox::earliest;
 use crate::text::Shown;
@@ -36,6 +37,8 @@ pub(crate) struct Rendered {
 struct Pending {
     shown: Shown,
     catch_up: bool,
+    /// So many finals before it nobody listened to.
+    passed: u64,
     /// The text and whether it is the original for want of a translation.
     text: Option<(String, bool)>,
 }
@@ -47,6 +50,9 @@ pub(crate) struct Track {
     /// Cursor of the last final released.
     pub(crate) cursor: u64,
     pending: VecDeque<Pending>,
+    /// The newest segments that nobody listened to, and how many there were before those.
+    unheard: VecDeque<u64>,
+    passed: u64,
     log: VecDeque<Arc<Rendered>>,
     keep: usize,
     revisions: BTreeMap<u64, u32>,
@@ -71,12 +77,30 @@ impl Track {
             language,
             cursor: 0,
             pending: VecDeque::new(),
+            unheard: VecDeque::new(),
+            passed: 0,
             log: VecDeque::new(),
             keep,
             revisions: BTreeMap::new(),
             last_final: 0,
             partial: Partial::default(),
         }
+    }
+
+    /// A final that nobody listens to. It may still be wanted: the last ones are given to who comes.
+    pub(crate) fn pass_over(&mut self, shown: &Shown) {
+        self.unheard.push_back(shown.segment);
+        while self.unheard.len() > self.keep {
+            self.unheard.pop_front();
+            self.passed += 1;
+        }
+    }
+
+    /// How many before this segment nobody listened to.
+    fn passed_before(&mut self, segment: u64) -> u64 {
+        let before = self.unheard.iter().filter(|unheard| **unheard < segment).count();
+        self.unheard.retain(|unheard| *unheard > segment);
+        std::mem::take(&mut self.passed) + before as u64
     }
 
     /// Takes in a final; true when it must be translated.
@@ -90,7 +114,8 @@ impl Track {
         }
         let text = shown.text();
         let passes = self.passes(shown) || text.is_empty();
-        self.pending.push_back(Pending { shown: shown.clone(), catch_up, text: passes.then_some((text, false)) });
+        let (passed, text) = (self.passed_before(shown.segment), passes.then_some((text, false)));
+        self.pending.push_back(Pending { shown: shown.clone(), catch_up, passed, text });
         !passes
     }
 
@@ -105,10 +130,11 @@ impl Track {
     pub(crate) fn release(&mut self) -> Vec<Arc<Rendered>> {
         let mut released = Vec::new();
         while self.pending.front().is_some_and(|p| p.text.is_some()) {
-            let Some(Pending { shown, catch_up, text: Some((text, degraded)) }) = self.pending.pop_front() else {
+            let Some(Pending { shown, catch_up, passed, text: Some((text, degraded)) }) = self.pending.pop_front()
+            else {
                 break;
             };
-            self.cursor += 1;
+            self.cursor += passed + 1;
             let revision = self.revisions.remove(&shown.segment).unwrap_or(0) + 1;
             self.revisions.retain(|segment, _| *segment > shown.segment);
             let stable_words = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
@@ -139,7 +165,7 @@ impl Track {
             shown: shown.clone(),
             language: self.language.clone(),
             text,
-            cursor: self.cursor + self.pending.len() as u64 + 1,
+            cursor: self.cursor + self.pending.iter().map(|p| p.passed + 1).sum::<u64>() + 1,
             revision: *revision,
             stable_words,
             degraded: false,
@@ -215,6 +241,23 @@ mod tests {
         let released = track.release();
         let texts: Vec<_> = released.iter().map(|r| (r.text.as_str(), r.cursor)).collect();
         assert_eq!(texts, [("uno", 1), ("dos", 2)]);
+    }
+
+    #[test]
+    fn what_nobody_listened_to_is_counted_and_the_last_of_it_can_still_be_had() {
+        let mut track = track("en");
+        track.expect(&shown(1, "one", true), false);
+        track.release();
+        for segment in 2..=6 {
+            track.pass_over(&shown(segment, "unheard", true));
+        }
+        // The last two are given to who comes.
+        track.expect(&shown(5, "five", true), true);
+        track.expect(&shown(6, "six", true), true);
+        assert_eq!(track.partial(&shown(7, "se", false), None).unwrap().cursor, 7);
+        track.expect(&shown(7, "seven", true), false);
+        let cursors: Vec<u64> = track.release().iter().map(|r| r.cursor).collect();
+        assert_eq!(cursors, [5, 6, 7], "2, 3 and 4 are missing");
     }
 
     #[test]

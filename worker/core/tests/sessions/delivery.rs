@@ -55,6 +55,26 @@ fn the_first_listener_of_a_language_has_the_last_sentences_translated_for_them()
 }
 
 #[test]
+fn the_only_listener_of_a_language_who_comes_back_can_tell_by_the_cursors_what_they_missed() {
+    let mut world = World::new(Talk::long(12));
+    world.listener("ann", "en");
+    world.listener("eva", "es");
+    world.at(12_300, |w| w.seats.get_mut("eva").unwrap().listed = false);
+    world.at(40_000, |w| {
+        w.listener("telephone", "es");
+    });
+    world.run_until(70_000);
+    let cursors = |name: &str| world.seat(name).finals().iter().map(|c| c.cursor).collect::<Vec<_>>();
+    let sentence = |name: &str, at: usize| world.seat(name).finals()[at].source_text.clone().unwrap();
+    let spoken: Vec<&str> = world.seat("ann").finals().iter().map(|c| c.text.as_str()).collect();
+    for (name, at) in [("eva", 0), ("telephone", 0)] {
+        let place = spoken.iter().position(|text| *text == sentence(name, at)).unwrap();
+        assert_eq!(cursors(name)[at], place as u64 + 1, "{name}: the cursor counts what was said");
+    }
+    assert!(cursors("telephone")[0] > cursors("eva").last().unwrap() + 1, "sentences are missing between them");
+}
+
+#[test]
 fn one_slow_listener_never_delays_another() {
     let received = |slow_ms: u64| {
         let mut world = World::new(Talk::long(8));

@@ -124,7 +124,7 @@ test('where the machine has no address but loopback, Firefox says that it cannot
 });
 
 const seconds = (since: number) => `${((Date.now() - since) / 1_000).toFixed(1)} s`;
-const listening = (session: string, language: string) => `/?view=listen&session=${session}&languages=${language}`;
+const listening = (session: string, language: string) => `/listen/?session=${session}&language=${language}`;
 
 /** A tab; whatever it complains about fails the test. */
 async function open(t: TestContext, browser: Browser, path: string): Promise<Page> {
@@ -136,7 +136,7 @@ async function open(t: TestContext, browser: Browser, path: string): Promise<Pag
     else assert.fail(`${path}: ${String(problem)}`);
   });
   await page.goto(STACK + path);
-  await there(page, '#add-language option');
+  await there(page, '#add-language option, #language option');
   return page;
 }
 
