@@ -89,7 +89,7 @@ def measured(speakers):
     rows = []
     for name, of in speakers.items():
         clean = of["conditions"]["clean"]
-        p, s, rate = clean["pitch"], clean["speech"], clean.get("rate")
+        p, s, rate = clean["pitch"], clean["speech"], clean.get("syllables")
         rows.append([
             f"{name} ({of['how']}, {of['half']})", of["seconds"],
             f"{p['gross_percent']:.2f} · {p['octave_percent']:.2f} %", f"{p['median_cents']:.1f}, {p['p95_cents']:.0f} c",
