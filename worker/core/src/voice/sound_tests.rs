@@ -160,7 +160,8 @@ fn what_people_would_be_told_is_written_for_the_benchmark() {
             let listed = std::fs::read_to_string(path.with_extension("segments")).unwrap();
             let segments = listed.lines().map(|line| line.split_once('\t').unwrap());
             let segments = segments.map(|(begin, end)| (begin.parse().unwrap(), end.parse().unwrap())).collect();
-            let pcm = std::fs::read(&path).unwrap()[44..].chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+            let pcm =
+                std::fs::read(&path).unwrap()[44..].chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
             std::fs::write(path.with_extension("told"), would_be_told(pcm, segments, config).to_string()).unwrap();
         }
     }
