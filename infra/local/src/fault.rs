@@ -40,7 +40,7 @@ pub enum Fault {
         /// The knobs.
         knobs: Vec<String>,
     },
-    /// Set knobs of Transcribe, for example `cut=unclean`, `latency_ms=500`.
+    /// Set knobs of Transcribe, for example `cut=unclean`, `latency_ms=500`, `hostile=worst`.
     Transcribe {
         /// The knobs.
         knobs: Vec<String>,
@@ -157,6 +157,16 @@ mod tests {
         let call = fault.call().unwrap();
         assert_eq!(call.path, "ecs/faults");
         assert_eq!(call.body, Some(json!({"noCapacity": 2, "failureReason": "RESOURCE:ENI"})));
+    }
+
+    #[test]
+    fn a_recogniser_is_made_hostile_by_a_word_or_by_switches() {
+        let body = |knob: &str| Fault::Transcribe { knobs: vec![knob.to_owned()] }.call().unwrap().body.unwrap();
+        assert_eq!(body("hostile=worst"), json!({"hostile": "worst"}));
+        assert_eq!(
+            body(r#"hostile={"retimeMs":150,"shrink":0.1}"#),
+            json!({"hostile": {"retimeMs": 150, "shrink": 0.1}})
+        );
     }
 
     #[test]

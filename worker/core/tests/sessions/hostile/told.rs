@@ -2,9 +2,14 @@
 
 use crate::world::{Talk, World};
 use hostile_recogniser::wire::seconds;
-use worker_core::input::{Input, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
+use worker_core::input::{Input, StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
 
-struct Desk(World);
+struct Desk {
+    world: World,
+    stream: StreamId,
+    /// Where the stream begins in media time, ms: what is told is in media time.
+    begin_ms: u64,
+}
 
 /// Words of 300 ms each with 100 ms between them, a mark where the text has one; the first `stable` items stable.
 fn words(text: &str, from_ms: u64, stable: usize) -> Vec<TranscriptItem> {
@@ -42,14 +47,35 @@ impl Desk {
         world.listener("ann", "en");
         world.run_until(2_000);
         assert_eq!(world.recogniser.opened.len(), 1);
-        Self(world)
+        Self { world, stream: StreamId(1), begin_ms: 0 }
     }
 
-    fn tell(&mut self, id: &str, is_partial: bool, items: Vec<TranscriptItem>) -> &mut Self {
+    /// The stream is cut, and the next one replays what no final covers.
+    fn cut(&mut self) -> &mut Self {
+        let now = self.world.now;
+        self.world.recogniser.cut(StreamEnd::Clean, now);
+        self.world.push(0, Input::Tick);
+        self.wait(500);
+        self.stream = StreamId(self.stream.0 + 1);
+        let opening = format!("stream {} from ", self.stream.0);
+        let begin = self.world.facts.iter().find_map(|(_, fact)| fact.detail.strip_prefix(&opening));
+        self.begin_ms = begin.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap();
+        self
+    }
+
+    /// A word of which the stream has heard the rest.
+    fn rest(&self, text: &str, start_ms: u64, end_ms: u64) -> TranscriptItem {
+        word(text, start_ms.max(self.begin_ms), end_ms)
+    }
+
+    fn tell(&mut self, id: &str, is_partial: bool, mut items: Vec<TranscriptItem>) -> &mut Self {
+        for item in &mut items {
+            (item.start, item.end) = (item.start - seconds(self.begin_ms), item.end - seconds(self.begin_ms));
+        }
         let ends = items.iter().map(|item| item.end);
         let (start, end) = (items.first().map_or(0.0, |first| first.start), ends.fold(0.0, f64::max));
         let result = TranscriptResult { result_id: id.into(), start, end, is_partial, language: None, items };
-        self.0.push(0, Input::Transcribe(StreamId(1), TranscribeEvent::Result(result)));
+        self.world.push(0, Input::Transcribe(self.stream, TranscribeEvent::Result(result)));
         self.wait(300)
     }
 
@@ -62,14 +88,14 @@ impl Desk {
     }
 
     fn wait(&mut self, ms: u64) -> &mut Self {
-        let until = self.0.now + ms;
-        self.0.run_until(until);
+        let until = self.world.now + ms;
+        self.world.run_until(until);
         self
     }
 
     fn finals(&self) -> Vec<&str> {
-        self.0.check_contract();
-        self.0.seat("ann").finals().iter().map(|caption| caption.text.as_str()).collect()
+        self.world.check_contract();
+        self.world.seat("ann").finals().iter().map(|caption| caption.text.as_str()).collect()
     }
 }
 
@@ -199,7 +225,9 @@ fn items_without_times_stand_where_their_neighbours_do() {
     let mut desk = Desk::new();
     desk.last("a", words("let us pray.", 0, 0));
     let mut items = words("and then we sing.", 2_000, 0);
-    (items[0].start, items[0].end, items[2].start, items[2].end) = (0.0, 0.0, 0.0, 0.0);
+    for item in [0, 2] {
+        (items[item].start, items[item].end) = (0.0, 0.0);
+    }
     desk.last("b", items);
     assert_eq!(desk.finals(), ["let us pray.", "and then we sing."]);
 }
@@ -217,4 +245,36 @@ fn a_partial_without_items_takes_nothing_back() {
     let mut desk = Desk::new();
     desk.partial("a", words("let us", 0, 1)).partial("a", Vec::new()).last("a", words("let us pray.", 0, 0));
     assert_eq!(desk.finals(), ["let us pray."]);
+}
+
+#[test]
+#[ignore = "fails: the replay begins where the word was said to end, so its rest is a word again"]
+fn the_rest_of_a_last_word_that_was_told_as_shorter_is_not_heard_again_after_a_cut() {
+    let mut desk = Desk::new();
+    desk.last("a", vec![word("let", 0, 300), word("us", 400, 700), word("pray", 800, 950)]).cut();
+    let rest = vec![desk.rest("pray", 800, 1_100), word("and", 1_200, 1_500), word("sing", 1_600, 1_900)];
+    desk.last("a", rest);
+    assert_eq!(desk.finals(), ["let us pray", "and sing"]);
+}
+
+#[test]
+#[ignore = "fails: the merged word is on the stable one by time: what else is in it is lost"]
+fn a_replay_that_merges_a_stable_word_with_the_next_one_neither_loses_nor_doubles_one() {
+    let mut desk = Desk::new();
+    let mut said = vec![word("I", 0, 200), word("can", 300, 600), word("not", 650, 900)];
+    said.iter_mut().take(2).for_each(|item| item.stable = true);
+    desk.partial("a", said).cut();
+    desk.last("a", vec![word("I", 0, 200), word("cannot", 300, 900), word("see", 1_000, 1_300)]);
+    assert_eq!(desk.finals().concat().replace(' ', ""), "Icannotsee", "{:?}", desk.finals());
+}
+
+#[test]
+#[ignore = "fails: what follows the stable words is found by time: the last of them stands there again"]
+fn a_replay_that_retimes_words_beside_a_stable_one_that_it_contradicts_neither_loses_nor_doubles_one() {
+    let mut desk = Desk::new();
+    let mut said = vec![word("let", 0, 200), word("us", 220, 400), word("all", 420, 600)];
+    said.iter_mut().take(2).for_each(|item| item.stable = true);
+    desk.partial("a", said).cut();
+    desk.last("a", vec![word("bet", 0, 200), word("us", 360, 540), word("all", 560, 740), word("pray", 760, 940)]);
+    assert_eq!(desk.finals(), ["let us all pray"]);
 }
