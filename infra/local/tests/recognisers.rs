@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use local_stack::transcribe::{Limits, Recogniser, TranscribeConfig, serve};
+use local_stack::transcribe::{Limits, Ready, Recogniser, TranscribeConfig, serve};
 use sdk::{next, open, text, with};
 use tokio::net::TcpListener;
 
@@ -59,7 +59,11 @@ fn errors(script: &str, heard: &str) -> (usize, usize) {
 fn the_recogniser_for_people_decides_as_its_own_tests_say() {
     let Some(python) = python() else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("py");
-    let run = Command::new(python).args(["-B", "-m", "unittest", "test_hearing"]).current_dir(folder).output().unwrap();
+    let run = Command::new(python)
+        .args(["-B", "-m", "unittest", "test_hearing", "test_streams"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
@@ -123,11 +127,27 @@ async fn a_language_that_the_model_does_not_know_is_refused_in_the_stream_with_t
 }
 
 #[tokio::test]
-async fn where_whisper_cannot_be_had_the_small_recogniser_listens_and_a_model_that_was_asked_for_is_an_error() {
-    let missing = PathBuf::from("/nonexistent/model");
+async fn where_whisper_cannot_be_had_the_small_recogniser_listens_and_says_so() {
     let Some(python) = python() else { return };
-    let asked = Recogniser::Whisper { python, model: Some(missing) };
-    let error = local_stack::transcribe::Ready::start(&asked).await.unwrap_err().to_string();
+    // The same Python, without the engine.
+    let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("ctranslate2.py"), "raise ImportError('no engine here')\n").unwrap();
+    let wrapper = script(&folder, &format!("PYTHONPATH={} exec {} \"$@\"", folder.display(), python.display()));
+    let asked = Recogniser::Best { python: wrapper.clone() };
+    let ready = Ready::start(&asked).await.unwrap();
+    assert!(ready.name().starts_with("pocketsphinx"), "{}", ready.name());
+    assert!(ready.is_fallback(&asked));
+    let error = Ready::start(&whisper(wrapper)).await.unwrap_err().to_string();
+    assert!(error.contains("no engine here") && error.contains("make setup"), "{error}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_model_that_was_asked_for_and_is_not_there_is_an_error_and_no_other_recogniser_listens() {
+    let Some(python) = python() else { return };
+    let asked = Recogniser::Whisper { python, model: Some("/nonexistent/model".into()) };
+    let error = Ready::start(&asked).await.unwrap_err().to_string();
     assert!(error.contains("--recogniser-model") && error.contains("/nonexistent/model"), "{error}");
 }
 
@@ -135,12 +155,12 @@ async fn where_whisper_cannot_be_had_the_small_recogniser_listens_and_a_model_th
 async fn when_the_process_dies_its_streams_are_told_and_the_next_one_has_a_new_process() {
     let Some(python) = python() else { return };
     // A Python that names its process.
-    let note = std::env::temp_dir().join(format!("{}.pid", uuid::Uuid::new_v4()));
-    let wrapper = note.with_extension("sh");
-    std::fs::write(&wrapper, format!("#!/bin/sh\necho $$ > {}\nexec {} \"$@\"\n", note.display(), python.display()))
-        .unwrap();
-    std::fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let rig = with(whisper(wrapper.clone()), Limits::default()).await;
+    let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    let note = folder.join("pid");
+    let line = format!("echo $$ > {}\nexec {} \"$@\"", note.display(), python.display());
+    let wrapper = script(&folder, &line);
+    let rig = with(whisper(wrapper), Limits::default()).await;
     let process = || std::fs::read_to_string(&note).unwrap().trim().to_owned();
     let first = process();
     let (_mouth, mut output) = open(&rig.client).await;
@@ -159,8 +179,15 @@ async fn when_the_process_dies_its_streams_are_told_and_the_next_one_has_a_new_p
         }
     };
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the process ends with the stack");
-    std::fs::remove_file(note).unwrap();
-    std::fs::remove_file(wrapper).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A program of one line.
+fn script(folder: &Path, line: &str) -> PathBuf {
+    let program = folder.join("python");
+    std::fs::write(&program, format!("#!/bin/sh\n{line}\n")).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program
 }
 
 fn is_zombie(process: &str) -> bool {

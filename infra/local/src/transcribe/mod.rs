@@ -13,6 +13,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod whisper;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as Locked, PoisonError};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use serde::Deserialize;
+use bytes::Bytes;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -17,7 +16,7 @@ use tokio::sync::{Mutex, mpsc};
 use super::engine::{Ears, Error, Told};
 use super::pocketsphinx::last_complaint;
 use super::request::{Language, Request};
-use super::result::{Heard, Word, Writing};
+use super::wire::{Line, frame, of_whisper, wishes};
 
 /// The recogniser itself, in the order in which its modules need each other; carried along so that the stack needs no file beside
 /// its binary.
@@ -44,9 +43,6 @@ module.main(sys.argv[1] if len(sys.argv) > 1 else None)
 ";
 /// Libraries and the model take 1 s on a free core; a large model takes longer.
 const STARTUP: Duration = Duration::from_secs(120);
-/// Languages written without spaces between the words.
-const UNSPACED: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
-
 /// The recogniser of all streams.
 #[derive(Debug)]
 pub struct Whisper {
@@ -72,36 +68,6 @@ type Streams = Arc<Locked<HashMap<u32, Open>>>;
 struct Process {
     frames: mpsc::UnboundedSender<Bytes>,
     streams: Streams,
-}
-
-/// A line of `serve.py`.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
-enum Line {
-    Ready { engine: String, model: String, languages: Vec<String> },
-    Partial(Utterance),
-    Final(Utterance),
-    End { stream: u32 },
-    Broken { stream: u32, why: String },
-}
-
-#[derive(Debug, Deserialize)]
-struct Utterance {
-    stream: u32,
-    utterance: u32,
-    stable: usize,
-    language: String,
-    words: Vec<(String, f64, f64, f64, String)>,
-}
-
-impl Utterance {
-    fn heard(self, partial: bool, options: Option<&[String]>) -> Told {
-        let word = |(text, start, end, confidence, mark)| Word { text, start, end, confidence, mark };
-        let writing = Writing::Sentences { stable: self.stable, spaced: !UNSPACED.contains(&self.language.as_str()) };
-        let language = options.and_then(|all| all.iter().find(|code| of_whisper(code) == self.language)).cloned();
-        let words = self.words.into_iter().map(word).collect();
-        Told::Heard(Heard { utterance: self.utterance, partial, words, writing, language })
-    }
 }
 
 impl Whisper {
@@ -161,36 +127,6 @@ impl Whisper {
         });
         Ok(Ears { audio, told })
     }
-}
-
-/// What a stream wishes, as `serve.py` reads it.
-fn wishes(request: &Request) -> serde_json::Value {
-    let margin = request.stability.map(super::result::Stability::margin);
-    match &request.language {
-        Language::Given(code) => json!({ "language": of_whisper(code), "margin": margin }),
-        Language::OneOf { codes, each } => {
-            let options: Vec<&str> = codes.iter().map(|code| of_whisper(code)).collect();
-            json!({ "language": null, "margin": margin, "options": options, "each": each })
-        }
-    }
-}
-
-/// `es-US` → `es`; Javanese has an older code there.
-fn of_whisper(code: &str) -> &str {
-    match code.split('-').next() {
-        Some("jv") => "jw",
-        Some(language) => language,
-        None => code,
-    }
-}
-
-fn frame(kind: u8, stream: u32, body: &[u8]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(9 + body.len());
-    bytes.put_u8(kind);
-    bytes.put_u32_le(stream);
-    bytes.put_u32_le(u32::try_from(body.len()).unwrap_or(u32::MAX));
-    bytes.put_slice(body);
-    bytes.freeze()
 }
 
 fn lock(streams: &Streams) -> std::sync::MutexGuard<'_, HashMap<u32, Open>> {
@@ -305,27 +241,6 @@ async fn listen(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_frame_is_a_kind_a_stream_and_a_length_before_its_body() {
-        assert_eq!(&frame(b'A', 258, &[7, 8])[..], [b'A', 2, 1, 0, 0, 2, 0, 0, 0, 7, 8]);
-    }
-
-    #[test]
-    fn a_code_of_the_service_becomes_one_of_the_model() {
-        assert_eq!(["en-US", "zh-HK", "jv-ID"].map(of_whisper), ["en", "zh", "jw"]);
-    }
-
-    #[test]
-    fn what_the_process_tells_comes_with_marks_and_the_code_that_was_asked_for() {
-        let line = r#"{"event":"partial","stream":3,"utterance":1,"stable":1,"language":"es","words":[["Hola",0.1,0.4,0.9,","],["a",0.4,0.5,0.8,""]]}"#;
-        let Ok(Line::Partial(utterance)) = serde_json::from_str(line) else { panic!("no partial") };
-        let Told::Heard(heard) = utterance.heard(true, Some(&["en-US".to_owned(), "es-US".to_owned()])) else {
-            panic!("not heard")
-        };
-        assert_eq!((heard.language.as_deref(), heard.words[0].mark.as_str()), (Some("es-US"), ","));
-        assert_eq!(heard.writing, Writing::Sentences { stable: 1, spaced: true });
-    }
 
     #[tokio::test]
     async fn a_python_without_the_packages_is_named_with_the_remedy() {
