@@ -73,6 +73,6 @@ export function codecIn(words: string): string {
 /** The fact beside it. */
 export function heardIn(how: Hearing, reportAgoMs: number | null): string {
   if (how !== 'open' && how !== 'heard' && how !== 'in doubt') return how;
-  if (reportAgoMs === null) return 'not confirmed yet';
+  if (reportAgoMs === null) return how === 'in doubt' ? 'in doubt, never confirmed' : 'not confirmed yet';
   return `${how === 'heard' ? '' : 'in doubt, '}confirmed ${Math.round(reportAgoMs / 1_000)} s ago`;
 }

@@ -13,7 +13,8 @@ test('the worker hears the speaker as long as it reports what it receives, and n
   assert.equal(hearing({ ...connected, reportAgoMs: 7_000 }), 'in doubt');
   assert.match(SAYS['in doubt'], /in Firefox press New session/);
   assert.equal(heardIn('in doubt', 7_000), 'in doubt, confirmed 7 s ago');
-  assert.equal(heardIn('heard', null), 'not confirmed yet');
+  assert.equal(heardIn('in doubt', null), 'in doubt, never confirmed');
+  assert.equal(heardIn('open', null), 'not confirmed yet');
   assert.equal(hearing({ media: 'connecting', addresses: 2, ...never }), 'not yet');
   assert.equal(hearing({ ...connected, connectedAgoMs: 500, reportAgoMs: null }), 'open', 'no report yet');
   assert.equal(hearing({ ...connected, connectedAgoMs: 7_000, reportAgoMs: null }), 'in doubt');
