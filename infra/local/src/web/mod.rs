@@ -115,7 +115,7 @@ pub const LISTEN: &str = "/listen/";
 /// When a listener is unusable.
 pub fn serve(listener: TcpListener, open: Option<TcpListener>, config: WebConfig) -> std::io::Result<Running> {
     let mut running = Running::new(listener.local_addr()?);
-    let hall = Hall::new(config.languages.clone(), config.socket.clone(), running.stop_signal());
+    let hall = Hall::new(config.offer.clone(), config.socket.clone(), running.stop_signal());
     let mut shared = None;
     if let Some(open) = open {
         let address = open.local_addr()?;
