@@ -92,10 +92,14 @@ impl Wire {
 
     /// So many bytes of audio have come.
     pub fn hear(&mut self, bytes: usize) {
+        self.hear_at(bytes, self.now());
+    }
+
+    fn hear_at(&mut self, bytes: usize, now: u64) {
         let samples = bytes as u64 / 2;
         self.heard_samples += samples;
         let per_ms = u64::from(RATE) / 1_000;
-        let (end, done) = (self.heard_samples / per_ms, self.pace.take(samples / per_ms, self.now()));
+        let (end, done) = (self.heard_samples / per_ms, self.pace.take(samples / per_ms, now));
         self.understood.push_back((end, done));
         if self.understood.len() > REMEMBERED {
             self.understood.pop_front();
@@ -104,10 +108,14 @@ impl Wire {
 
     /// The recogniser says this: the body of a `TranscriptEvent`.
     pub fn tell(&mut self, body: Value) {
+        self.tell_at(body, self.now());
+    }
+
+    fn tell_at(&mut self, body: Value, now: u64) {
         let set = self.knobs.borrow().hostile.clone();
         let due = if set.switches.real_time { self.understood_at(&body) } else { 0 };
         self.early.push_back((due, body));
-        self.pass_on(&set);
+        self.pass_on(&set, now);
     }
 
     /// When the audio of these results is understood.
@@ -119,8 +127,7 @@ impl Wire {
     }
 
     /// Takes over what is understood by now.
-    fn pass_on(&mut self, set: &Setting) {
-        let now = self.now();
+    fn pass_on(&mut self, set: &Setting, now: u64) {
         while let Some((_, body)) = self.early.pop_front_if(|(due, _)| *due <= now) {
             if self.hostile.is_none() && set.switches != Switches::off() {
                 self.hostile = Some(Hostile::new(set.switches, set.seed));
@@ -142,24 +149,32 @@ impl Wire {
 
     /// Whether nothing is on its way.
     pub fn is_empty(&self) -> bool {
+        self.due().is_none()
+    }
+
+    /// When something is to be done, ms since the stream began.
+    fn due(&self) -> Option<u64> {
+        let ready = self.ready.front().map(|_| 0);
+        let early = self.early.front().map(|(due, _)| *due);
         let waits = self.hostile.as_ref().and_then(Hostile::due);
-        self.ready.is_empty() && self.early.is_empty() && waits.is_none()
+        [ready, early, waits].into_iter().flatten().min()
+    }
+
+    /// The next body, if one is to be sent by now.
+    fn take_at(&mut self, now: u64) -> Option<Value> {
+        let set = self.knobs.borrow().hostile.clone();
+        self.pass_on(&set, now);
+        let ready = self.ready.pop_front();
+        ready.or_else(|| Some(json!({ "Transcript": self.hostile.as_mut()?.take(now)? })))
     }
 
     /// The next body to send, when it is to be sent. May be dropped and called again.
     pub async fn next(&mut self) -> Value {
         loop {
-            let set = self.knobs.borrow().hostile.clone();
-            self.pass_on(&set);
-            let now = self.now();
-            if let Some(body) = self.ready.pop_front() {
+            if let Some(body) = self.take_at(self.now()) {
                 return body;
             }
-            if let Some(event) = self.hostile.as_mut().and_then(|hostile| hostile.take(now)) {
-                return json!({ "Transcript": event });
-            }
-            let early = self.early.front().map(|(due, _)| *due);
-            match early.into_iter().chain(self.hostile.as_ref().and_then(Hostile::due)).min() {
+            match self.due() {
                 Some(due) => sleep_until(self.began + Duration::from_millis(due)).await,
                 None => std::future::pending().await,
             }
@@ -184,55 +199,63 @@ mod tests {
         }]}})
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn with_nothing_switched_on_everything_passes_at_once_as_it_is() {
-        let mut wire = wire("off".into());
-        wire.tell(body("amen", 0.5, true));
-        assert_eq!(wire.next().await, body("amen", 0.5, true));
-        assert!(wire.is_empty() && wire.now() == 0);
+    /// What is sent next, and when.
+    fn next(wire: &mut Wire) -> (Value, u64) {
+        loop {
+            let due = wire.due().unwrap();
+            if let Some(body) = wire.take_at(due) {
+                return (body, due);
+            }
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_final_waits_as_long_as_the_switches_say() {
-        let mut wire = wire(json!({"lateFinal": 1, "lateFinalMs": 700}));
-        wire.tell(body("amen", 0.5, true));
-        wire.tell(body("amen", 0.5, false));
-        assert_eq!((wire.next().await, wire.now()), (body("amen", 0.5, true), 0));
-        assert!(!wire.is_empty());
-        assert_eq!((wire.next().await, wire.now()), (body("amen", 0.5, false), 700));
+    #[test]
+    fn with_nothing_switched_on_everything_passes_at_once_as_it_is() {
+        let mut wire = wire("off".into());
+        wire.tell_at(body("amen", 0.5, true), 100);
+        assert_eq!(wire.take_at(100), Some(body("amen", 0.5, true)));
         assert!(wire.is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_replay_is_understood_at_the_pace_at_which_it_was_spoken() {
-        let mut wire = wire(json!({"realTime": true}));
-        (0..40).for_each(|_| wire.hear(3_200));
-        for (text, end) in [("one", 0.95), ("two", 4.0)] {
-            wire.tell(body(text, end, true));
-        }
-        wire.next().await;
-        assert_eq!(wire.now(), 1_000, "the audio event that holds its end");
-        wire.next().await;
-        assert_eq!(wire.now(), 4_000);
+    #[test]
+    fn a_final_waits_as_long_as_the_switches_say() {
+        let mut wire = wire(json!({"lateFinal": 1, "lateFinalMs": 700}));
+        wire.tell_at(body("amen", 0.5, true), 100);
+        wire.tell_at(body("amen", 0.5, false), 100);
+        assert_eq!(next(&mut wire), (body("amen", 0.5, true), 100));
+        assert!(!wire.is_empty());
+        assert_eq!(next(&mut wire), (body("amen", 0.5, false), 800));
+        assert!(wire.is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_was_told_as_stable_stands_when_everything_is_switched_off() {
+    #[test]
+    fn a_replay_is_understood_at_the_pace_at_which_it_was_spoken() {
+        let mut wire = wire(json!({"realTime": true}));
+        (0..40).for_each(|_| wire.hear_at(3_200, 0));
+        for (text, end) in [("one", 0.95), ("two", 4.0)] {
+            wire.tell_at(body(text, end, true), 10);
+        }
+        assert_eq!(next(&mut wire).1, 1_000, "the audio event that holds its end");
+        assert_eq!(next(&mut wire).1, 4_000);
+    }
+
+    #[test]
+    fn what_was_told_as_stable_stands_when_everything_is_switched_off() {
         let two = |partial| {
             let mut body = body("can", 0.5, partial);
-            let result = &mut body["Transcript"]["Results"][0]["Alternatives"][0]["Items"];
-            let mut not = result[0].clone();
+            let items = &mut body["Transcript"]["Results"][0]["Alternatives"][0]["Items"];
+            let mut not = items[0].clone();
             not["Content"] = "not".into();
-            result.as_array_mut().unwrap().push(not);
+            items.as_array_mut().unwrap().push(not);
             body
         };
         let mut wire = wire(json!({"merge": 1}));
-        wire.tell(two(true));
+        wire.tell_at(two(true), 0);
         let text = |body: &Value| body["Transcript"]["Results"][0]["Alternatives"][0]["Transcript"].clone();
-        assert_eq!(text(&wire.next().await), "cannot");
+        assert_eq!(text(&next(&mut wire).0), "cannot");
         wire.knobs.send_modify(|knobs| knobs.hostile = Setting::default());
-        wire.tell(two(false));
-        assert_eq!(text(&wire.next().await), "cannot");
+        wire.tell_at(two(false), 300);
+        assert_eq!(text(&next(&mut wire).0), "cannot");
     }
 
     #[test]
