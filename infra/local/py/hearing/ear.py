@@ -24,8 +24,8 @@ LOOK, PAUSE = 0.25, 0.55
 LEAST = 0.12
 # Silence kept behind the last speech for the last decode.
 TAIL = 0.3
-# So much audio makes sure of the language.
-SURE = 2.0
+# So much audio makes sure of the language: after two seconds a foreign accent is still mistaken.
+SURE = 4.0
 # Words told again in front of what comes behind a cut: the next decode goes on behind them, so none is lost or doubled.
 CARRIED = 2
 
