@@ -44,7 +44,7 @@ class Model:
         texts = [begin + self.source.encode(sentence, out_type=str) + self.end for sentence in sentences]
         prefix = [[target]] * len(texts) if target else None
         most = min(LONGEST, TIMES * max(map(len, texts)) + MORE)
-        answers = self.translator.translate_batch(texts, target_prefix=prefix, beam_size=BEAM, max_decoding_length=most)
+        answers = self.translator.translate_batch(texts, target_prefix=prefix, beam_size=BEAM, max_decoding_length=most, replace_unknowns=True)
         return [self.text(answer.hypotheses[0][len(prefix[0]) if prefix else 0 :]) for answer in answers]
 
     def text(self, pieces):
