@@ -9,6 +9,7 @@
 //! as `Disconnected` after seconds, and as `Failed` after 15 s.
 
 mod build;
+mod names;
 pub mod sdp;
 
 use super::signaling::IceServer;
@@ -128,7 +129,8 @@ impl Peer {
         let (commands, receiver) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             let report: Report = Arc::new(report);
-            let config = PeerConfig { bind, ports, servers: servers.await };
+            let servers = names::looked_up(servers.await, bind).await;
+            let config = PeerConfig { bind, ports, servers };
             if let Err(error) = live(&config, receiver, &report).await {
                 report(PeerMessage::Event(PeerEvent::Unable(error.to_string())));
             }
