@@ -9,8 +9,8 @@
 //!
 //! *Guarantees*: only audio (RTP) towards the worker is touched; ICE checks, DTLS and reports pass, so that it is the sound that gets worse, and
 //! not the connection that breaks. The relay stands only before workers that are on loopback, and sends to nobody who has not sent to it.
-//! It listens on loopback, and, where a page is served, also at the machine's own address ([`own`]), because Firefox leaves loopback out; there
-//! the kernel gives it only what this machine sends to itself, so nobody on the network reaches it.
+//! It listens on loopback, and, where a page is served, also at the machine's own address ([`own`]), because Firefox leaves loopback out. It takes
+//! nothing at either that does not come from an address of this machine, so nobody on the network gets through it.
 //!
 //! `POST /_local/network/faults` of KVS sets it, while sessions run, for all of them ([`Network`]: `{"loss": 0.2, "burst": 3}`); `GET` tells what is
 //! set and what came of it.

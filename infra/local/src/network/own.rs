@@ -15,6 +15,11 @@ pub fn address() -> Option<Ipv4Addr> {
     first(going_out().into_iter().chain(of_interfaces()))
 }
 
+/// Whether an address is one of this machine's, now.
+pub(super) fn is_ours(address: IpAddr) -> bool {
+    address.is_loopback() || of_interfaces().into_iter().any(|own| address == own)
+}
+
 /// Where a browser on this machine can meet workers that bind their media to `ice_bind`: else they are on loopback, behind the relay.
 #[must_use]
 pub fn meeting_points(ice_bind: Option<Ipv4Addr>) -> MeetingPoints {
@@ -83,6 +88,13 @@ mod tests {
             Some(Ipv4Addr::new(192, 0, 2, 7))
         );
         assert_eq!(first(addresses(&["127.0.0.1", "127.0.0.2", "0.0.0.0"])), None);
+    }
+
+    #[test]
+    fn loopback_and_what_the_interfaces_have_is_ours_and_nothing_else() {
+        assert!(is_ours(Ipv4Addr::new(127, 0, 0, 3).into()));
+        assert!(of_interfaces().into_iter().all(|own| is_ours(own.into())));
+        assert!(!is_ours(Ipv4Addr::new(203, 0, 113, 254).into()));
     }
 
     #[test]

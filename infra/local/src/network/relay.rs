@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
+use super::own::is_ours;
 use super::{ANY, Dice, Network, locked};
 
 /// A relay that nobody sends to for so long is at its end: a browser that is connected sends every few seconds.
@@ -78,7 +79,7 @@ impl Relay {
         dice: Dice,
     ) -> std::io::Result<Self> {
         let mut sockets = vec![bind(ANY)?];
-        match own.map(bind_for_this_machine).transpose() {
+        match own.map(|own| bind(SocketAddr::new(own.into(), 0))).transpose() {
             Ok(more) => sockets.extend(more),
             Err(error) => tracing::warn!(%error, ?own, "no relay at the machine's own address: Firefox can't speak"),
         }
@@ -174,11 +175,15 @@ impl Shared {
         }
     }
 
-    /// What the worker takes for this speaker at this front.
+    /// What the worker takes for this speaker at this front. Others than this machine get nothing: the kernel lets nobody on the network send in
+    /// its name (a "martian" source), so the address proves it.
     fn back(self: &Arc<Self>, front: usize, speaker: SocketAddr) -> std::io::Result<Arc<Back>> {
         let mut speakers = locked(&self.speakers);
         if let Some(known) = speakers.get(&(front, speaker)) {
             return Ok(known.clone());
+        }
+        if !is_ours(speaker.ip()) {
+            return Err(std::io::ErrorKind::PermissionDenied.into());
         }
         let (socket, address) = bind(ANY)?;
         let back = Arc::new(Back { socket, address, heard: AtomicBool::new(false) });
@@ -227,13 +232,5 @@ fn bind(to: SocketAddr) -> std::io::Result<(UdpSocket, SocketAddr)> {
     socket.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(socket)?;
     let address = socket.local_addr()?;
-    Ok((socket, address))
-}
-
-/// At an address of this machine that others may reach too: the kernel gives us only what this machine sends to itself, which goes over
-/// loopback's interface whatever its address.
-fn bind_for_this_machine(own: Ipv4Addr) -> std::io::Result<(UdpSocket, SocketAddr)> {
-    let (socket, address) = bind(SocketAddr::new(own.into(), 0))?;
-    socket.bind_device(Some(b"lo"))?;
     Ok((socket, address))
 }

@@ -134,6 +134,15 @@ fn fronts_of(roads: &Roads) -> Vec<SocketAddr> {
 }
 
 #[tokio::test]
+async fn who_is_not_on_this_machine_gets_no_way_to_the_worker() {
+    let (_worker, at) = socket().await;
+    let roads = Roads::new(1);
+    roads.through("channel", None, signaled(Some("worker-a"), at));
+    let stranger = signaled(None, "203.0.113.254:4000".parse().unwrap());
+    assert_eq!(roads.through("channel", Some("worker-a"), stranger.clone()), stranger);
+}
+
+#[tokio::test]
 async fn a_worker_that_is_not_on_loopback_gets_no_relay() {
     let roads = Roads::new(1);
     let offer = signaled(Some("worker-a"), "10.0.0.9:50000".parse().unwrap());

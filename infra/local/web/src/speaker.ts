@@ -55,7 +55,7 @@ export class Speaker {
     };
     this.connection.onicegatheringstatechange = () => {
       if (this.connection.iceGatheringState === 'gathering') this.found = 0;
-      this.set({ addresses: this.connection.iceGatheringState === 'complete' ? this.found : null });
+      if (this.connection.iceGatheringState === 'complete') this.set({ addresses: this.found });
     };
     this.looking = setInterval(() => void this.look(), LOOK_MS);
     this.signaling = new SignalingClient({
@@ -83,8 +83,9 @@ export class Speaker {
   }
 
   private changedTo(media: RTCPeerConnectionState): void {
-    const now = media === 'connected' && this.state.media !== media;
-    this.set(now ? { media, connectedAt: Date.now() } : { media });
+    if (media === 'connected' && this.state.media !== media) this.set({ connectedAt: Date.now() });
+    // Firefox that has no address begins no gathering, and so tells of no end.
+    this.set(media === 'failed' ? { media, addresses: this.found } : { media });
   }
 
   private async look(): Promise<void> {

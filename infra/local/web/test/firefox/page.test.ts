@@ -21,6 +21,12 @@ const PATIENCE = 120_000;
 
 const closing: (() => Promise<void>)[] = [];
 
+/** Of the wire. */
+function addresses(): string {
+  const all = execFileSync('ip', ['-oneline', '-4', 'addr', 'show'], { encoding: 'utf8' }).split('\n');
+  return all.filter((line) => line.includes(` ${WIRE} `)).join('\n');
+}
+
 before(() => {
   assert.notEqual(STACK, '', 'LOCAL_STACK_WEB is not set: run this by `scripts/test Firefox`');
   assert.notEqual(addresses(), '', `there is no interface ${WIRE}: run this by \`scripts/test Firefox\``);
@@ -54,11 +60,11 @@ test('Firefox speaks through a microphone, listeners read on after a reload, and
   const sound = await Sound.start();
   closing.push(() => sound.stop());
   const browser = await firefox(sound.environment);
-  const speaker = await open(browser, '/');
+  const speaker = await open(t, browser, '/');
   await speaker.click('#from-microphone');
   const begun = Date.now();
   const session = await speak(speaker);
-  const [en, es] = [await open(browser, listening(session, 'en')), await open(browser, listening(session, 'es'))];
+  const [en, es] = [await open(t, browser, listening(session, 'en')), await open(t, browser, listening(session, 'es'))];
   await heard(speaker);
   t.diagnostic(`the worker hears Firefox ${seconds(begun)} after the click; sound: ${await fact(speaker, 'Sound')}`);
 
@@ -90,7 +96,7 @@ test('Firefox speaks through a microphone, listeners read on after a reload, and
 
 test('Firefox plays a recording on a machine without a sound device', async (t) => {
   const browser = await firefox({ PULSE_SERVER: 'unix:/nonexistent' });
-  const speaker = await open(browser, '/');
+  const speaker = await open(t, browser, '/');
   await speaker.select('#file', 'short.wav');
   const session = await speak(speaker);
   await heard(speaker);
@@ -106,10 +112,10 @@ test('Firefox plays a recording on a machine without a sound device', async (t) 
   await end(speaker, speaker);
 });
 
-test('where the machine has no address but loopback, Firefox says that it cannot speak, and what helps', async () => {
+test('where the machine has no address but loopback, Firefox says that it cannot speak, and what helps', async (t) => {
   const browser = await firefox({ PULSE_SERVER: 'unix:/nonexistent' });
   execFileSync('ip', ['addr', 'flush', 'dev', WIRE]);
-  const speaker = await open(browser, '/');
+  const speaker = await open(t, browser, '/');
   await speaker.select('#file', 'short.wav');
   await speak(speaker);
   await there(speaker, 'dd[data-state="no address"]');
@@ -117,15 +123,18 @@ test('where the machine has no address but loopback, Firefox says that it cannot
   await speaker.click('#end');
 });
 
-const addresses = () => execFileSync('ip', ['-oneline', '-4', 'addr', 'show'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(` ${WIRE} `)).join('\n');
 const seconds = (since: number) => `${((Date.now() - since) / 1_000).toFixed(1)} s`;
 const listening = (session: string, language: string) => `/?view=listen&session=${session}&languages=${language}`;
 
 /** A tab; whatever it complains about fails the test. */
-async function open(browser: Browser, path: string): Promise<Page> {
+async function open(t: TestContext, browser: Browser, path: string): Promise<Page> {
   const page = await browser.newPage();
   page.setDefaultTimeout(PATIENCE);
-  page.on('pageerror', (problem) => assert.fail(`${path}: ${String(problem)}`));
+  page.on('pageerror', (problem) => {
+    // Firefox tells of what became of a connection in the same place as of mistakes.
+    if (/Error: WebRTC: /.test(String(problem))) t.diagnostic(String(problem));
+    else assert.fail(`${path}: ${String(problem)}`);
+  });
   await page.goto(STACK + path);
   await there(page, '#add-language option');
   return page;
