@@ -185,7 +185,9 @@ impl Shared {
         if !is_ours(speaker.ip()) {
             return Err(std::io::ErrorKind::PermissionDenied.into());
         }
-        let (socket, address) = bind(ANY)?;
+        // At the front's own address: an ICE check is answered with the address that it came from, and Firefox takes no loopback one there either.
+        let beside = self.fronts.get(front).ok_or(std::io::ErrorKind::NotFound)?.local_addr()?.ip();
+        let (socket, address) = bind(SocketAddr::new(beside, 0))?;
         let back = Arc::new(Back { socket, address, heard: AtomicBool::new(false) });
         speakers.insert((front, speaker), back.clone());
         tokio::spawn(self.clone().answer(back.clone(), front, speaker));

@@ -173,7 +173,7 @@ class SpeakerPanel {
       this.heard = true;
       this.source?.begin();
     }
-    const now = state === undefined ? 'not yet' : hearing({ ...state, reportAgoMs: since(state.reportedAt ?? state.connectedAt) });
+    const now = state === undefined ? 'not yet' : hearing({ ...state, connectedAgoMs: since(state.connectedAt), reportAgoMs: since(state.reportedAt) });
     if (now !== this.hearing && SAYS[now] !== '') this.says.textContent = SAYS[now];
     this.hearing = now;
     const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;

@@ -8,14 +8,18 @@ export interface Way {
   media: RTCPeerConnectionState;
   /** Addresses that the browser found to speak from; null while it looks. */
   addresses: number | null;
-  /** Time since the worker's last report of what it receives; before the first, since the connection stands. Null without a connection. */
+  /** Time since the connection stands, and since the worker last reported what it receives; null before. */
+  connectedAgoMs: number | null;
   reportAgoMs: number | null;
 }
 
 export type Hearing = 'not yet' | 'heard' | 'in doubt' | 'no address' | 'no way';
 
-export function hearing({ media, addresses, reportAgoMs }: Way): Hearing {
-  if (media === 'connected' && reportAgoMs !== null) return reportAgoMs > DOUBT_MS ? 'in doubt' : 'heard';
+export function hearing({ media, addresses, connectedAgoMs, reportAgoMs }: Way): Hearing {
+  if (media === 'connected') {
+    if ((reportAgoMs ?? connectedAgoMs ?? 0) > DOUBT_MS) return 'in doubt';
+    return reportAgoMs === null ? 'not yet' : 'heard';
+  }
   if (addresses === 0 && media !== 'closed') return 'no address';
   return media === 'failed' ? 'no way' : 'not yet';
 }
@@ -64,6 +68,6 @@ export function codecIn(words: string): string {
 /** The fact beside it. */
 export function heardIn(how: Hearing, reportAgoMs: number | null): string {
   if (how !== 'heard' && how !== 'in doubt') return how;
-  if (reportAgoMs === null) return 'not confirmed yet';
+  if (reportAgoMs === null) return 'in doubt, never confirmed';
   return `${how === 'heard' ? '' : 'in doubt, '}confirmed ${Math.round(reportAgoMs / 1_000)} s ago`;
 }

@@ -5,24 +5,26 @@ import type { Row } from '../src/api.ts';
 import { wrongNow } from '../src/operator.ts';
 import { codecIn, heardIn, hearing, SAYS, sent, trouble, type Way } from '../src/way.ts';
 
-const connected: Way = { media: 'connected', addresses: 2, reportAgoMs: 900 };
+const connected: Way = { media: 'connected', addresses: 2, connectedAgoMs: 60_000, reportAgoMs: 900 };
 
 test('the worker hears the speaker as long as it reports what it receives, and not because the connection is called connected', () => {
   assert.equal(hearing(connected), 'heard');
   assert.equal(hearing({ ...connected, reportAgoMs: 7_000 }), 'in doubt');
   assert.match(SAYS['in doubt'], /in Firefox press New session/);
   assert.equal(heardIn('in doubt', 7_000), 'in doubt, confirmed 7 s ago');
-  assert.equal(heardIn('heard', null), 'not confirmed yet');
+  assert.equal(heardIn('in doubt', null), 'in doubt, never confirmed');
+  assert.equal(hearing({ ...connected, connectedAgoMs: 500, reportAgoMs: null }), 'not yet', 'it stands, and nothing is confirmed');
+  assert.equal(hearing({ ...connected, reportAgoMs: null }), 'in doubt');
   assert.equal(hearing({ ...connected, media: 'connecting', reportAgoMs: null }), 'not yet');
 });
 
 test('a browser that finds no address to speak from says so, and what helps', () => {
-  assert.equal(hearing({ media: 'new', addresses: null, reportAgoMs: null }), 'not yet', 'it still looks');
+  assert.equal(hearing({ media: 'new', addresses: null, connectedAgoMs: null, reportAgoMs: null }), 'not yet', 'it still looks');
   for (const media of ['new', 'connecting', 'failed'] as const) {
-    assert.equal(hearing({ media, addresses: 0, reportAgoMs: null }), 'no address');
+    assert.equal(hearing({ media, addresses: 0, connectedAgoMs: null, reportAgoMs: null }), 'no address');
   }
   assert.match(trouble('no address', ['127.0.0.1']), /media\.peerconnection\.ice\.loopback/);
-  assert.equal(hearing({ media: 'failed', addresses: 3, reportAgoMs: null }), 'no way');
+  assert.equal(hearing({ media: 'failed', addresses: 3, connectedAgoMs: null, reportAgoMs: null }), 'no way');
   assert.match(trouble('no way', ['127.0.0.1', '192.0.2.7']), /127\.0\.0\.1 and 192\.0\.2\.7/);
   assert.equal(trouble('heard', []), '');
 });
