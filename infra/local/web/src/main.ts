@@ -174,7 +174,8 @@ class SpeakerPanel {
       this.source?.begin();
     }
     const now = state === undefined ? 'not yet' : hearing({ ...state, connectedAgoMs: since(state.connectedAt), reportAgoMs: since(state.reportedAt) });
-    if (now !== this.hearing && SAYS[now] !== '') this.says.textContent = SAYS[now];
+    // What was said of the sound goes with it; what a button said stays.
+    if (now !== this.hearing && SAYS[now] + SAYS[this.hearing] !== '') this.says.textContent = SAYS[now];
     this.hearing = now;
     const candidates = `${state?.candidatesSent ?? 0} sent${by<HTMLInputElement>('patched').checked ? '' : ' to nobody'}, ${state?.candidatesHeard ?? 0} heard`;
     const facts: [string, string, string][] = [

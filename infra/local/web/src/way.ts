@@ -16,6 +16,7 @@ export interface Way {
 export type Hearing = 'not yet' | 'heard' | 'in doubt' | 'no address' | 'no way';
 
 export function hearing({ media, addresses, connectedAgoMs, reportAgoMs }: Way): Hearing {
+  if (media === 'disconnected') return 'in doubt';
   if (media === 'connected') {
     if ((reportAgoMs ?? connectedAgoMs ?? 0) > DOUBT_MS) return 'in doubt';
     return reportAgoMs === null ? 'not yet' : 'heard';
@@ -39,7 +40,7 @@ export function trouble(how: Hearing, meeting: string[]): string {
     return 'This browser has no address to speak from: it leaves loopback out, and this machine has no other network. Connect the machine to a network and press New session; or, in Firefox, set media.peerconnection.ice.loopback to true in about:config.';
   }
   if (how === 'no way') {
-    return `This browser found no way to the worker, who is met at ${meeting.join(' and ')}. Press New session; if that does not help, an extension or a setting of the browser may forbid WebRTC.`;
+    return `There is no way between this browser and the worker, who is met at ${meeting.join(' and ')}. Press New session; if that does not help, an extension or a setting of the browser may forbid WebRTC.`;
   }
   return '';
 }

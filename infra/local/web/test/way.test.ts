@@ -10,6 +10,7 @@ const connected: Way = { media: 'connected', addresses: 2, connectedAgoMs: 60_00
 test('the worker hears the speaker as long as it reports what it receives, and not because the connection is called connected', () => {
   assert.equal(hearing(connected), 'heard');
   assert.equal(hearing({ ...connected, reportAgoMs: 7_000 }), 'in doubt');
+  assert.equal(hearing({ ...connected, media: 'disconnected' }), 'in doubt');
   assert.match(SAYS['in doubt'], /in Firefox press New session/);
   assert.equal(heardIn('in doubt', 7_000), 'in doubt, confirmed 7 s ago');
   assert.equal(heardIn('in doubt', null), 'in doubt, never confirmed');
