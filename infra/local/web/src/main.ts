@@ -133,7 +133,9 @@ class SpeakerPanel {
       note(by('notices'), message);
       by('notices').hidden = by('notices-title').hidden = false;
     });
-    void source.over.then(() => this.source === source && (this.says.textContent = 'The recording is over; the session goes on until it is ended.'));
+    void source.over.then(() => {
+      if (this.source === source && this.hearing !== 'in doubt') this.says.textContent = 'The recording is over; the session goes on until it is ended.';
+    });
     this.draw();
   }
 

@@ -53,6 +53,8 @@ test('an operator is told that no sound comes, although the worker finds nothing
   assert.equal(wrongNow(row(59_000), 61_000), 'nothing');
   assert.equal(wrongNow(row(30_000), 61_000), 'no sound for 31 s');
   assert.equal(wrongNow({ ...row(30_000), phase: 'Paused' }, 61_000), 'nothing');
+  const joined = { ...row(0, { startUp: { joinedAt: 41_000 }, progress: {} }), phase: 'WaitingForSpeaker' };
+  assert.equal(wrongNow(joined, 61_000), 'no sound for 20 s', 'the next worker has heard nothing at all');
   const told = wrongNow(row(30_000, { trouble: { cause: 'noMediaPath', text: 'no way' }, audioQuality: { packetLossPercent: 9, issues: ['packet_loss'] } }), 61_000);
   assert.equal(told, 'no sound for 31 s; no way; packet loss');
 });
