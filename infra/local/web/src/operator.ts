@@ -129,14 +129,15 @@ function sound(row: Row | undefined, now: number): HTMLElement[] {
   return facts.flatMap(([name, text, key]) => [h('dt', {}, name), h('dd', { 'data-sound': key }, text)]);
 }
 
-/** No sound for so long before a heartbeat is wrong, ms: a speaker who is silent sends packets too. */
+/** No sound for so long before a heartbeat is wrong, ms, also since a worker joined: a speaker who is silent sends packets too. */
 const SILENT_MS = 5_000;
 
 /** What the worker finds wrong with the sound, and what it cannot: that none comes. */
 export function wrongNow({ phase, worker }: Row, now: number): string {
   const issues = (worker?.audioQuality?.issues ?? []).map((issue) => issue.replaceAll('_', ' '));
-  const rtpAt = worker?.progress.rtpAt ?? null;
-  const mute = phase === 'Live' && worker && rtpAt !== null && worker.heartbeatAt - rtpAt > SILENT_MS ? [`no sound for ${age(now - rtpAt)}`] : [];
+  const joinedAt = phase === 'WaitingForSpeaker' ? worker?.startUp.joinedAt : null;
+  const lastAt = (phase === 'Live' ? worker?.progress.rtpAt : joinedAt) ?? null;
+  const mute = worker && lastAt !== null && worker.heartbeatAt - lastAt > SILENT_MS ? [`no sound for ${age(now - lastAt)}`] : [];
   const trouble = worker?.trouble ? [worker.trouble.text] : [];
   return [...mute, ...trouble, ...issues].join('; ') || 'nothing';
 }
