@@ -1,7 +1,7 @@
 //! What a request consists of.
 
 use super::carry_on;
-use crate::input::TranslationId;
+use crate::config::Timing;
 use crate::text::Shown;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
@@ -15,11 +15,28 @@ pub(super) struct Key {
     pub(super) is_final: bool,
 }
 
+/// A request on its way. Its answer is remembered whether or not anybody waits for it by then.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) key: Key,
+    pub(super) from: Language,
+    pub(super) text: String,
+    pub(super) at: MediaInstant,
+}
+
+impl Asked {
+    /// Whether both ask for the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.key == other.key && self.text == other.text
+    }
+}
+
 /// A text that is being translated, part by part.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) shown: Shown,
     pub(super) parts: VecDeque<String>,
+    pub(super) begun_at: MediaInstant,
     pub(super) translated: Vec<String>,
     pub(super) attempts: u32,
     pub(super) stage: Stage,
@@ -27,6 +44,20 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Whether this is what it was asked about last.
+    pub(super) fn waits_for(&self, text: &str) -> bool {
+        matches!(self.stage, Stage::Asked { .. }) && self.parts.front().is_some_and(|part| part == text)
+    }
+
+    /// When it is answered with nothing: a final in so long in all, a partial after one attempt.
+    pub(super) fn gives_up_at(&self, key: &Key, timing: &Timing) -> MediaInstant {
+        match self.stage {
+            _ if key.is_final => self.begun_at.plus_ms(timing.translate_limit_ms),
+            Stage::Asked { at, .. } => at.plus_ms(timing.translate_patience_ms),
+            Stage::Waiting { until } => until.plus_ms(timing.translate_patience_ms),
+        }
+    }
+
     /// The next part is translated.
     pub(super) fn take(&mut self, translation: String, key: &Key) {
         let Some(part) = self.parts.pop_front() else { return };
@@ -42,7 +73,7 @@ impl Job {
 /// What its first part waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
-    Asked { id: TranslationId, at: MediaInstant },
+    Asked { at: MediaInstant, hedged: bool },
     Waiting { until: MediaInstant },
 }
 

@@ -3,6 +3,7 @@
 mod budget;
 mod cache;
 mod job;
+mod latency;
 mod split;
 mod translator;
 
