@@ -2,6 +2,7 @@
 
 use super::carry_on;
 use crate::config::Timing;
+use crate::input::TranslateFailure;
 use crate::text::Shown;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
@@ -13,6 +14,17 @@ pub(super) struct Key {
     pub(super) segment: u64,
     pub(super) language: Language,
     pub(super) is_final: bool,
+}
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// What was to be translated.
+    pub(crate) shown: Shown,
+    /// Into which language.
+    pub(crate) language: Language,
+    /// The translation; `None` when there is none.
+    pub(crate) text: Option<String>,
 }
 
 /// A request on its way. Its answer is remembered whether or not anybody waits for it by then.
@@ -82,4 +94,29 @@ pub(super) enum Stage {
 pub(super) struct Health {
     pub(super) failures: u32,
     pub(super) paused_until: MediaInstant,
+}
+
+/// Whether the same may succeed when it is tried again.
+pub(super) fn may_help(failure: &TranslateFailure) -> bool {
+    match failure {
+        TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
+        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
+            false
+        }
+    }
+}
+
+/// For the log.
+pub(super) fn describe(failure: &TranslateFailure) -> &str {
+    match failure {
+        TranslateFailure::Throttled => "throttled",
+        TranslateFailure::UnsupportedPair => "the pair is not supported",
+        TranslateFailure::UnknownTerminology => "the terminology does not exist",
+        TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
+    }
+}
+
+/// How many characters these texts have.
+pub(super) fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
+    parts.map(|part| part.chars().count() as u64).sum()
 }

@@ -8,7 +8,7 @@
 
 use super::budget::Budget;
 use super::cache::Cache;
-use super::job::{Asked, Health, Job, Key, Stage};
+use super::job::{Asked, Done, Health, Job, Key, Stage, describe, length, may_help};
 use super::latency::Latency;
 use super::split::split;
 use crate::config::{Timing, Wishes};
@@ -36,17 +36,6 @@ const FORGOTTEN_MS: u64 = 30_000;
 
 /// A service that throttled, and a budget that was spent, are remembered for so long, ms.
 const THROTTLED_MS: u64 = 5_000;
-
-/// The end of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Done {
-    /// What was to be translated.
-    pub(crate) shown: Shown,
-    /// Into which language.
-    pub(crate) language: Language,
-    /// The translation; `None` when there is none.
-    pub(crate) text: Option<String>,
-}
 
 /// All requests.
 #[derive(Debug)]
@@ -375,27 +364,5 @@ impl Translator {
             out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
         }
         key.is_final.then(|| Done { shown: job.shown, language: key.language.clone(), text: None })
-    }
-}
-
-fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
-    parts.map(|part| part.chars().count() as u64).sum()
-}
-
-fn may_help(failure: &TranslateFailure) -> bool {
-    match failure {
-        TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
-        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
-            false
-        }
-    }
-}
-
-fn describe(failure: &TranslateFailure) -> &str {
-    match failure {
-        TranslateFailure::Throttled => "throttled",
-        TranslateFailure::UnsupportedPair => "the pair is not supported",
-        TranslateFailure::UnknownTerminology => "the terminology does not exist",
-        TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
     }
 }
