@@ -142,7 +142,9 @@ impl Bench {
                     self.engine.handle(Input::Transcribe(id, TranscribeEvent::Opened), now);
                 }
                 Output::ReadAudience => self.engine.handle(Input::Audience(listeners().into()), now),
-                Output::WriteStatus(_) => self.engine.handle(Input::Control(control(&self.row).unwrap()), now),
+                Output::WriteStatus(write) => {
+                    self.engine.handle(Input::Control(control(&self.row, Some(write.id)).unwrap()), now);
+                }
                 Output::Post { id, ref data, .. } => {
                     self.posting += 1;
                     self.most_posting = self.most_posting.max(self.posting);
@@ -342,7 +344,7 @@ async fn main() {
         .await;
     let (gateway, http) = (Gateway::new(&sdk, &endpoint), reqwest::Client::new());
     let mut bench = Bench::new(&sdk, &endpoint);
-    let orders = Input::Control(control(&bench.row).unwrap());
+    let orders = Input::Control(control(&bench.row, None).unwrap());
     bench.hand(orders, |_| false);
     let mut runs = [
         ("final → last post, worker", Vec::new()),

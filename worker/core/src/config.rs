@@ -184,7 +184,9 @@ pub struct Timing {
     pub segment_stale_ms: u64,
     /// A stream stays open for so long after the last listener has gone.
     pub linger_ms: u64,
-    /// One translation attempt.
+    /// A final is shown in the original when it is not translated after so long, retries included.
+    pub translate_limit_ms: u64,
+    /// One attempt to translate a partial.
     pub translate_patience_ms: u64,
     /// A listener may be missing from the index for so long without being forgotten.
     pub listener_grace_ms: u64,
@@ -235,6 +237,7 @@ impl Default for Timing {
             model_late_ms: 3 * SECOND,
             model_patience_ms: MINUTE,
             segment_stale_ms: 15 * SECOND,
+            translate_limit_ms: 3 * SECOND,
             translate_patience_ms: 2_500,
             listener_grace_ms: 5 * SECOND,
             connection_young_ms: 10 * SECOND,

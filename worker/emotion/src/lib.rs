@@ -23,6 +23,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`analyzer`] | the façade: `push`, `word`, `segment`, `poll` |
+//! | [`detector`] | whether somebody speaks, and nothing else |
 //! | [`result`] | what comes out |
 //! | `hops` `front` | 10 ms hops however it was pushed; window, spectrum, autocorrelation |
 //! | `pitch` `track` | candidates, and the path through them decided 40 ms later |
@@ -34,6 +35,7 @@
 
 pub mod affect;
 pub mod analyzer;
+pub mod detector;
 pub mod result;
 
 mod agc;
@@ -62,4 +64,5 @@ mod bars;
 
 pub use affect::Affect;
 pub use analyzer::{Analyzer, Config, Origin};
+pub use detector::Detector;
 pub use result::{Event, Flags, Quality, Reading};

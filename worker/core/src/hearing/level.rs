@@ -11,6 +11,10 @@ const SPEECH_LEAST_DBFS: f64 = -55.0;
 const SPEECH_ABOVE_NOISE_DB: f64 = 9.0;
 /// The noise floor is followed upwards so slowly, dB per second.
 const NOISE_RISE_DB_PER_S: f64 = 3.0;
+/// What is louder than this is a sound, dBFS: one bit of sixteen that flickers is not.
+const SOUND_DBFS: f64 = -88.0;
+/// A sound goes on over gaps of so long, ms.
+const SOUND_GAP_MS: u64 = 1_000;
 /// Below this the level of digital silence is not told apart, dBFS.
 const FLOOR_DBFS: f64 = -96.0;
 
@@ -28,12 +32,14 @@ pub(crate) struct Levels {
     frames: VecDeque<Level>,
     noise_dbfs: f64,
     speech_end_ms: u64,
+    /// The end of the last sound, speech or not.
+    sound_end_ms: Option<u64>,
     end_ms: u64,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), noise_dbfs: SPEECH_LEAST_DBFS, speech_end_ms: 0, end_ms: 0 }
+        Self { frames: VecDeque::new(), noise_dbfs: SPEECH_LEAST_DBFS, speech_end_ms: 0, sound_end_ms: None, end_ms: 0 }
     }
 }
 
@@ -55,6 +61,9 @@ impl Levels {
         if speech {
             self.speech_end_ms = self.end_ms;
         }
+        if dbfs > SOUND_DBFS {
+            self.sound_end_ms = Some(self.end_ms);
+        }
         self.frames.push_back(Level { start_ms, end_ms: self.end_ms, mean_square, speech });
         while self.frames.front().is_some_and(|f| f.end_ms + KEPT_MS < self.end_ms) {
             self.frames.pop_front();
@@ -65,6 +74,16 @@ impl Levels {
     /// Somebody has understood words up to this moment, so it was speech, however quiet.
     pub(crate) fn understood(&mut self, end_ms: u64) {
         self.speech_end_ms = self.speech_end_ms.max(end_ms.min(self.end_ms));
+    }
+
+    /// The end of the audio in media time, ms.
+    pub(crate) fn end_ms(&self) -> u64 {
+        self.end_ms
+    }
+
+    /// Whether there is a sound, speech or not.
+    pub(crate) fn sounds(&self) -> bool {
+        self.sound_end_ms.is_some_and(|end| self.end_ms - end < SOUND_GAP_MS)
     }
 
     /// Milliseconds of media time since the last speech.

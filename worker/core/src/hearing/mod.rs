@@ -23,6 +23,7 @@ use crate::outbox::earliest;
 use crate::text::pipeline;
 use crate::time::MediaInstant;
 use demand::{Moment, demand, unheard_at};
+use gate::Gate;
 use schemas::ids::Language;
 use session::Transcriber;
 
@@ -31,6 +32,7 @@ use session::Transcriber;
 pub(crate) struct Hearing {
     pub(crate) audio: Audio,
     pub(crate) transcriber: Transcriber,
+    pub(crate) gate: Gate,
     /// When the last result came.
     pub(crate) transcript_at: Option<MediaInstant>,
 }
@@ -40,6 +42,7 @@ impl Hearing {
         Self {
             audio: Audio::new(config.timing.ring_ms),
             transcriber: Transcriber::new(config.stream_wishes),
+            gate: Gate::default(),
             transcript_at: None,
         }
     }
@@ -54,6 +57,7 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
     } else {
         hearing.audio.take(frame, cx.now);
         hearing.transcriber.notice(frame);
+        gate::take(cx, frame);
     }
 }
 
@@ -66,6 +70,7 @@ pub(crate) fn transcribed(cx: &mut Cx, id: StreamId, event: TranscribeEvent) {
 
 /// Opens, feeds, renews and ends the stream.
 pub(crate) fn run(cx: &mut Cx) {
+    gate::run(cx);
     let demand = demand(cx);
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
     let heard = cx.hearing.transcriber.advance(&at, &demand, &mut cx.out);
@@ -75,7 +80,7 @@ pub(crate) fn run(cx: &mut Cx) {
 /// When there is something to do for it.
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
-    earliest([cx.hearing.transcriber.deadline(&at, &demand(cx)), unheard_at(cx)])
+    earliest([cx.hearing.transcriber.deadline(&at, &demand(cx)), unheard_at(cx), gate::due(cx)])
 }
 
 /// A word or a mark, in media time.

@@ -1,7 +1,7 @@
 //! Opens, feeds, renews and ends the one transcription stream.
 //!
 //! *Flow*: demand → open → audio from the ring, with a cursor in media samples → results in media time. However a stream
-//! ends, the next one begins at the watermark, the end of the last final: audio that no final covers is replayed. Before
+//! ends, the next one begins a little before the watermark, the end of the last final: audio that no final covers is replayed. Before
 //! its longest duration a stream is renewed at a silence, and the new one is open before the old one ends (see
 //! [`super::renewal`]).
 //! *Guarantees*: between two streams no audio is left out (up to the ring's length) and none that a final covers is sent

@@ -13,6 +13,8 @@ use schemas::reason::{Cause, Why};
 use schemas::worker::{LanguageStatus, Phase, Progress, RungCause, Usage, Waiting, WorkerStatus};
 use std::collections::BTreeMap;
 
+/// A sound without speech that lasts so long is told, ms.
+const TOLD_UNHEARD_MS: u64 = 30_000;
 /// Speech that goes on without a pause of so long is owed words; a cough before a silence is not, ms.
 const SPEECH_GOES_ON_MS: u64 = 10_000;
 
@@ -153,7 +155,12 @@ fn rung_trouble(cx: &Cx) -> Option<Why> {
 fn notes(cx: &Cx) -> Vec<String> {
     let refused = cx.hearing.transcriber.refused_wishes.as_ref();
     let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
-    cx.config.notes.iter().cloned().chain(stream).chain(cx.text.translator.notes()).collect()
+    let unheard_ms = cx.hearing.gate.unheard_since.map(|since| cx.now.since(since));
+    let unheard = unheard_ms.filter(|ms| *ms >= TOLD_UNHEARD_MS).map(|ms| {
+        let seconds = ms / TOLD_UNHEARD_MS * (TOLD_UNHEARD_MS / 1_000);
+        format!("Sound without speech for {seconds} s: no stream is open; one is tried every minute.")
+    });
+    cx.config.notes.iter().cloned().chain(stream).chain(cx.text.translator.notes()).chain(unheard).collect()
 }
 
 /// Every language that somebody listens to, or has listened to.

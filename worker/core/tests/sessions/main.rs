@@ -5,6 +5,7 @@
 //! | stability | `text`: a fickle recogniser, clauses, continuous speech; properties beside `text/segments.rs` |
 //! | late join | `delivery`: late joiner, first listener of a language, served within a second |
 //! | reconnect | `transcription`: a cut at any moment, outages, renewals, limits |
+//! | what opens a stream after a silence | `gate` |
 //! | degrade | `text`: failed translations, the budget; `delivery`: everything throttled |
 //! | slow listener | `delivery`: one slow, many stuck, full buffers, an API that fails |
 //! | language change | `delivery`: the listener's, there and back; `transcription`: the speaker's |
@@ -23,6 +24,7 @@
 mod delivery;
 mod ending;
 mod endurance;
+mod gate;
 mod hostile;
 mod joining;
 mod notices;

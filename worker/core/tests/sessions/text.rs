@@ -104,6 +104,46 @@ fn translations_that_overtake_each_other_do_not_overtake_the_finals() {
 }
 
 #[test]
+fn a_translation_that_is_late_is_asked_for_once_more_and_delays_nothing_else() {
+    let mut world = World::with(
+        EngineConfig { partials: PartialPolicy::Finals, ..config() },
+        Talk::of(&["one two three", "four five six", "seven eight nine", "one two three"]),
+    );
+    // The first request of a text hangs, the second does not; in Italian nothing hangs.
+    world.translate = |text, to, now| {
+        let hangs = to.as_str() == "es" && now < 3_000;
+        (if hangs { 60_000 } else { 100 }, prompt_translator(text, to, now).1)
+    };
+    world.listener("eva", "es");
+    world.listener("ugo", "it");
+    world.run_until(40_000);
+    world.check_contract();
+    let finals = world.seat("eva").finals();
+    assert!(finals.len() == 4 && finals.iter().all(|c| c.translated && c.lag_ms < 2_000), "{finals:?}");
+    assert!(
+        world.seat("ugo").finals().iter().all(|c| c.translated && c.lag_ms < 1_200),
+        "no language waits for another"
+    );
+}
+
+#[test]
+fn the_original_goes_out_after_three_seconds_and_what_comes_later_is_not_paid_for_again() {
+    let mut world = World::with(
+        EngineConfig { partials: PartialPolicy::Finals, ..config() },
+        Talk::of(&["one two three", "four five six", "seven eight", "nine ten", "one two three"]),
+    );
+    world.translate =
+        |text, to, now| (if text.starts_with("one") { 4_000 } else { 100 }, prompt_translator(text, to, now).1);
+    world.listener("eva", "es");
+    world.run_until(40_000);
+    world.check_contract();
+    let finals = world.seat("eva").finals();
+    assert!(finals[0].degraded && finals[0].lag_ms < 4_100, "{}", finals[0].lag_ms);
+    assert!(finals[4].translated, "the late answer is remembered");
+    assert_eq!(world.asked.iter().filter(|(_, _, text)| text.starts_with("one")).count(), 2, "asked, and once more");
+}
+
+#[test]
 fn lag_is_from_the_spoken_word_to_the_post() {
     let mut world = World::new(Talk::long(6));
     world.listener("ann", "en");

@@ -36,6 +36,19 @@ fn no_audio_is_lost_or_duplicated_across_reconnect() {
 }
 
 #[test]
+fn a_recogniser_that_tells_its_words_too_late_or_too_early_loses_none_at_a_reconnect() {
+    for shift_ms in [-150, 150] {
+        for cut in (3_000..12_000).step_by(430) {
+            let world = heard(Talk::long(4), |w| {
+                w.recogniser.shift_ms = shift_ms;
+                w.at(cut, |w| w.recogniser.cut(StreamEnd::Fault("reset".into()), w.now));
+            });
+            assert_eq!(world.seat("ann").text(), world.speaker.talk.text(), "{shift_ms} ms, cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn an_outage_of_seconds_loses_no_word_and_is_told() {
     let world = heard(Talk::long(8), |w| {
         w.recogniser.refuses = vec![(9_000, 17_000, StreamEnd::Fault("unavailable".into()))];

@@ -2,6 +2,7 @@
 //! `tests/fixtures`; nothing depends on the machine.
 
 mod arousal;
+mod detector;
 mod fixtures;
 mod level;
 mod metamorphic;

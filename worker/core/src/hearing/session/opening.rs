@@ -10,6 +10,10 @@ use crate::outbox::Outbox;
 use crate::output::Output;
 use schemas::ids::Language;
 
+/// A replay begins so long before the last word that is final, ms: its time may be told too late, and a recogniser needs to hear how a word
+/// begins. What was final is known again by its place (`text/results.rs`).
+const REPLAY_OVERLAP_MS: u64 = 500;
+
 impl Transcriber {
     pub(super) fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
         let cursor = self.first_sample(begin, at, out);
@@ -29,7 +33,7 @@ impl Transcriber {
     pub(super) fn first_sample(&self, begin: Begin, at: &Moment, out: &mut Outbox) -> u64 {
         let ring = &at.audio.ring;
         let wanted = match begin {
-            Begin::Watermark => self.watermark,
+            Begin::Watermark => self.watermark.saturating_sub(REPLAY_OVERLAP_MS * SAMPLES_PER_MS),
             Begin::Preroll => self.watermark.max(ring.end().saturating_sub(at.timing.preroll_ms * SAMPLES_PER_MS)),
             Begin::At(sample) => self.watermark.max(sample),
             Begin::Onset(sample) => {
@@ -40,9 +44,12 @@ impl Transcriber {
             }
         };
         let cursor = wanted.max(ring.first());
-        let (from_ms, until_ms) = (wanted / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
+        let (from_ms, until_ms) = (wanted.max(self.watermark) / SAMPLES_PER_MS, cursor / SAMPLES_PER_MS);
         if self.watermark > 0 && at.audio.levels.speech_dbfs(from_ms, until_ms).is_some() {
-            out.warn("audio_dropped", format!("speech within {} ms had left the buffer", until_ms - from_ms));
+            out.warn(
+                "audio_dropped",
+                format!("speech within {} ms had left the buffer", until_ms.saturating_sub(from_ms)),
+            );
         }
         at.audio.after_fill(cursor)
     }

@@ -1,7 +1,8 @@
 //! What a request consists of.
 
 use super::carry_on;
-use crate::input::TranslationId;
+use crate::config::Timing;
+use crate::input::TranslateFailure;
 use crate::text::Shown;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
@@ -15,11 +16,39 @@ pub(super) struct Key {
     pub(super) is_final: bool,
 }
 
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// What was to be translated.
+    pub(crate) shown: Shown,
+    /// Into which language.
+    pub(crate) language: Language,
+    /// The translation; `None` when there is none.
+    pub(crate) text: Option<String>,
+}
+
+/// A request on its way. Its answer is remembered whether or not anybody waits for it by then.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) key: Key,
+    pub(super) from: Language,
+    pub(super) text: String,
+    pub(super) at: MediaInstant,
+}
+
+impl Asked {
+    /// Whether both ask for the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.key == other.key && self.text == other.text
+    }
+}
+
 /// A text that is being translated, part by part.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) shown: Shown,
     pub(super) parts: VecDeque<String>,
+    pub(super) begun_at: MediaInstant,
     pub(super) translated: Vec<String>,
     pub(super) attempts: u32,
     pub(super) stage: Stage,
@@ -27,6 +56,20 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Whether this is what it was asked about last.
+    pub(super) fn waits_for(&self, text: &str) -> bool {
+        matches!(self.stage, Stage::Asked { .. }) && self.parts.front().is_some_and(|part| part == text)
+    }
+
+    /// When it is answered with nothing: a final in so long in all, a partial after one attempt.
+    pub(super) fn gives_up_at(&self, key: &Key, timing: &Timing) -> MediaInstant {
+        match self.stage {
+            _ if key.is_final => self.begun_at.plus_ms(timing.translate_limit_ms),
+            Stage::Asked { at, .. } => at.plus_ms(timing.translate_patience_ms),
+            Stage::Waiting { until } => until.plus_ms(timing.translate_patience_ms),
+        }
+    }
+
     /// The next part is translated.
     pub(super) fn take(&mut self, translation: String, key: &Key) {
         let Some(part) = self.parts.pop_front() else { return };
@@ -42,7 +85,7 @@ impl Job {
 /// What its first part waits for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
-    Asked { id: TranslationId, at: MediaInstant },
+    Asked { at: MediaInstant, hedged: bool },
     Waiting { until: MediaInstant },
 }
 
@@ -51,4 +94,29 @@ pub(super) enum Stage {
 pub(super) struct Health {
     pub(super) failures: u32,
     pub(super) paused_until: MediaInstant,
+}
+
+/// Whether the same may succeed when it is tried again.
+pub(super) fn may_help(failure: &TranslateFailure) -> bool {
+    match failure {
+        TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
+        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
+            false
+        }
+    }
+}
+
+/// For the log.
+pub(super) fn describe(failure: &TranslateFailure) -> &str {
+    match failure {
+        TranslateFailure::Throttled => "throttled",
+        TranslateFailure::UnsupportedPair => "the pair is not supported",
+        TranslateFailure::UnknownTerminology => "the terminology does not exist",
+        TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
+    }
+}
+
+/// How many characters these texts have.
+pub(super) fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
+    parts.map(|part| part.chars().count() as u64).sum()
 }

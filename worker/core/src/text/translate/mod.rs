@@ -3,10 +3,12 @@
 mod budget;
 mod cache;
 mod job;
+mod latency;
 mod split;
 mod translator;
 
-pub(crate) use translator::{Done, Translator};
+pub(crate) use job::Done;
+pub(crate) use translator::Translator;
 
 use crate::config::PartialPolicy;
 use crate::text::{Snapshot, has_spaces};

@@ -1,13 +1,15 @@
 //! Requests in flight.
 //!
-//! *Guarantees*: per segment and language one request of a kind is in flight, of partials the newest wins; a final is
-//! always answered, if need be with nothing, within a bounded time, and does not wait for a partial; a language whose
+//! *Guarantees*: per segment and language one text of a kind is asked for at a time, of partials the newest wins; a final that is not
+//! answered soon is asked for once more, and whichever answer comes first counts; a final is always answered, if need be with nothing,
+//! within a bounded time, and does not wait for a partial; an answer that comes later than that is remembered, not thrown away; a language whose
 //! translation fails again and again is not asked for a while, and one that the service does not know not again; what was translated lately is not asked for again; of a
 //! budget of characters, partials get only what finals leave.
 
 use super::budget::Budget;
 use super::cache::Cache;
-use super::job::{Health, Job, Key, Stage};
+use super::job::{Asked, Done, Health, Job, Key, Stage, describe, length, may_help};
+use super::latency::Latency;
 use super::split::split;
 use crate::config::{Timing, Wishes};
 use crate::input::{TranslateFailure, TranslationId};
@@ -29,25 +31,18 @@ const FAILURES_TO_PAUSE: u32 = 2;
 /// How long a failing language is left alone, ms.
 const PAUSE_MS: u64 = 10_000;
 
+/// An answer that is later than this is not waited for in any way, ms.
+const FORGOTTEN_MS: u64 = 30_000;
+
 /// A service that throttled, and a budget that was spent, are remembered for so long, ms.
 const THROTTLED_MS: u64 = 5_000;
-
-/// The end of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Done {
-    /// What was to be translated.
-    pub(crate) shown: Shown,
-    /// Into which language.
-    pub(crate) language: Language,
-    /// The translation; `None` when there is none.
-    pub(crate) text: Option<String>,
-}
 
 /// All requests.
 #[derive(Debug)]
 pub(crate) struct Translator {
     jobs: BTreeMap<Key, Job>,
-    asked: BTreeMap<TranslationId, Key>,
+    asked: BTreeMap<TranslationId, Asked>,
+    latency: Latency,
     health: BTreeMap<Language, Health>,
     cache: Cache,
     budget: Budget,
@@ -76,6 +71,7 @@ impl Translator {
             unsupported: BTreeSet::new(),
             jobs: BTreeMap::new(),
             asked: BTreeMap::new(),
+            latency: Latency::default(),
             health: BTreeMap::new(),
             cache: Cache::default(),
             budget: Budget::default(),
@@ -102,7 +98,8 @@ impl Translator {
     ) -> Option<Done> {
         let key = Key { segment: shown.segment, language: language.clone(), is_final: shown.is_final };
         if shown.is_final {
-            self.forget(&Key { is_final: false, ..key.clone() });
+            // What it is asked about comes into the cache all the same.
+            self.jobs.remove(&Key { is_final: false, ..key.clone() });
             parts = self.whole(&shown.source, language, parts);
             let unknown = parts.iter().filter(|part| self.cache.get(&shown.source, language, part).is_none());
             let spent = self.budget.is_spent(length(unknown), self.most_per_minute);
@@ -149,38 +146,61 @@ impl Translator {
         now: MediaInstant,
         out: &mut Outbox,
     ) -> Option<Done> {
-        let key = self.asked.remove(&id)?;
+        let asked = self.asked.remove(&id)?;
+        let answer = answer.and_then(|text| match text.trim().is_empty() {
+            true => Err(TranslateFailure::Refused("the translation is empty".into())),
+            false => Ok(text),
+        });
+        let waits = self.jobs.get(&asked.key).is_some_and(|job| job.waits_for(&asked.text));
         match answer {
-            Ok(text) if !text.trim().is_empty() => self.succeeded(key, text, now, out),
-            Ok(_) => self.failed(key, &TranslateFailure::Refused("the translation is empty".into()), now, out),
-            Err(failure) => self.failed(key, &failure, now, out),
+            Ok(text) => {
+                self.latency.took(now.since(asked.at));
+                self.answered_at = Some(now);
+                self.health.remove(&asked.key.language);
+                self.cache.put(&asked.from, &asked.key.language, asked.text, text.clone());
+                if waits { self.go_on(&asked.key, text, now, out) } else { None }
+            }
+            // The other request for the same text may still be answered.
+            Err(_) if !waits || self.asked.values().any(|other| other.is_like(&asked)) => None,
+            Err(failure) => self.failed(asked.key, &failure, now, out),
         }
     }
 
-    /// Retries what waited, gives up what was never answered.
+    /// Retries what waited, asks once more for what is late, gives up what was never answered.
     pub(crate) fn advance(&mut self, now: MediaInstant, timing: &Timing, out: &mut Outbox) -> Vec<Done> {
         self.budget.advance(self.most_per_minute, now);
-        let due: Vec<(Key, Option<TranslationId>)> = self
-            .jobs
-            .iter()
-            .filter_map(|(key, job)| match job.stage {
-                Stage::Waiting { until } if now >= until => Some((key.clone(), None)),
-                Stage::Asked { id, at } if now.since(at) >= timing.translate_patience_ms => {
-                    Some((key.clone(), Some(id)))
+        self.asked.retain(|_, asked| now.since(asked.at) < FORGOTTEN_MS);
+        let due = |(key, job): (&Key, &Job)| (now >= self.job_deadline(key, job, timing)).then(|| key.clone());
+        let due: Vec<Key> = self.jobs.iter().filter_map(due).collect();
+        due.into_iter().filter_map(|key| self.advance_job(key, now, timing, out)).collect()
+    }
+
+    fn advance_job(&mut self, key: Key, now: MediaInstant, timing: &Timing, out: &mut Outbox) -> Option<Done> {
+        let job = self.jobs.get_mut(&key)?;
+        if now >= job.gives_up_at(&key, timing) {
+            job.attempts = RETRIES;
+            return self.failed(key, &TranslateFailure::Unavailable("no answer in time".into()), now, out);
+        }
+        match &mut job.stage {
+            Stage::Waiting { .. } => self.ask(&key, now, out),
+            Stage::Asked { hedged, .. } => {
+                *hedged = true;
+                if self.saving(now).is_none() {
+                    self.send(&key, now, out);
                 }
-                Stage::Waiting { .. } | Stage::Asked { .. } => None,
-            })
-            .collect();
-        let mut done = Vec::new();
-        for (key, late) in due {
-            if let Some(id) = late {
-                self.asked.remove(&id);
-                done.extend(self.failed(key, &TranslateFailure::Unavailable("no answer in time".into()), now, out));
-            } else {
-                done.extend(self.ask(&key, now, out));
+                None
             }
         }
-        done
+    }
+
+    fn job_deadline(&self, key: &Key, job: &Job, timing: &Timing) -> MediaInstant {
+        let next = match job.stage {
+            Stage::Waiting { until } => Some(until),
+            Stage::Asked { at, hedged: false } if key.is_final => Some(at.plus_ms(self.latency.hedge_ms())),
+            Stage::Asked { .. } => None,
+        };
+        let end = job.gives_up_at(key, timing);
+        next.map_or(end, |next| next.min(end))
     }
 
     /// Gives up: every final that is not translated yet is answered with nothing.
@@ -193,10 +213,7 @@ impl Translator {
 
     /// When something is due.
     pub(crate) fn deadline(&self, timing: &Timing) -> Option<MediaInstant> {
-        earliest(self.jobs.values().map(|job| match job.stage {
-            Stage::Waiting { until } => Some(until),
-            Stage::Asked { at, .. } => Some(at.plus_ms(timing.translate_patience_ms)),
-        }))
+        earliest(self.jobs.iter().map(|(key, job)| Some(self.job_deadline(key, job, timing))))
     }
 
     /// Whether translation into a language that somebody hears fails again and again, and has not succeeded since.
@@ -244,7 +261,10 @@ impl Translator {
     fn start(&mut self, key: Key, shown: Shown, parts: &[String], now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let parts = parts.iter().flat_map(|part| split(part, TRANSLATE_TEXT_BYTES)).collect();
         let stage = Stage::Waiting { until: now };
-        self.jobs.insert(key.clone(), Job { shown, parts, translated: Vec::new(), attempts: 0, stage, next: None });
+        self.jobs.insert(
+            key.clone(),
+            Job { shown, parts, begun_at: now, translated: Vec::new(), attempts: 0, stage, next: None },
+        );
         self.ask(&key, now, out)
     }
 
@@ -257,29 +277,35 @@ impl Translator {
             let known = known.clone();
             job.take(known, key);
         }
-        let Some(text) = job.parts.front().cloned() else { return self.complete(key, now, out) };
+        if job.parts.is_empty() {
+            return self.complete(key, now, out);
+        }
+        job.stage = Stage::Asked { at: now, hedged: false };
+        self.send(key, now, out);
+        None
+    }
+
+    /// Sends the next part.
+    fn send(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) {
+        let Some((text, from)) =
+            self.jobs.get(key).and_then(|job| Some((job.parts.front()?.clone(), job.shown.source.clone())))
+        else {
+            return;
+        };
         self.last_id += 1;
         let id = TranslationId(self.last_id);
-        job.stage = Stage::Asked { id, at: now };
-        self.asked.insert(id, key.clone());
+        self.asked.insert(id, Asked { key: key.clone(), from: from.clone(), text: text.clone(), at: now });
         let characters = text.chars().count() as u64;
         self.calls += 1;
         self.characters += characters;
         self.budget.spend(characters, self.most_per_minute, now);
-        let (from, to) = (job.shown.source.clone(), key.language.clone());
-        out.push(Output::Translate { id, text, from, to, wishes: self.wishes });
-        None
+        out.push(Output::Translate { id, text, from, to: key.language.clone(), wishes: self.wishes });
     }
 
-    fn succeeded(&mut self, key: Key, text: String, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        self.answered_at = Some(now);
-        self.health.remove(&key.language);
-        let job = self.jobs.get_mut(&key)?;
-        if let Some(part) = job.parts.front() {
-            self.cache.put(&job.shown.source, &key.language, part.clone(), text.clone());
-        }
-        job.take(text, &key);
-        self.ask(&key, now, out)
+    /// The part that was asked for is translated.
+    fn go_on(&mut self, key: &Key, text: String, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        self.jobs.get_mut(key)?.take(text, key);
+        self.ask(key, now, out)
     }
 
     fn complete(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
@@ -338,33 +364,5 @@ impl Translator {
             out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
         }
         key.is_final.then(|| Done { shown: job.shown, language: key.language.clone(), text: None })
-    }
-
-    fn forget(&mut self, key: &Key) {
-        if let Some(Job { stage: Stage::Asked { id, .. }, .. }) = self.jobs.remove(key) {
-            self.asked.remove(&id);
-        }
-    }
-}
-
-fn length<'a>(parts: impl Iterator<Item = &'a String>) -> u64 {
-    parts.map(|part| part.chars().count() as u64).sum()
-}
-
-fn may_help(failure: &TranslateFailure) -> bool {
-    match failure {
-        TranslateFailure::Throttled | TranslateFailure::Unavailable(_) => true,
-        TranslateFailure::UnsupportedPair | TranslateFailure::UnknownTerminology | TranslateFailure::Refused(_) => {
-            false
-        }
-    }
-}
-
-fn describe(failure: &TranslateFailure) -> &str {
-    match failure {
-        TranslateFailure::Throttled => "throttled",
-        TranslateFailure::UnsupportedPair => "the pair is not supported",
-        TranslateFailure::UnknownTerminology => "the terminology does not exist",
-        TranslateFailure::Unavailable(detail) | TranslateFailure::Refused(detail) => detail,
     }
 }

@@ -41,6 +41,8 @@ pub struct Recogniser {
     pub fickle: bool,
     /// What it says is made hostile on its way.
     pub hostility: Option<Hostility>,
+    /// Every result tells its words so much too late or too early, ms.
+    pub shift_ms: i64,
 }
 
 #[derive(Debug)]
@@ -136,8 +138,8 @@ impl Recogniser {
             let spoken = TranscriptItem {
                 content: if guess { format!("{bare}-or-so") } else { bare },
                 punctuation: false,
-                start: *start as f64 / 1_000.0,
-                end: *end as f64 / 1_000.0,
+                start: (*start as i64 + self.shift_ms).max(0) as f64 / 1_000.0,
+                end: (*end as i64 + self.shift_ms).max(0) as f64 / 1_000.0,
                 stable,
             };
             // The mark is known when the next word is, and in the final.
