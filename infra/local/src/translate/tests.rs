@@ -168,10 +168,8 @@ impl Shelf {
             .await
             .is_ok_and(|run| run.status.success())
         {
-            eprintln!(
-                "skipped: {} has no ctranslate2 and sentencepiece (infra/local/translator.txt)",
-                shelf.python.display()
-            );
+            let why = format!("{} has no ctranslate2 and sentencepiece (make setup)", shelf.python.display());
+            skipped::skipped("translation models of your own", &why);
             return None;
         }
         for model in models {
