@@ -64,12 +64,12 @@ pub(crate) type Shown = Arc<Snapshot>;
 impl Snapshot {
     /// The text as it is written in its language.
     pub(crate) fn text(&self) -> String {
-        join(&self.words, &self.source)
+        join(&self.words)
     }
     /// The part that will not change any more, whole words with their marks.
     #[cfg(test)]
     pub(crate) fn stable_text(&self) -> String {
-        join(&self.words[..self.settled()], &self.source)
+        join(&self.words[..self.settled()])
     }
     /// What will not change any more, as far as it makes sense by itself: whole sentences, and of the one that is being said
     /// the clauses. Each ends with its mark.
@@ -77,18 +77,18 @@ impl Snapshot {
         let mut parts = Vec::new();
         for sentence in self.words[..self.settled()].split_inclusive(ends_sentence) {
             if sentence.last().is_some_and(ends_sentence) {
-                parts.push(join(sentence, &self.source));
+                parts.push(join(sentence));
             } else {
                 let clauses =
                     sentence.split_inclusive(|w| w.mark).filter(|clause| clause.last().is_some_and(|w| w.mark));
-                parts.extend(clauses.map(|clause| join(clause, &self.source)));
+                parts.extend(clauses.map(join));
             }
         }
         parts
     }
     /// The whole text, sentence by sentence.
     pub(crate) fn sentences(&self) -> Vec<String> {
-        self.words.split_inclusive(ends_sentence).map(|sentence| join(sentence, &self.source)).collect()
+        self.words.split_inclusive(ends_sentence).map(join).collect()
     }
     /// How many words of the text will not change.
     pub(crate) fn stable_words(&self) -> u32 {
@@ -122,16 +122,27 @@ pub(crate) fn has_spaces(language: &Language) -> bool {
     !matches!(language.as_str(), "ja" | "zh" | "th")
 }
 
-fn join(words: &[Word], language: &Language) -> String {
-    let spaced = has_spaces(language);
+/// The text as it is written. Whether a space stands between two words is decided by the letters that meet there, not by the language: a
+/// Japanese sentence holds "machine learning", a Chinese one "Amazon Web Services".
+fn join(words: &[Word]) -> String {
     let mut text = String::new();
     for word in words {
-        if spaced && !word.mark && !text.is_empty() {
+        let meet = [text.chars().next_back(), word.text.chars().next()];
+        let apart = meet.iter().all(|letter| letter.is_some_and(|letter| !joins_its_neighbours(letter)));
+        if apart && !word.mark {
             text.push(' ');
         }
         text.push_str(&word.text);
     }
     text
+}
+
+/// Letters of scripts that put no space between words, and their marks: Chinese, Japanese, Thai, Lao, Burmese, Khmer.
+fn joins_its_neighbours(letter: char) -> bool {
+    matches!(letter,
+        '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+        | '\u{2E80}'..='\u{312F}' | '\u{31A0}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}'
+        | '\u{FF01}'..='\u{FF60}' | '\u{FF66}'..='\u{FF9F}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 #[cfg(test)]
@@ -182,5 +193,14 @@ pub(crate) mod tests {
     fn languages_without_spaces_are_written_without_them() {
         assert_eq!(snapshot("你 好.", 0, "zh").text(), "你好.");
         assert_eq!(snapshot("good day.", 0, "en").text(), "good day.");
+        assert_eq!(snapshot("วัน นี้", 0, "th").text(), "วันนี้");
+    }
+
+    #[test]
+    fn words_of_another_script_keep_the_spaces_between_them() {
+        assert_eq!(snapshot("machine learning を 使う", 0, "ja").text(), "machine learningを使う");
+        assert_eq!(snapshot("我们 用 Amazon Web Services.", 0, "zh").text(), "我们用Amazon Web Services.");
+        assert_eq!(snapshot("오늘 우리는 만났다.", 0, "ko").text(), "오늘 우리는 만났다.", "Korean puts spaces");
+        assert_eq!(snapshot("नमस्ते दोस्तों.", 0, "hi").text(), "नमस्ते दोस्तों.");
     }
 }
