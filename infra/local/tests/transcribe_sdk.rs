@@ -150,14 +150,17 @@ async fn before_the_worst_recogniser_each_word_is_in_one_final_or_was_stable_bef
         let hostile = serde_json::json!({ "preset": "worst", "realTime": false, "lateFinalMs": 20, "reorder": 0, "overtake": 0,
             "repeat": 0, "returningId": 0, "seed": seed });
         let (all, _) = told_with(hostile).await;
-        let (mut text, mut stable) = (String::new(), Vec::new());
+        // Of each result by itself: the partials of the next one may come before a final.
+        let (mut text, mut stable) = (String::new(), std::collections::BTreeMap::new());
         for result in &all {
+            let id = result.result_id.clone().unwrap();
             if result.is_partial {
-                stable = items(result).iter().filter(|item| item.stable == Some(true)).collect();
+                let told: Vec<_> = items(result).iter().filter(|item| item.stable == Some(true)).collect();
+                stable.insert(id, told);
                 continue;
             }
-            let words =
-                if items(result).is_empty() { std::mem::take(&mut stable) } else { items(result).iter().collect() };
+            let before = stable.remove(&id).unwrap_or_default();
+            let words = if items(result).is_empty() { before } else { items(result).iter().collect() };
             words.into_iter().for_each(|item| text.push_str(&item.content().unwrap().to_lowercase()));
         }
         let score = ENGLISH.score(&spelled().1, &text);

@@ -169,7 +169,7 @@ impl Shelf {
             .is_ok_and(|run| run.status.success())
         {
             let why = format!("{} has no ctranslate2 and sentencepiece (make setup)", shelf.python.display());
-            skipped::skipped("translation models of your own", &why);
+            skipped("translation models of your own", &why);
             return None;
         }
         for model in models {

@@ -172,7 +172,8 @@ fn would_be_told(pcm: Vec<i16>, segments: Vec<(u64, u64)>, config: worker_emotio
     use serde_json::json;
     use worker_emotion::{Analyzer, Event, Origin, Reading};
 
-    let reading = |reading: &Reading| json!({ "lufs": reading.lufs, "voice": super::told::told(reading, EmotionMode::Emotion) });
+    let reading =
+        |reading: &Reading| json!({ "lufs": reading.lufs, "voice": super::told::told(reading, EmotionMode::Emotion) });
     let (mut analyzer, mut watch) = (Analyzer::new(config), Watch::default());
     let (mut seconds, mut whole, mut qualities, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut segments = segments.into_iter().enumerate().peekable();
