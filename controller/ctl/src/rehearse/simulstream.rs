@@ -5,7 +5,7 @@
 //! {"id":0,"total_audio_processed":12.4,"computation_time":0.0,"generated_tokens":["Buenos","días."],"deleted_tokens":[]}
 //! ```
 //!
-//! *Flow*: captions with their arrival → what the listener shows after each, as [`Page`] keeps it → what was taken from its end and put there.
+//! *Flow*: captions with their arrival → what the listener shows after each, as `Page` keeps it → what was taken from its end and put there.
 //! *Guarantees*: `deleted_tokens` are always the tail of what stands; applying the lines one after another gives exactly what the listener
 //! shows at the end; times rise. *Assumptions*: what is taken from the middle is paid as taken and written again from there on. A live system
 //! is measured by the wall alone, so `total_audio_processed` is the time from the first word played to the arrival at the listener's socket,

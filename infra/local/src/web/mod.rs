@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/`, `/samples/…` | the page (`infra/local/web/dist`) and the recordings |
 //! | `GET /api/config` | the WebSocket URL, the region, the languages (those that something translates into first), what translates, the addresses at which a browser meets the worker, where telephones reach the listener's page |
-//! | `/listen/`, `GET /api/listen`, `/api/listen/socket` | a listener's page, what it needs to know, and the WebSocket API ([`listeners`]) |
+//! | `/listen/`, `GET /api/listen`, `/api/listen/socket` | a listener's page, what it needs to know, and the WebSocket API (`listeners.rs`) |
 //! | `POST /api/sessions`, `PATCH /api/sessions/{id}` | the session service's HTTP side: create, pause, resume, end |
 //! | `GET /api/sessions/{id}/speaker` | what the speaker's browser fetches at its start: credentials, endpoints, ICE servers |
 //! | `GET /api/operator/…`, `POST /api/operator/{id}/{verb}` | `sessionctl`, run as an operator would |
