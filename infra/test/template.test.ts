@@ -294,8 +294,8 @@ test('the_image_is_built_from_the_crates_and_nothing_else', () => {
   const staged = readdirSync(join(directory, asset)).sort();
   assert.deepEqual(staged, ['.dockerignore', 'Cargo.lock', 'Cargo.toml', 'controller', 'infra', 'rust-toolchain.toml', 'schemas', 'tests', 'worker']);
   assert.deepEqual(readdirSync(join(directory, asset, 'infra/local')), ['Cargo.toml']);
-  assert.deepEqual(readdirSync(join(directory, asset, 'tests')).sort(), ['Cargo.toml', 'hostile', 'proof']);
-  for (const member of ['hostile', 'proof']) assert.deepEqual(readdirSync(join(directory, asset, 'tests', member)), ['Cargo.toml']);
+  assert.deepEqual(readdirSync(join(directory, asset, 'tests')).sort(), ['Cargo.toml', 'hostile', 'proof', 'skipped']);
+  for (const member of ['hostile', 'proof', 'skipped']) assert.deepEqual(readdirSync(join(directory, asset, 'tests', member)), ['Cargo.toml']);
   // Cargo reads the manifest of every member before it builds one.
   const [, members] = /^members = \[(.*)\]$/m.exec(readFileSync(join(directory, asset, 'Cargo.toml'), 'utf8')) ?? [];
   for (const [, member] of members!.matchAll(/"([^"]+)"/g)) assert.ok(existsSync(join(directory, asset, member!, 'Cargo.toml')), member);

@@ -42,6 +42,8 @@ async function firefox(environment: NodeJS.ProcessEnv): Promise<Browser> {
     browser: 'firefox',
     executablePath: process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
     userDataDir,
+    // As wide as a desk's: a narrow page shows one part at a time.
+    defaultViewport: { width: 1_280, height: 720 },
     env: { ...process.env, ...environment },
     extraPrefsFirefox: { 'permissions.default.microphone': 1 },
     protocolTimeout: PATIENCE,
