@@ -38,6 +38,7 @@ export class Speaker {
     addresses: null, connectedAt: null, reportedAt: null, codec: '', problem: '',
   };
   private readonly connection: RTCPeerConnection;
+  private readonly sender: RTCRtpSender;
   private readonly signaling: SignalingClient;
   private readonly looking: ReturnType<typeof setInterval>;
   private viewer: string | undefined;
@@ -46,7 +47,7 @@ export class Speaker {
 
   constructor(access: SpeakerAccess, private readonly track: MediaStreamTrack, private readonly patched: boolean, private readonly changed: () => void) {
     this.connection = new RTCPeerConnection({ iceServers: access.iceServers });
-    this.connection.addTrack(track, new MediaStream([track]));
+    this.sender = this.connection.addTrack(track, new MediaStream([track]));
     this.connection.onconnectionstatechange = () => this.changedTo(this.connection.connectionState);
     this.connection.onicecandidate = ({ candidate }) => {
       // Firefox tells the end by an empty one.
@@ -89,7 +90,9 @@ export class Speaker {
   }
 
   private async look(): Promise<void> {
-    const { codec, reportedAt } = sent((await this.connection.getStats()).values());
+    const { codec: counted, reportedAt } = sent((await this.connection.getStats()).values());
+    // Chromium's statistics name Opus also where it is wrapped in RED; what was agreed on comes first among the sender's codecs.
+    const codec = this.state.media === 'connected' ? (this.sender.getParameters().codecs?.[0]?.mimeType ?? counted) : '';
     // By our clock: browsers do not agree on the one of their statistics.
     if (reportedAt !== this.report) this.set({ codec, reportedAt: reportedAt === null ? null : Date.now() });
     else this.set({ codec });

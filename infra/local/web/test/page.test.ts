@@ -70,6 +70,7 @@ test('a speaker whose packets are lost is warned, captions go on, and the loss e
   assert.match(await fact(speaker, 'Candidates'), /^[1-9]\d* sent,/);
   const media = await pair(speaker, session);
   t.diagnostic(`the worker's pair: ${media.candidateType} to ${media.remoteCandidateType}`);
+  assert.equal(await fact(speaker, 'Sound'), 'Opus with RED');
   await known(speaker, session);
 
   await press(speaker, 'drop-20-bursts');
