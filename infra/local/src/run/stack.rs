@@ -192,14 +192,14 @@ impl Stack {
         )?;
         let deploying = deploy::session_workers(layout, &template, &environment);
         progress.step("our template deployed", deploying).await?;
-        let StandIns { ecs, mut others, admin, urls, offer } = stand_ins;
+        let StandIns { ecs, mut others, admin, urls, offer, spoken } = stand_ins;
         progress.say(offer.says());
         // Before the last one, which says that the list is complete.
         environment.insert(environment.len() - 1, (NOTE.to_owned(), offer.says()));
         let mappings = [Poller::take_over(&api, SESSIONS).await?, Poller::take_over(&api, WORKERS).await?];
         others.push(admin::serve(admin, &mappings, emulator.functions(), urls).map_err(Error::NoPort)?);
         if let Some(listener) = page {
-            let config = web_config(options, &environment, &api, offer)?;
+            let config = web_config(options, &environment, &api, offer, spoken)?;
             others.push(web::serve(listener, open, config).map_err(Error::NoPort)?);
         }
         let controller_log = Copy::start(api, "/session-workers/local/controller", layout.logs.join("controller.log"));
@@ -250,6 +250,7 @@ struct StandIns {
     admin: TcpListener,
     urls: BTreeMap<&'static str, String>,
     offer: Offer,
+    spoken: Vec<String>,
 }
 
 async fn stand_ins(
@@ -280,7 +281,7 @@ async fn stand_ins(
         python: options.layout.python(),
         ..TranslateConfig::default()
     };
-    let (transcribe, (translate, offer)) =
+    let ((transcribe, spoken), (translate, offer)) =
         tokio::try_join!(async { listener(ports.transcribe, transcribe, progress).await }, async {
             Ok(translate::serve(ports.translate, models).await?)
         },)?;
@@ -288,11 +289,15 @@ async fn stand_ins(
     let others = [("kvs", &kvs), ("transcribe", &transcribe), ("translate", &translate), ("gateway", &gateway)];
     let mut urls: BTreeMap<_, _> = others.map(|(name, running)| (name, running.url())).into();
     urls.insert("ecs", ecs.url());
-    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls, offer })
+    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls, offer, spoken })
 }
 
-/// Starts the recogniser and says who listens.
-async fn listener(port: TcpListener, config: TranscribeConfig, progress: &Progress) -> Result<Running, Error> {
+/// Starts the recogniser and says who listens; what it understands.
+async fn listener(
+    port: TcpListener,
+    config: TranscribeConfig,
+    progress: &Progress,
+) -> Result<(Running, Vec<String>), Error> {
     let ready = transcribe::Ready::start(&config.recogniser).await?;
     let name = ready.name();
     match ready.is_fallback(&config.recogniser) {
@@ -301,7 +306,8 @@ async fn listener(port: TcpListener, config: TranscribeConfig, progress: &Progre
         )),
         false => progress.say(format!("listening: {name}")),
     }
-    Ok(transcribe::serve_with(port, ready, config)?)
+    let spoken = ready.spoken();
+    Ok((transcribe::serve_with(port, ready, config)?, spoken))
 }
 
 fn emulator_config(layout: &Layout, port: u16, function_environment: Vec<(String, String)>) -> EmulatorConfig {
@@ -343,6 +349,7 @@ fn web_config(
     environment: &[(String, String)],
     api: &emulator::Api,
     offer: Offer,
+    spoken: Vec<String>,
 ) -> Result<WebConfig, Error> {
     let layout = &options.layout;
     let of = |name| value(environment, name).unwrap_or_default().to_owned();
@@ -358,6 +365,7 @@ fn web_config(
         socket,
         admin: of(admin::VARIABLE),
         offer,
+        spoken,
         ice_bind: options.ice_bind,
     })
 }

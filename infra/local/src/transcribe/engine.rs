@@ -99,6 +99,16 @@ impl Engine {
         }
     }
 
+    /// The product's languages that it understands, English first.
+    pub fn spoken(&self) -> Vec<String> {
+        let known = |code: &&str| match self {
+            Self::Whisper(engine) => engine.languages().iter().any(|known| known == code),
+            Self::Pocketsphinx(_) | Self::Scripted(_) => *code == "en",
+        };
+        let others = schemas::session::LANGUAGES.into_iter().filter(|code| *code != "en");
+        ["en"].into_iter().chain(others).filter(known).map(str::to_owned).collect()
+    }
+
     /// Why it can't serve that stream, if it can't.
     pub fn objection(&self, request: &Request) -> Option<String> {
         if request.rate != RATE {

@@ -112,6 +112,11 @@ impl Ready {
         Ok(Self(engine::Engine::start(recogniser).await?))
     }
 
+    /// The product's languages that it understands, English first.
+    pub fn spoken(&self) -> Vec<String> {
+        self.0.spoken()
+    }
+
     /// Name, version and model: who listens.
     pub fn name(&self) -> &str {
         self.0.name()

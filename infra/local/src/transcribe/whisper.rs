@@ -82,6 +82,11 @@ impl Whisper {
         &self.name
     }
 
+    /// Whisper's codes of what the model understands.
+    pub fn languages(&self) -> &[String] {
+        &self.languages
+    }
+
     /// Why the model can't understand what is asked for, if it can't.
     pub fn objection(&self, language: &Language) -> Option<String> {
         let foreign = |code: &&str| !self.languages.iter().any(|known| known == of_whisper(code));

@@ -26,9 +26,6 @@ use tokio_tungstenite::tungstenite::Message as Upstream;
 use tower_http::services::ServeDir;
 use url::Url;
 
-use super::told;
-use crate::translate::Offer;
-
 /// Listeners at the same time; more would be no demonstration.
 const SEATS: usize = 200;
 /// Longest message of a listener, bytes: a joinSession has a hundred.
@@ -38,7 +35,8 @@ const IDLE: Duration = Duration::from_secs(150);
 
 /// What all listeners share.
 pub(super) struct Hall {
-    offer: Offer,
+    /// What can be read, and what translates.
+    offer: Value,
     /// The WebSocket API.
     socket: Url,
     seats: Arc<Semaphore>,
@@ -46,7 +44,7 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn new(offer: Offer, socket: Url, stop: watch::Receiver<bool>) -> Arc<Self> {
+    pub(super) fn new(offer: Value, socket: Url, stop: watch::Receiver<bool>) -> Arc<Self> {
         Arc::new(Self { offer, socket, seats: Arc::new(Semaphore::new(SEATS)), stop })
     }
 }
@@ -85,7 +83,7 @@ pub(super) fn names(host: &str, address: SocketAddr) -> bool {
 }
 
 async fn offer(State(hall): State<Arc<Hall>>) -> Json<Value> {
-    Json(told(&hall.offer))
+    Json(hall.offer.clone())
 }
 
 async fn socket(

@@ -69,6 +69,8 @@ pub struct WebConfig {
     pub admin: String,
     /// What translates, and into which languages.
     pub offer: Offer,
+    /// What the recogniser understands.
+    pub spoken: Vec<String>,
     /// Where workers bind their media, if not on loopback.
     pub ice_bind: Option<Ipv4Addr>,
 }
@@ -115,7 +117,7 @@ pub const LISTEN: &str = "/listen/";
 /// When a listener is unusable.
 pub fn serve(listener: TcpListener, open: Option<TcpListener>, config: WebConfig) -> std::io::Result<Running> {
     let mut running = Running::new(listener.local_addr()?);
-    let hall = Hall::new(config.offer.clone(), config.socket.clone(), running.stop_signal());
+    let hall = Hall::new(told(&config.offer, &config.spoken), config.socket.clone(), running.stop_signal());
     let mut shared = None;
     if let Some(open) = open {
         let address = open.local_addr()?;
@@ -165,10 +167,10 @@ fn is_own_name(host: &str) -> bool {
 }
 
 async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
-    let WebConfig { api, socket, ice_bind, offer, .. } = &web.config;
+    let WebConfig { api, socket, ice_bind, offer, spoken, .. } = &web.config;
     let MeetingPoints { loopback, own } = meeting_points(*ice_bind);
     let meeting: Vec<_> = loopback.into_iter().chain(own).collect();
-    let mut answer = told(offer);
+    let mut answer = told(offer, spoken);
     answer["socket"] = json!(socket.as_str());
     answer["region"] = json!(api.region());
     answer["meeting"] = json!(meeting);
@@ -177,9 +179,9 @@ async fn configuration(State(web): State<Arc<Web>>) -> Json<Value> {
 }
 
 /// What translates, for its reader; the languages with an engine come first.
-fn told(offer: &Offer) -> Value {
-    let translation = json!({ "says": offer.says(), "engines": offer.engines, "untranslated": offer.untranslated });
-    json!({ "sourceLanguages": [offer.source], "languages": offer.languages(), "translation": translation })
+fn told(offer: &Offer, spoken: &[String]) -> Value {
+    let translation = json!({ "says": offer.says(), "source": offer.source, "engines": offer.engines, "untranslated": offer.untranslated });
+    json!({ "sourceLanguages": spoken, "languages": offer.languages(), "translation": translation })
 }
 
 async fn create(State(web): State<Arc<Web>>, Json(ask): Json<Value>) -> Answer {

@@ -90,10 +90,11 @@ fn the_page_is_told_which_languages_something_translates_into_and_what_does() {
         }],
         untranslated: vec!["de".into()],
     };
-    let told = told(&offer);
+    let told = told(&offer, &["en".to_owned(), "es".to_owned()]);
     assert_eq!(told["languages"], json!(["es", "ca", "en", "de"]));
     assert_eq!(told["translation"]["engines"], json!([{ "engine": "Apertium 3.8.3", "languages": ["es", "ca"] }]));
     assert_eq!(told["translation"]["untranslated"], json!(["de"]));
+    assert_eq!(told["sourceLanguages"], json!(["en", "es"]), "all that the recogniser understands");
     let says = told["translation"]["says"].as_str().unwrap();
     assert!(says.starts_with("Apertium 3.8.3 stands in for Amazon Translate (en → es ca)"), "{says}");
 }
@@ -119,7 +120,7 @@ async fn opened() -> (Running, PathBuf) {
         engines: vec![crate::translate::Served { engine: "Apertium".into(), languages: vec!["es".into()] }],
         untranslated: Vec::new(),
     };
-    let hall = Hall::new(offer, socket, running.stop_signal());
+    let hall = Hall::new(told(&offer, &["en".to_owned()]), socket, running.stop_signal());
     let address = running.address;
     running.serve_all(listener, listeners::open(hall, &page, address));
     (running, page)

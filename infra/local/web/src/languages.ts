@@ -3,6 +3,8 @@
 /** What stands in for Amazon Translate on this machine: a sentence, and the engines with the languages that each makes. */
 export interface Translation {
   says: string;
+  /** The spoken language that this is told for. */
+  source: string;
   engines: { engine: string; languages: string[] }[];
   untranslated: string[];
 }
@@ -30,9 +32,9 @@ export interface Choice {
 }
 
 /** Both lists in the order of the alphabet: what can be read translated (or as it is spoken), and what only comes as the original, marked. */
-export function choices(offered: readonly string[], spoken: readonly string[], translation: Translation): { here: Choice[]; marked: Choice[] } {
+export function choices(offered: readonly string[], translation: Translation): { here: Choice[]; marked: Choice[] } {
   const named = (codes: string[]) => codes.map((code) => ({ code, name: ownName(code) })).sort((a, b) => a.name.localeCompare(b.name));
-  const isHere = (code: string) => translated(translation).includes(code) || spoken.includes(code);
+  const isHere = (code: string) => translated(translation).includes(code) || code === translation.source;
   return { here: named(offered.filter(isHere)), marked: named(offered.filter((code) => !isHere(code))) };
 }
 

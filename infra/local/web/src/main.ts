@@ -21,7 +21,7 @@ class Page {
   constructor(private readonly config: Config) {
     const { sourceLanguages, languages, translation } = config;
     by('source-language').append(...sourceLanguages.map((language) => h('option', { value: language }, nameOf(language))));
-    fillPicker(by('add-language'), choices(languages, sourceLanguages, translation), (code) => [...new Set([ownName(code), nameOf(code)])].join(' – '), languages[0]);
+    fillPicker(by('add-language'), choices(languages, translation), (code) => [...new Set([ownName(code), nameOf(code)])].join(' – '), languages[0]);
     by('about').textContent = standsIn(translation);
     does(by('add-listener'), by('listener-says'), async () => this.listen(by<HTMLSelectElement>('add-language').value));
     does(by('share-open'), by('listener-says'), async () => {

@@ -12,7 +12,7 @@ const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const GOLDEN = JSON.parse(readFileSync(new URL('../../../../schemas/golden/transcription.final.json', import.meta.url), 'utf8')) as Caption;
 const KINDS: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 const HOME = 'http://127.0.0.1:1';
-const OFFER = { languages: ['es', 'ca', 'en', 'ar', 'de'], sourceLanguages: ['en'], translation: { says: '', engines: [{ engine: 'Apertium', languages: ['es', 'ca'] }], untranslated: ['ar', 'de'] } };
+const OFFER = { languages: ['es', 'ca', 'en', 'ar', 'de'], sourceLanguages: ['en'], translation: { says: '', source: 'en', engines: [{ engine: 'Apertium', languages: ['es', 'ca'] }], untranslated: ['ar', 'de'] } };
 
 let browser: Browser;
 before(async () => {

@@ -70,11 +70,11 @@ test('letters grow and shrink within their sizes', () => {
   assert.equal(resized(DEFAULTS, 1).size, DEFAULTS.size + 1);
 });
 
-const apertium = (languages: string[]) => ({ says: '', engines: [{ engine: 'Apertium', languages }], untranslated: [] });
+const apertium = (languages: string[]) => ({ says: '', source: 'en', engines: [{ engine: 'Apertium', languages }], untranslated: [] });
 
 test('languages stand under their own names, those that are translated here first', () => {
   assert.deepEqual(['es', 'de', 'el'].map(ownName), ['Español', 'Deutsch', 'Ελληνικά']);
-  const { here, marked } = choices(['es', 'ca', 'en', 'de', 'ar'], ['en'], apertium(['es', 'ca']));
+  const { here, marked } = choices(['es', 'ca', 'en', 'de', 'ar'], apertium(['es', 'ca']));
   assert.deepEqual(here.map(({ code }) => code), ['ca', 'en', 'es']);
   assert.deepEqual(marked.map(({ code }) => code).sort(), ['ar', 'de']);
 });

@@ -29,7 +29,7 @@ class Page {
 
   constructor(offer: Offer) {
     const language = preferred([this.query.get('language') ?? '', this.settings.language ?? '', ...navigator.languages], offer.languages) ?? offer.languages[0] ?? 'en';
-    fillPicker(by('language'), choices(offer.languages, offer.sourceLanguages, offer.translation), ownName, language);
+    fillPicker(by('language'), choices(offer.languages, offer.translation), ownName, language);
     by('about').textContent = standsIn(offer.translation);
     this.controls();
     this.apply();
