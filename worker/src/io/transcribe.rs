@@ -205,14 +205,6 @@ fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<Transcr
     if items.is_empty() {
         items = spread(best.and_then(|best| best.transcript()).unwrap_or_default(), result);
     }
-    let mut end = result.start_time;
-    for item in &mut items {
-        // One without a time is where the one before it ends.
-        if item.end <= 0.0 {
-            (item.start, item.end) = (end, end);
-        }
-        end = item.end;
-    }
     Some(TranscriptResult {
         result_id: result.result_id()?.to_owned(),
         start: result.start_time,

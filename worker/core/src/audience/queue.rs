@@ -96,6 +96,7 @@ mod tests {
             words,
             stable: 0,
             is_final: true,
+            order: 1,
             start_ms: 0,
             end_ms: 300,
         };

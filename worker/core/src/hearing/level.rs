@@ -96,6 +96,11 @@ impl Levels {
         self.frames.iter().find(|f| f.speech && f.end_ms > from_ms).map_or(self.end_ms, |f| f.start_ms)
     }
 
+    /// End of the last speech before this moment; 0 when none is known.
+    pub(crate) fn speech_until_ms(&self, at_ms: u64) -> u64 {
+        self.frames.iter().rev().find(|f| f.speech && f.start_ms < at_ms).map_or(0, |f| f.end_ms.min(at_ms))
+    }
+
     /// Milliseconds of speech in the last so many of audio.
     pub(crate) fn speech_within_ms(&self, last_ms: u64) -> u64 {
         let recent = self.frames.iter().rev().take_while(|f| f.end_ms + last_ms > self.end_ms);

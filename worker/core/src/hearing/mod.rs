@@ -2,6 +2,7 @@
 
 mod audio;
 mod backoff;
+mod behind;
 mod clock;
 mod demand;
 mod gate;
@@ -25,6 +26,7 @@ use crate::time::MediaInstant;
 use demand::{Moment, demand, unheard_at};
 use gate::Gate;
 use schemas::ids::Language;
+use std::ops::Range;
 use session::Transcriber;
 
 /// The audio, and what hears it.
@@ -65,7 +67,15 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
 pub(crate) fn transcribed(cx: &mut Cx, id: StreamId, event: TranscribeEvent) {
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
     let heard = cx.hearing.transcriber.on_event(id, event, &at, &mut cx.out);
+    lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
+}
+
+/// What lost streams were about to say is heard again.
+fn lose(cx: &mut Cx) {
+    for stream in std::mem::take(&mut cx.hearing.transcriber.lost) {
+        cx.text.segments.lose(stream);
+    }
 }
 
 /// Opens, feeds, renews and ends the stream.
@@ -74,6 +84,7 @@ pub(crate) fn run(cx: &mut Cx) {
     let demand = demand(cx);
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
     let heard = cx.hearing.transcriber.advance(&at, &demand, &mut cx.out);
+    lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
 }
 
@@ -118,6 +129,6 @@ pub(crate) struct Heard {
     pub(crate) language: Option<Language>,
     /// What was heard.
     pub(crate) words: Vec<Word>,
-    /// Streams before this one have heard the same audio up to here, ms; `None` when they have heard none of it.
-    pub(crate) shared_ms: Option<u64>,
+    /// Streams before this one have heard the same audio from its begin up to here, ms; `None` when they have heard none of it.
+    pub(crate) shared: Option<Range<u64>>,
 }

@@ -14,10 +14,12 @@ mod renewing;
 
 use super::Heard;
 use super::backoff::{Backoff, HEALTHY_MS};
+use super::behind::USUAL_MS;
 use super::demand::{Begin, Demand, Idle, Moment};
 use super::mute::{Mute, mute_at};
 use super::renewal::Renewal;
 use super::stream::{Stream, feed, feeds_at, send_rest, to_heard};
+use super::timeline::in_ms;
 use crate::config::Wishes;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
@@ -54,6 +56,10 @@ pub(crate) struct Transcriber {
     pub(crate) trouble: Option<StreamEnd>,
     /// Since when a stream is wanted and not there, when it ended by itself.
     pub(crate) outage_since: Option<MediaInstant>,
+    /// Streams that were lost since they were asked for last: what they were about to say is replayed.
+    pub(crate) lost: Vec<StreamId>,
+    /// What the service has to do at its best, ms.
+    usual_ms: u64,
     /// Streams opened.
     pub(crate) streams: u64,
     sent_samples: u64,
@@ -75,6 +81,8 @@ impl Transcriber {
             renew_after: MediaInstant(0),
             trouble: None,
             outage_since: None,
+            lost: Vec::new(),
+            usual_ms: USUAL_MS,
             streams: 0,
             sent_samples: 0,
             heard_until: 0,
@@ -97,6 +105,14 @@ impl Transcriber {
     /// Whether a stream is in use.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// Since when the stream is behind: it makes up for a replay.
+    pub(crate) fn behind_since(&self) -> Option<MediaInstant> {
+        match &self.state {
+            State::Open(stream) => stream.behind.since,
+            State::Closed { .. } | State::Ending { .. } => None,
+        }
     }
 
     /// Whether it was closed because the speaker was silent, so that speech is what opens it again.
@@ -161,6 +177,10 @@ impl Transcriber {
                 self.backoff.reset();
                 self.mute = Mute::default();
                 (stream.spoke_at, stream.served) = (at.now, true);
+                if result.is_partial {
+                    stream.behind.told(in_ms(result.end), at.now);
+                    self.usual_ms = stream.behind.usual_ms();
+                }
                 let heard = to_heard(stream, &result);
                 self.renewal.hold(heard).into_iter().collect()
             }
@@ -198,6 +218,9 @@ impl Transcriber {
         self.trouble = Some(end.clone());
         out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(end)));
         self.outage_since.get_or_insert(now);
+        if let State::Open(stream) | State::Ending { stream, .. } = &self.state {
+            self.lost.push(stream.id);
+        }
         self.state = State::Closed { not_before: now.plus_ms(wait), begin: Begin::Watermark };
     }
 

@@ -1,14 +1,16 @@
 //! What one stream has heard: audio in, at a pace that the service can follow, and its results in media time.
 
+use super::behind::{Behind, Next};
 use super::demand::Moment;
-use super::timeline::Timeline;
+use super::timeline::{Timeline, in_ms};
 use super::{Heard, Word};
 use crate::hearing::{Audio, SAMPLES_PER_MS};
 use crate::input::{StreamId, TranscriptItem, TranscriptResult};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
+use std::ops::Range;
 
 /// Audio that waits is sent at this multiple of real time, so that the service can follow.
 const CATCH_UP_FACTOR: u64 = 4;
@@ -29,15 +31,23 @@ pub(crate) struct Stream {
     pub(crate) cursor: u64,
     pub(crate) sent: u64,
     pub(crate) timeline: Timeline,
+    pub(crate) behind: Behind,
     pub(crate) silence_at: MediaInstant,
     pub(crate) padding: bool,
-    /// Streams before it have heard the audio up to this sample, which lies behind its first.
-    pub(crate) shared_until: Option<u64>,
+    /// Streams before it have heard the audio from its first sample up to this one, ms.
+    pub(crate) shared: Option<Range<u64>>,
 }
 
 impl Stream {
     /// A stream that is being opened, and begins at this media sample.
-    pub(crate) fn new(id: StreamId, language: Language, cursor: u64, heard_until: u64, now: MediaInstant) -> Self {
+    pub(crate) fn new(
+        id: StreamId,
+        language: Language,
+        cursor: u64,
+        heard_until: u64,
+        usual_ms: u64,
+        now: MediaInstant,
+    ) -> Self {
         Self {
             id,
             language,
@@ -48,9 +58,10 @@ impl Stream {
             cursor,
             sent: 0,
             timeline: Timeline::default(),
+            behind: Behind::new(usual_ms),
             silence_at: now,
             padding: false,
-            shared_until: (heard_until > cursor).then_some(heard_until),
+            shared: (heard_until > cursor).then(|| cursor / SAMPLES_PER_MS..heard_until / SAMPLES_PER_MS),
         }
     }
 }
@@ -65,7 +76,13 @@ pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
         out.warn("audio_dropped", format!("{lost_ms} ms had left the buffer before they could be sent"));
         stream.cursor = audio.ring.first();
     }
+    // A pause that was held back is over, or long enough.
+    leave_out(stream, at);
+    watch_lag(stream, at, out);
     while next_chunk(stream, at).is_some_and(|due| now >= due) {
+        if leave_out(stream, at) {
+            continue;
+        }
         send(stream, audio.ring.read(stream.cursor, chunk), out);
         stream.silence_at = now.plus_ms(timing.chunk_ms);
     }
@@ -76,12 +93,47 @@ pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
         out.push(Output::SendAudio { id: stream.id, pcm: vec![0; usize::try_from(chunk).unwrap_or(0)] });
         stream.silence_at = now.plus_ms(timing.chunk_ms);
     }
+    watch_lag(stream, at, out);
     stream.sent - before
+}
+
+/// Leaves out what need not be heard; whether there was any.
+fn leave_out(stream: &mut Stream, at: &Moment) -> bool {
+    let Next::From(sample) = next(stream, at) else { return false };
+    stream.behind.left_out((sample - stream.cursor) / SAMPLES_PER_MS);
+    stream.cursor = sample;
+    true
+}
+
+/// Whether the stream is behind.
+fn watch_lag(stream: &mut Stream, at: &Moment, out: &mut Outbox) {
+    let waits_ms = waits_ms(stream, at);
+    let sent_ms = stream.sent / SAMPLES_PER_MS;
+    if stream.behind.changes(waits_ms, sent_ms, at.now) {
+        let (name, text) = match stream.behind.since {
+            Some(_) => ("catching_up", "pauses are left out"),
+            None => ("caught_up", "pauses are heard again"),
+        };
+        let backlog_ms = stream.behind.backlog_ms(sent_ms, at.now);
+        let behind = format!("stream {}: {waits_ms} ms wait here, {backlog_ms} ms at the service", stream.id.0);
+        out.fact(name, format!("{behind}; {text}"));
+    }
+}
+
+/// So much audio waits here.
+fn waits_ms(stream: &Stream, at: &Moment) -> u64 {
+    at.audio.ring.end().saturating_sub(stream.cursor) / SAMPLES_PER_MS
+}
+
+/// What becomes of the audio that comes next.
+fn next(stream: &Stream, at: &Moment) -> Next {
+    stream.behind.next(stream.cursor, stream.sent / SAMPLES_PER_MS, stream.silence_at, at)
 }
 
 /// When it sends something next.
 pub(crate) fn feeds_at(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
-    next_chunk(stream, at).or(silence_at(stream, at))
+    let ends_at = stream.behind.ends_at(waits_ms(stream, at), stream.sent / SAMPLES_PER_MS);
+    earliest([next_chunk(stream, at).or(silence_at(stream, at)), ends_at])
 }
 
 /// When silence is sent, because no audio comes and all of it was sent.
@@ -96,6 +148,10 @@ fn next_chunk(stream: &Stream, at: &Moment) -> Option<MediaInstant> {
     let chunk = at.timing.chunk_ms * SAMPLES_PER_MS;
     let sent_ms = (stream.sent + chunk).div_ceil(SAMPLES_PER_MS);
     let due = stream.since.plus_ms(sent_ms.saturating_sub(CATCH_UP_BURST_MS).div_ceil(CATCH_UP_FACTOR));
+    let due = match next(stream, at) {
+        Next::Send | Next::From(_) => due,
+        Next::Hold(until) => due.max(until),
+    };
     (at.audio.ring.end().saturating_sub(stream.cursor) >= chunk).then_some(due)
 }
 
@@ -119,7 +175,7 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
 
 pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
     let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
-    for item in &result.items {
+    for item in &timed(result) {
         let word = to_word(item, &stream.timeline);
         match words.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
@@ -138,17 +194,45 @@ pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
         is_final: !result.is_partial,
         language,
         words,
-        shared_ms: stream.shared_until.map(|sample| sample / SAMPLES_PER_MS),
+        shared: stream.shared.clone(),
     }
 }
 
+/// A word without a time takes no longer than this, s.
+const MOST_WORD_S: f64 = 0.4;
+
+/// The items, of which those without a time share what lies between their neighbours; at an end, between the neighbour and the result's end.
+fn timed(result: &TranscriptResult) -> Vec<TranscriptItem> {
+    let mut items = result.items.clone();
+    let mut from = 0;
+    while let Some(first) = items[from..].iter().position(|item| item.end <= 0.0).map(|at| from + at) {
+        let after = items[first..].iter().position(|item| item.end > 0.0).map_or(items.len(), |at| first + at);
+        let begin = items[..first].last().map_or(result.start, |before| before.end);
+        let end = items.get(after).map_or(result.end, |next| next.start).max(begin);
+        // What a result hears after its last word is silence.
+        let spoken = items[first..after].iter().filter(|item| !item.punctuation).count();
+        let each = ((end - begin) / f64::from(u32::try_from(spoken.max(1)).unwrap_or(u32::MAX))).min(MOST_WORD_S);
+        let mut at = begin;
+        for item in &mut items[first..after] {
+            // A mark takes no time.
+            let length = if item.punctuation { 0.0 } else { each };
+            (item.start, item.end) = (at, at + length);
+            at = item.end;
+        }
+        from = after;
+    }
+    items
+}
+
 fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {
-    let start_ms = timeline.media_ms(item.start);
+    // Times may be off: where pauses were left out, a word lies where its middle does.
+    let (start, end) = (in_ms(item.start), in_ms(item.end.max(item.start)));
+    let start_ms = timeline.media_ms(start, u64::midpoint(start, end));
     Word {
         text: item.content.clone(),
         mark: item.punctuation,
         start_ms,
-        end_ms: timeline.media_ms(item.end).max(start_ms),
+        end_ms: timeline.media_ms(end, u64::midpoint(start, end)).max(start_ms),
         stable: item.stable,
     }
 }

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// A sound without speech that lasts so long is told, ms.
 const TOLD_UNHEARD_MS: u64 = 30_000;
+/// A stream that is behind for so long is told, ms.
+const TOLD_BEHIND_MS: u64 = 5_000;
 /// Speech that goes on without a pause of so long is owed words; a cough before a silence is not, ms.
 const SPEECH_GOES_ON_MS: u64 = 10_000;
 
@@ -160,7 +162,13 @@ fn notes(cx: &Cx) -> Vec<String> {
         let seconds = ms / TOLD_UNHEARD_MS * (TOLD_UNHEARD_MS / 1_000);
         format!("Sound without speech for {seconds} s: no stream is open; one is tried every minute.")
     });
-    cx.config.notes.iter().cloned().chain(stream).chain(cx.text.translator.notes()).chain(unheard).collect()
+    let behind_ms = cx.hearing.transcriber.behind_since().map(|since| cx.now.since(since));
+    let behind = behind_ms.filter(|ms| *ms >= TOLD_BEHIND_MS).map(|ms| {
+        let seconds = ms / TOLD_BEHIND_MS * (TOLD_BEHIND_MS / 1_000);
+        format!("Captions have been late for {seconds} s, since a reconnect: pauses are left out until they have caught up.")
+    });
+    let told = stream.into_iter().chain(cx.text.translator.notes()).chain(unheard).chain(behind);
+    cx.config.notes.iter().cloned().chain(told).collect()
 }
 
 /// Every language that somebody listens to, or has listened to.

@@ -48,6 +48,12 @@ impl Told {
         !self.letters.is_empty() && self.letters == other.letters
     }
 
+    /// How many of these words, whose times are not known, are the last ones that were told.
+    pub(crate) fn last_of(&self, words: &[Word]) -> Option<usize> {
+        let ends = |items: &usize| self.letters.ends_with(&Spelled::of(&words[..*items]).letters);
+        (1..=words.len()).filter(|items| !words[items - 1].mark).take_while(|items| *items <= self.letters.len()).filter(ends).last()
+    }
+
     /// Whether this revision ends within what was told.
     pub(crate) fn is_longer_than(&self, words: &[Word]) -> bool {
         Spelled::of(words).letters.len() < self.letters.len()
@@ -87,7 +93,9 @@ impl Told {
         let distances = distances(told, heard);
         let cost = |items: usize| {
             let letters = spelled.places.iter().take_while(|place| place.item < items).count();
-            let differ = distances.get(letters.checked_sub(same)?)?;
+            // Within what is the same, all that was told behind it is missing.
+            let missing = self.letters.len() - letters.min(self.letters.len());
+            let differ = letters.checked_sub(same).map_or(Some(&missing), |at| distances.get(at))?;
             let end_ms = items.checked_sub(1).map_or_else(|| words[0].start_ms.min(self.end_ms), |n| words[n].end_ms);
             Some(*differ as u64 * LETTER_MS + end_ms.abs_diff(self.end_ms))
         };

@@ -52,6 +52,9 @@ pub(crate) struct Snapshot {
     pub(crate) stable: usize,
     /// Whether it is the segment's last.
     pub(crate) is_final: bool,
+    /// Number of the final in this run, from 1, in the order of media time; 0 while it is none. A segment that is told late has a higher
+    /// number than one that was spoken after it.
+    pub(crate) order: u64,
     /// Begin in media time, ms.
     pub(crate) start_ms: u64,
     /// End of the last word in media time, ms.
@@ -170,7 +173,7 @@ pub(crate) mod tests {
 
     fn snapshot(text: &str, stable: usize, language: &str) -> Snapshot {
         let source = Language::try_new(language).unwrap();
-        Snapshot { segment: 1, source, words: words(text, 0, stable), stable, is_final: false, start_ms: 0, end_ms: 0 }
+        Snapshot { segment: 1, source, words: words(text, 0, stable), stable, is_final: false, order: 0, start_ms: 0, end_ms: 0 }
     }
 
     #[test]

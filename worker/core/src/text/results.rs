@@ -4,13 +4,18 @@ use super::align::{Rest, Told};
 use crate::hearing::{Heard, Word};
 use crate::input::StreamId;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// A recogniser speaks of a few results at a time, and a stream lives for hours: older ones are forgotten.
 pub(super) const MOST: usize = 64;
 /// Streams that overlap in the audio that they hear: one that speaks, one that drains, and those that were just replaced.
-const MOST_FLOORS: usize = 4;
-/// A word that two streams have heard ends so far apart at most, ms.
-const SAME_WORD_MS: u64 = 400;
+const MOST_FLOORS: usize = 8;
+/// A word that two streams have heard lies so far apart at most, ms.
+const SAME_PLACE_MS: u64 = 150;
+/// Less than what lies between a word and the same one said again, ms.
+const SLACK_MS: u64 = 100;
+/// Words without a time stand where the next one does, which may be behind a pause of so long, ms.
+const TIMELESS_MS: u64 = 10_000;
 
 /// Names a result: ids begin anew with each stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +42,47 @@ struct Known {
     complete: bool,
 }
 
-/// What the streams before this one have brought.
+/// What other streams have brought of the audio that this one hears.
 #[derive(Debug)]
 struct Floor {
     stream: StreamId,
+    /// The result that told it again: for its revisions it is no floor.
+    again: Option<Key>,
+    /// The audio that others have heard, ms.
+    shared: Option<Range<u64>>,
+    /// Finals cover it up to here, ms; 0 when they cover none.
     ms: u64,
-    /// The last word, by its letters.
-    last: Told,
+    /// Their last words.
+    words: Vec<Word>,
+}
+
+impl Floor {
+    /// The last words that finals have brought, where this stream hears them whole.
+    fn raise(&mut self, covered_ms: u64, last: &VecDeque<Word>) {
+        let Some(shared) = &self.shared else { return };
+        self.ms = covered_ms.min(shared.end);
+        let heard = |word: &&Word| word.end_ms > shared.start && word.middle_ms() < shared.end;
+        self.words = last.iter().filter(heard).cloned().collect();
+    }
+
+    /// The words that it does not cover.
+    fn above(&self, words: Vec<Word>) -> Vec<Word> {
+        let Some(first) = words.first() else { return words };
+        // Where the first words have no time, nothing is known by it.
+        let timeless = first.start_ms == first.end_ms;
+        let again = |word: &&Word| timeless || word.end_ms + SLACK_MS > first.start_ms;
+        let told: Vec<Word> = self.words.iter().filter(again).cloned().collect();
+        let slack_ms = if timeless { TIMELESS_MS } else { SAME_PLACE_MS };
+        let later = first.start_ms >= self.ms + slack_ms;
+        if told.is_empty() || later {
+            let from = words.iter().take_while(|word| word.middle_ms() < self.ms).count();
+            return rest(words, Rest { from, bytes: 0 }, self.ms);
+        }
+        let told = Told::of(&told);
+        let known = if timeless { told.last_of(&words) } else { None };
+        let from = known.map_or_else(|| told.rest(&words), |from| Rest { from, bytes: 0 });
+        rest(words, from, self.ms)
+    }
 }
 
 /// The results of late.
@@ -84,14 +123,7 @@ impl Results {
         known.all = if known.told.is_longer_than(words) { known.told.clone() } else { Told::of(words) };
         let told_ms = known.told.end_ms();
         let new = words.iter().cloned().enumerate().skip(from);
-        let part = |(n, word): (usize, Word)| match bytes {
-            1.. if n == from => {
-                let start_ms = word.start_ms.max(told_ms.min(word.end_ms));
-                let text = word.text[bytes..].trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned();
-                (n, Word { text, start_ms, ..word })
-            }
-            _ => (n, word),
-        };
+        let part = |(n, word): (usize, Word)| if n == from { (n, cut(word, bytes, told_ms)) } else { (n, word) };
         new.map(part).collect()
     }
 
@@ -116,15 +148,37 @@ impl Results {
         }
     }
 
-    /// What other streams have brought ends here, with this word.
-    pub(super) fn raise_floor(&mut self, stream: StreamId, ms: u64, last: Option<&Word>) {
-        let last = Told::of(last.map(std::slice::from_ref).unwrap_or_default());
-        match self.floors.iter_mut().find(|floor| floor.stream == stream) {
-            Some(floor) => (floor.ms, floor.last) = (ms, last),
-            None => self.floors.push_back(Floor { stream, ms, last }),
-        }
+    /// The first result of this stream: others have heard this much of its audio.
+    pub(super) fn begin_stream(&mut self, stream: StreamId, shared: Option<Range<u64>>) {
+        self.push_floor(Floor { stream, again: None, shared, ms: 0, words: Vec::new() });
+    }
+
+    fn push_floor(&mut self, floor: Floor) {
+        self.floors.push_back(floor);
         if self.floors.len() > MOST_FLOORS {
             self.floors.pop_front();
+        }
+    }
+
+    /// A segment that another stream left behind and this result told again is final, and may go on behind the result's end: the next
+    /// result tells the rest.
+    pub(super) fn told_again(&mut self, key: &Key, covered_ms: u64, last: &VecDeque<Word>) {
+        let end_ms = self.get(key).map_or(0, |known| known.all.end_ms());
+        let Some(floor) = self.floors.iter().find(|floor| floor.stream == key.stream && floor.again.is_none()) else { return };
+        if covered_ms <= end_ms + SAME_PLACE_MS {
+            return;
+        }
+        let (stream, shared) = (floor.stream, floor.shared.clone());
+        self.floors.retain(|floor| floor.stream != stream || floor.again.is_none());
+        let mut floor = Floor { stream, again: Some(key.clone()), shared, ms: 0, words: Vec::new() };
+        floor.raise(covered_ms, last);
+        self.push_floor(floor);
+    }
+
+    /// Finals of other streams cover the audio up to here, and end with these words.
+    pub(super) fn raise_floor(&mut self, stream: StreamId, covered_ms: u64, last: &VecDeque<Word>) {
+        if let Some(floor) = self.floors.iter_mut().find(|floor| floor.stream == stream && floor.again.is_none()) {
+            floor.raise(covered_ms, last);
         }
     }
 
@@ -133,21 +187,11 @@ impl Results {
         self.floors.iter().any(|floor| floor.stream == stream)
     }
 
-    /// The words that no other stream has brought, with their marks. Between streams there is nothing but time, and the last word
-    /// itself where it is recognised.
-    pub(super) fn uncovered(&self, stream: StreamId, words: Vec<Word>) -> Vec<Word> {
-        let Some(floor) = self.floors.iter().find(|floor| floor.stream == stream && floor.ms > 0) else { return words };
-        let ends = |n: &usize| words[*n].end_ms.abs_diff(floor.ms);
-        let same = |n: &usize| {
-            let word = &words[*n..=*n];
-            !word[0].mark && ends(n) <= SAME_WORD_MS && Told::of(word).says_the_same(&floor.last)
-        };
-        let by_word = (0..words.len()).filter(same).min_by_key(ends).map(|last| last + 1);
-        let by_time = || words.iter().take_while(|word| word.middle_ms() < floor.ms).count();
-        let from = by_word.unwrap_or_else(by_time);
-        let marks = if from > 0 { words[from..].iter().take_while(|word| word.mark).count() } else { 0 };
-        let start = |word: Word| Word { start_ms: word.start_ms.max(floor.ms.min(word.end_ms)), ..word };
-        words.into_iter().skip(from + marks).map(start).collect()
+    /// The words that no other stream has brought, with their marks. Between streams times are all that there is, and the last words
+    /// themselves where they are recognised.
+    pub(super) fn uncovered(&self, key: &Key, words: Vec<Word>) -> Vec<Word> {
+        let counts = |floor: &&Floor| floor.stream == key.stream && floor.ms > 0 && floor.again.as_ref() != Some(key);
+        self.floors.iter().filter(counts).fold(words, |words, floor| floor.above(words))
     }
 
     fn get(&mut self, key: &Key) -> Option<&mut Known> {
@@ -159,4 +203,25 @@ impl Results {
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
+}
+
+/// What is new from here on; what was told ends at this moment.
+fn rest(words: Vec<Word>, from: Rest, told_ms: u64) -> Vec<Word> {
+    let Rest { from, bytes } = from;
+    let mut words: Vec<Word> = words.into_iter().skip(from).skip_while(|word| from > 0 && word.mark).collect();
+    if let Some(first) = words.first_mut() {
+        let start_ms = first.start_ms.max(told_ms.min(first.end_ms));
+        *first = Word { start_ms, ..cut(first.clone(), bytes, told_ms) };
+    }
+    words
+}
+
+/// A word without its first bytes, which were told.
+fn cut(word: Word, bytes: usize, told_ms: u64) -> Word {
+    if bytes == 0 {
+        return word;
+    }
+    let start_ms = word.start_ms.max(told_ms.min(word.end_ms));
+    let text = word.text[bytes..].trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    Word { text, start_ms, ..word }
 }

@@ -8,13 +8,16 @@
 //! *Assumption*: what is said of one stretch of speech shares its result id within a stream; an id that comes again after its final, of
 //! later audio, is another result.
 
+use super::align::Told;
 use super::results::{Key, Results};
 use super::{Shown, Snapshot, ends_sentence};
 use crate::config::Timing;
 use crate::hearing::{Heard, Word};
+use crate::input::StreamId;
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
@@ -32,8 +35,37 @@ pub(super) const TEXT_BYTES: usize = 3_000;
 const REPLAY_SLACK_MS: u64 = 200;
 /// A result of which nothing is known and that ends so long before the last final is one that was forgotten, ms.
 const LONG_AGO_MS: u64 = 10_000;
-/// A result that is complete waits for an earlier one that is not, while that still moves, ms: finals come in the order of media time.
+/// Results come of the newest streams only.
+const MOST_LOST: usize = 8;
+/// A word's time may be off by so much, ms.
+const SEAM_MS: u64 = 150;
+/// One without a time may stand before a pause of so long, ms.
+const NEAR_MS: u64 = 2_000;
+/// It waits so long where the earlier one is told again by another stream, ms.
+const REPLAY_ORDER_MS: u64 = 8_000;
+/// So many of the last words that finals have brought are known, to find them again in a replay: it begins half a second before their end.
+const LAST_WORDS: usize = 8;
+/// A result that is complete waits so long for an earlier one that is not, ms: finals come in the order of media time.
 const ORDER_MS: u64 = 1_500;
+
+/// Where a segment began that a stream left behind.
+#[derive(Debug)]
+struct Seam {
+    /// The stream that tells it again.
+    stream: StreamId,
+    ms: u64,
+    /// Its first word.
+    word: Told,
+}
+
+impl Seam {
+    /// Whether this word belongs behind it: by itself, or by its time, which may be off in both tellings.
+    fn is_before(&self, word: &Word) -> bool {
+        let is_it = || self.word.says_the_same(&Told::of(std::slice::from_ref(word)));
+        let near = word.start_ms.abs_diff(self.ms) <= NEAR_MS;
+        word.middle_ms() + SEAM_MS >= self.ms || (near && is_it())
+    }
+}
 
 #[derive(Debug)]
 struct Open {
@@ -42,8 +74,8 @@ struct Open {
     source: Language,
     words: Vec<Word>,
     stable: usize,
-    /// Nothing more will be said of it.
-    complete: bool,
+    /// Since when it is known that nothing more will be said of it.
+    complete_at: Option<MediaInstant>,
     /// So many items were shown as such that will not change: the segment does not end before them.
     promised: usize,
     begun_at: MediaInstant,
@@ -63,7 +95,7 @@ impl Open {
             source,
             words: Vec::new(),
             stable: 0,
-            complete: false,
+            complete_at: None,
             promised: 0,
             begun_at: now,
             moved_at: now,
@@ -134,19 +166,68 @@ impl Open {
 /// The segments that are not final yet, and what the finals cover.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
+    /// In the order of media time, which is not always that in which they were told first.
     open: Vec<Open>,
     results: Results,
+    /// Where results are divided: there begin segments that a stream left behind, save the first.
+    seams: Vec<Seam>,
     last_number: u64,
+    finals: u64,
     last_start_ms: u64,
     /// Finals cover the media up to here, ms.
     pub(crate) watermark_ms: u64,
-    /// The last word that a final covers.
-    last_word: Option<Word>,
+    /// The last words that finals have brought.
+    last_words: VecDeque<Word>,
+    /// Streams that will say nothing more, of late.
+    lost: VecDeque<StreamId>,
 }
 
 impl Segments {
     /// Takes in a result; gives what is to be shown at once.
     pub(crate) fn hear(&mut self, heard: Heard, source: &Language, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        self.find_seams(heard.stream, source);
+        for part in self.divided(heard) {
+            shown.extend(self.hear_part(part, source, now));
+        }
+        self.put_in_order(now, &mut shown);
+        self.show_due(now, timing, &mut shown);
+        shown
+    }
+
+    /// Several segments that a stream left behind are told again as one result, or as others: each takes what is its own of it.
+    fn find_seams(&mut self, stream: StreamId, source: &Language) {
+        if self.results.knows_stream(stream) || self.seams.iter().any(|seam| seam.stream == stream) {
+            return;
+        }
+        self.seams.retain(|seam| stream.0.abs_diff(seam.stream.0) <= 1);
+        let left = self.open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.words.is_empty()).skip(1);
+        self.seams.extend(left.map(|s| Seam { stream, ms: s.words[0].start_ms, word: Told::of(&s.words[..1]) }));
+    }
+
+    /// The parts of a result between seams; most have none.
+    fn divided(&self, heard: Heard) -> Vec<Heard> {
+        let seams: Vec<&Seam> = self.seams.iter().filter(|seam| seam.stream == heard.stream).collect();
+        if seams.is_empty() {
+            return vec![heard];
+        }
+        let mut parts: Vec<Heard> = Vec::new();
+        for nth in 0..=seams.len() {
+            let result_id = format!("{}#{nth}", heard.result_id);
+            parts.push(Heard { result_id, words: Vec::new(), ..heard.clone() });
+        }
+        let mut nth = 0;
+        for word in heard.words {
+            if !word.mark {
+                nth = seams.iter().filter(|seam| seam.is_before(&word)).count().max(nth);
+            }
+            parts[nth].words.push(word);
+        }
+        parts.retain(|part| !part.words.is_empty() || self.results.knows(&Key::of(part)));
+        parts
+    }
+
+    fn hear_part(&mut self, heard: Heard, source: &Language, now: MediaInstant) -> Vec<Shown> {
         let (key, is_final) = (Key::of(&heard), heard.is_final);
         let mut shown = Vec::new();
         if self.results.is_over(&key, &heard.words) {
@@ -155,9 +236,9 @@ impl Segments {
         if !self.results.knows(&key) {
             self.begin(&key, &heard, source, &mut shown);
         }
-        let words = self.results.uncovered(key.stream, heard.words);
+        let words = self.results.uncovered(&key, heard.words);
         let new = self.results.new_words(&key, &words);
-        let Some(index) = self.segment_of(&key, !new.is_empty(), source, now) else {
+        let Some(index) = self.segment_of(&key, new.first().map(|(_, word)| word), source, now) else {
             if is_final {
                 self.results.complete(&key);
             }
@@ -176,17 +257,16 @@ impl Segments {
             let rest = self.split_full(index, now, &mut shown);
             self.split(rest, now, &mut shown);
         }
-        self.put_in_order(now, &mut shown);
-        self.show_due(now, timing, &mut shown);
         shown
     }
 
     /// The first words of a result: segments of other streams are over, or go on with it.
     fn begin(&mut self, key: &Key, heard: &Heard, source: &Language, shown: &mut Vec<Shown>) {
         if !self.results.knows_stream(key.stream) {
-            self.raise_floor(heard);
+            self.results.begin_stream(key.stream, heard.shared.clone());
+            self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
         }
-        let Some(first_ms) = self.results.uncovered(key.stream, heard.words.clone()).first().map(|word| word.start_ms)
+        let Some(first_ms) = self.results.uncovered(key, heard.words.clone()).first().map(|word| word.start_ms)
         else {
             return;
         };
@@ -197,45 +277,58 @@ impl Segments {
         while let Some(index) = self.open.iter().position(|s| s.key.stream != key.stream) {
             let left = &mut self.open[index];
             let overlaps = left.words.last().is_some_and(|last| first_ms < last.end_ms);
-            if overlaps && left.source == *source && !left.complete {
+            if overlaps && left.complete_at.is_some() {
+                // It waits for an earlier one, and is told again.
+                told = left.words.clone();
+                break;
+            }
+            if overlaps && left.source == *source {
                 left.key = key.clone();
                 left.replayed_to_ms = left.words.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
                 told = left.words[..left.stable].to_vec();
                 break;
             }
             self.finish(index, shown);
-            self.raise_floor(heard);
+            self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
         }
         self.results.begin(key.clone(), &told);
     }
 
-    /// What finals cover of the audio that streams before this one have heard as well.
-    fn raise_floor(&mut self, heard: &Heard) {
-        let floor_ms = heard.shared_ms.map_or(0, |shared| shared.min(self.watermark_ms));
-        self.results.raise_floor(heard.stream, floor_ms, self.last_word.as_ref());
+    /// This stream will say nothing more, and another one hears its audio again.
+    pub(crate) fn lose(&mut self, stream: StreamId) {
+        self.lost.push_back(stream);
+        if self.lost.len() > MOST_LOST {
+            self.lost.pop_front();
+        }
     }
 
     /// The open segment of this result; a new one when there is something new in it.
-    fn segment_of(&mut self, key: &Key, has_more: bool, source: &Language, now: MediaInstant) -> Option<usize> {
+    fn segment_of(
+        &mut self,
+        key: &Key,
+        new: Option<&Word>,
+        source: &Language,
+        now: MediaInstant,
+    ) -> Option<usize> {
         let own = self.open.iter().rposition(|s| s.key == *key);
-        if own.is_some() || !has_more {
-            return own;
-        }
+        let Some(new) = new.filter(|_| own.is_none()) else { return own };
         self.last_number += 1;
-        self.open.push(Open::new(self.last_number, key.clone(), source.clone(), now));
-        Some(self.open.len() - 1)
+        let later = |s: &Open| s.words.first().is_some_and(|first| first.middle_ms() > new.middle_ms());
+        let place = self.open.iter().position(later).unwrap_or(self.open.len());
+        self.open.insert(place, Open::new(self.last_number, key.clone(), source.clone(), now));
+        Some(place)
     }
 
     /// The recogniser says nothing more of this segment.
     fn end(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) {
         let segment = &mut self.open[index];
-        (segment.stable, segment.complete) = (segment.words.len(), true);
+        (segment.stable, segment.complete_at) = (segment.words.len(), Some(now));
         self.results.complete(&segment.key);
         let rest = self.split_full(index, now, shown);
-        self.open[rest].complete = true;
+        self.open[rest].complete_at = Some(now);
     }
 
-    /// Ends the segments that are complete, unless an earlier one still moves.
+    /// Ends the segments that are complete, unless an earlier one is not.
     fn put_in_order(&mut self, now: MediaInstant, shown: &mut Vec<Shown>) {
         while let Some(index) = (0..self.open.len()).find(|n| self.ends_at(*n).is_some_and(|at| now >= at)) {
             self.finish(index, shown);
@@ -244,11 +337,12 @@ impl Segments {
 
     /// When a complete segment ends; `None` while it is not.
     fn ends_at(&self, index: usize) -> Option<MediaInstant> {
-        let segment = self.open.get(index).filter(|segment| segment.complete)?;
-        let earlier =
-            |other: &&Open| other.number < segment.number && other.key.stream == segment.key.stream && !other.complete;
-        let moved = self.open.iter().filter(earlier).map(|other| other.moved_at).max();
-        Some(moved.map_or(MediaInstant(0), |at| at.plus_ms(ORDER_MS)))
+        let segment = self.open.get(index)?;
+        let at = segment.complete_at?;
+        let again = |s: &Open| s.key.stream != segment.key.stream || self.lost.contains(&s.key.stream);
+        let wait = |s: &Open| if again(s) { REPLAY_ORDER_MS } else { ORDER_MS };
+        let waits = self.open[..index].iter().filter(|s| s.complete_at.is_none()).map(wait).max();
+        Some(at.plus_ms(waits.unwrap_or(0)))
     }
 
     /// Shows partials that waited, and ends segments that hang.
@@ -282,23 +376,25 @@ impl Segments {
         }))
     }
 
-    /// Makes the segment final, after those that began before it.
+    /// Makes the segment final, after those that were spoken before it.
     fn finish(&mut self, index: usize, shown: &mut Vec<Shown>) {
-        let number = self.open[index].number;
-        let (ending, open): (Vec<Open>, Vec<Open>) =
-            std::mem::take(&mut self.open).into_iter().partition(|s| s.number <= number);
-        self.open = open;
-        for segment in ending {
+        let rest = self.open.split_off(index + 1);
+        for segment in std::mem::replace(&mut self.open, rest) {
             let end_ms = segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0);
             self.watermark_ms = self.watermark_ms.max(end_ms);
-            self.last_word = segment.words.iter().rfind(|w| !w.mark).cloned().or(self.last_word.take());
+            self.last_words.extend(segment.words.iter().filter(|word| !word.mark).cloned());
+            self.last_words.drain(..self.last_words.len().saturating_sub(LAST_WORDS));
+            if segment.replayed_to_ms > 0 {
+                self.results.told_again(&segment.key, self.watermark_ms, &self.last_words);
+            }
             if !self.open.iter().any(|other| other.key == segment.key) {
                 self.results.told_all(&segment.key);
             }
             if !segment.words.is_empty() || segment.shown_at.is_some() {
                 let last = snapshot(&segment, segment.words.len(), true);
                 self.last_start_ms = self.last_start_ms.max(last.start_ms);
-                shown.push(Arc::new(Snapshot { start_ms: self.last_start_ms, ..last }));
+                self.finals += 1;
+                shown.push(Arc::new(Snapshot { start_ms: self.last_start_ms, order: self.finals, ..last }));
             }
         }
     }
@@ -311,7 +407,7 @@ impl Segments {
         if !words.is_empty() {
             self.last_number += 1;
             let rest = Open::new(self.last_number, segment.key.clone(), segment.source.clone(), now);
-            self.open.push(Open { words, stable, ..rest });
+            self.open.insert(index + 1, Open { words, stable, ..rest });
         }
         self.finish(index, shown);
         true
@@ -321,7 +417,7 @@ impl Segments {
     fn split_full(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> usize {
         let mut rest = index;
         while self.open[rest].within(TEXT_BYTES) < self.open[rest].words.len() && self.split(rest, now, shown) {
-            rest = self.open.len() - 1;
+            rest = 0;
         }
         rest
     }
@@ -346,6 +442,7 @@ fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {
         source: segment.source.clone(),
         stable,
         is_final,
+        order: 0,
         start_ms: segment.words.first().map_or(0, |w| w.start_ms),
         end_ms: segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0),
         words: segment.words.clone(),

@@ -27,7 +27,7 @@ impl Page {
             is_final,
             language: None,
             words,
-            shared_ms: Some(u64::MAX),
+            shared: Some(0..u64::MAX),
         };
         let english = Language::try_new("en").unwrap();
         let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
@@ -37,7 +37,7 @@ impl Page {
     /// A final of a stream that begins where the one before it ends.
     fn hear_unshared(&mut self, stream: u64, result: &str, words: Vec<Word>) -> &mut Self {
         let (stream, result_id, english) = (StreamId(stream), result.into(), Language::try_new("en").unwrap());
-        let heard = Heard { stream, result_id, is_final: true, language: None, words, shared_ms: None };
+        let heard = Heard { stream, result_id, is_final: true, language: None, words, shared: None };
         let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
         self.show(shown)
     }

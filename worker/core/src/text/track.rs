@@ -2,14 +2,14 @@
 //!
 //! *Guarantees*: cursors are 1, 2, 3 … without a gap for as long as somebody listens; what was said while nobody did is counted, so
 //! that who comes back sees by the gap what they missed. Finals are released in the order in which they were spoken, each once;
-//! nothing of a segment is released after its final.
+//! nothing of a segment is released after its final, whichever of two open segments becomes final first.
 
 use crate::outbox::earliest;
 use crate::text::Shown;
 use crate::text::quality::Quality;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A caption in a listener's language.
@@ -33,6 +33,9 @@ pub(crate) struct Rendered {
     pub(crate) catch_up: bool,
 }
 
+/// A translation of a partial comes within seconds: of older segments nothing comes any more.
+const MOST_OVER: usize = 64;
+
 #[derive(Debug)]
 struct Pending {
     shown: Shown,
@@ -50,13 +53,16 @@ pub(crate) struct Track {
     /// Cursor of the last final released.
     pub(crate) cursor: u64,
     pending: VecDeque<Pending>,
-    /// The newest segments that nobody listened to, and how many there were before those.
+    /// The newest finals that nobody listened to, and how many there were before those.
     unheard: VecDeque<u64>,
     passed: u64,
     log: VecDeque<Arc<Rendered>>,
     keep: usize,
     revisions: BTreeMap<u64, u32>,
+    /// Number of the last final.
     last_final: u64,
+    /// The newest segments of which nothing comes any more.
+    over: BTreeSet<u64>,
     partial: Partial,
     /// What listeners of this language get.
     pub(crate) quality: Quality,
@@ -83,38 +89,55 @@ impl Track {
             keep,
             revisions: BTreeMap::new(),
             last_final: 0,
+            over: BTreeSet::new(),
             partial: Partial::default(),
         }
     }
 
     /// A final that nobody listens to. It may still be wanted: the last ones are given to who comes.
     pub(crate) fn pass_over(&mut self, shown: &Shown) {
-        self.unheard.push_back(shown.segment);
+        self.end(shown.segment);
+        self.revisions.remove(&shown.segment);
+        self.unheard.push_back(shown.order);
         while self.unheard.len() > self.keep {
             self.unheard.pop_front();
             self.passed += 1;
         }
     }
 
-    /// How many before this segment nobody listened to.
-    fn passed_before(&mut self, segment: u64) -> u64 {
-        let before = self.unheard.iter().filter(|unheard| **unheard < segment).count();
-        self.unheard.retain(|unheard| *unheard > segment);
+    /// How many before this final nobody listened to.
+    fn passed_before(&mut self, order: u64) -> u64 {
+        let before = self.unheard.iter().filter(|unheard| **unheard < order).count();
+        self.unheard.retain(|unheard| *unheard > order);
         std::mem::take(&mut self.passed) + before as u64
+    }
+
+    /// Nothing of this segment comes any more.
+    fn end(&mut self, segment: u64) {
+        self.over.insert(segment);
+        if self.over.len() > MOST_OVER {
+            self.over.pop_first();
+        }
+    }
+
+    fn is_over(&self, segment: u64) -> bool {
+        let oldest = self.over.first().filter(|_| self.over.len() == MOST_OVER);
+        self.over.contains(&segment) || oldest.is_some_and(|oldest| segment < *oldest)
     }
 
     /// Takes in a final; true when it must be translated.
     pub(crate) fn expect(&mut self, shown: &Shown, catch_up: bool) -> bool {
-        if shown.segment <= self.last_final {
+        if shown.order <= self.last_final {
             return false;
         }
-        self.last_final = shown.segment;
-        if self.partial.waiting.as_ref().is_some_and(|(s, _)| s.segment <= shown.segment) {
+        self.last_final = shown.order;
+        self.end(shown.segment);
+        if self.partial.waiting.as_ref().is_some_and(|(s, _)| s.segment == shown.segment) {
             self.partial.waiting = None;
         }
         let text = shown.text();
         let passes = self.passes(shown) || text.is_empty();
-        let (passed, text) = (self.passed_before(shown.segment), passes.then_some((text, false)));
+        let (passed, text) = (self.passed_before(shown.order), passes.then_some((text, false)));
         self.pending.push_back(Pending { shown: shown.clone(), catch_up, passed, text });
         !passes
     }
@@ -136,7 +159,6 @@ impl Track {
             };
             self.cursor += passed + 1;
             let revision = self.revisions.remove(&shown.segment).unwrap_or(0) + 1;
-            self.revisions.retain(|segment, _| *segment > shown.segment);
             let stable_words = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
             let (language, cursor) = (self.language.clone(), self.cursor);
             self.quality.shown(shown.segment, &text, true);
@@ -153,7 +175,7 @@ impl Track {
 
     /// A partial that can be shown: in the speaker's language, or translated.
     pub(crate) fn partial(&mut self, shown: &Shown, translated: Option<String>) -> Option<Arc<Rendered>> {
-        if shown.segment <= self.last_final {
+        if self.is_over(shown.segment) {
             return None;
         }
         let revision = self.revisions.entry(shown.segment).or_insert(0);
@@ -181,7 +203,7 @@ impl Track {
     /// Offers a partial for translation; it waits for its turn, and the newest wins.
     pub(crate) fn offer_partial(&mut self, shown: &Shown, parts: Vec<String>) {
         let known = self.partial.asked.as_ref().is_some_and(|(segment, p)| *segment == shown.segment && *p == parts);
-        if shown.segment > self.last_final && !known {
+        if !self.is_over(shown.segment) && !known {
             self.partial.waiting = Some((shown.clone(), parts));
         }
     }
@@ -224,7 +246,8 @@ mod tests {
     fn shown(segment: u64, text: &str, is_final: bool) -> Shown {
         let source = Language::try_new("en").unwrap();
         let words = words(text, segment * 10_000, 0);
-        Arc::new(Snapshot { segment, source, stable: 0, is_final, start_ms: 0, end_ms: 0, words })
+        let order = if is_final { segment } else { 0 };
+        Arc::new(Snapshot { segment, source, stable: 0, is_final, order, start_ms: 0, end_ms: 0, words })
     }
 
     fn track(language: &str) -> Track {
@@ -274,6 +297,20 @@ mod tests {
         track.translated(&shown(1, "one", true), None);
         let released = track.release();
         assert_eq!((released[0].text.as_str(), released[0].degraded), ("one", true));
+    }
+
+    #[test]
+    fn a_segment_that_was_shown_first_and_ends_second_keeps_its_partials_and_its_final() {
+        let mut track = track("en");
+        track.partial(&shown(1, "second", false), None).unwrap();
+        let late = Arc::new(Snapshot { order: 1, ..(*shown(2, "first", true)).clone() });
+        assert!(!track.expect(&late, false));
+        assert_eq!(track.release()[0].text, "first");
+        assert_eq!(track.partial(&shown(1, "second half", false), None).unwrap().revision, 2);
+        track.expect(&Arc::new(Snapshot { order: 2, ..(*shown(1, "second half.", true)).clone() }), false);
+        let released = track.release();
+        assert_eq!((released[0].cursor, released[0].revision), (2, 3));
+        assert!(track.partial(&shown(1, "second", false), None).is_none());
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Transcriber {
         self.streams += 1;
         out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
         out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
-        Stream::new(id, language.clone(), cursor, self.heard_until, at.now)
+        Stream::new(id, language.clone(), cursor, self.heard_until, self.usual_ms, at.now)
     }
 
     /// Where the next stream begins: nothing is left out but silence that fills a gap.

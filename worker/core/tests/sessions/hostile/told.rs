@@ -1,6 +1,6 @@
 //! Single mistakes, with the fewest results that show them: a recogniser that says what a test says, 300 ms apart.
 
-use crate::world::{Talk, World};
+use crate::world::{Talk, World, talk::Spoken};
 use hostile_recogniser::wire::seconds;
 use worker_core::input::{Input, StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
 
@@ -43,7 +43,10 @@ fn moved(mut items: Vec<TranscriptItem>, at: usize, ms: i32) -> Vec<TranscriptIt
 
 impl Desk {
     fn new() -> Self {
-        let mut world = World::new(Talk::default());
+        // Somebody speaks all the time, and only the test says what.
+        let word = Spoken { text: "unheard".into(), start_ms: 0, end_ms: 60_000 };
+        let mut world = World::new(Talk { words: vec![word], ..Talk::default() });
+        world.recogniser.mute = Some((0, u64::MAX));
         world.listener("ann", "en");
         world.run_until(2_000);
         assert_eq!(world.recogniser.opened.len(), 1);
@@ -181,7 +184,6 @@ fn a_final_that_is_overtaken_by_the_next_one_loses_no_word() {
 }
 
 #[test]
-#[ignore = "fails: segments are in the order in which they were told first, not in that of media time"]
 fn a_segment_that_is_told_when_the_next_one_has_begun_stands_before_it() {
     let mut desk = Desk::new();
     desk.partial("b", words("and then", 2_000, 0))

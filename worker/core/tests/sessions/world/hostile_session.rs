@@ -13,6 +13,11 @@ const PAUSES_MS: [u64; 6] = [300, 1_000, 1_000, 1_000, 3_000, 6_000];
 /// Words that were said in so much of the begin, and of the end, are compared, ms; in a short talk, in a third of it.
 const WINDOW_MS: u64 = 30_000;
 
+/// The least lag of fewer words is that of a partial by chance.
+const LEAST_WORDS: usize = 8;
+/// Of a pause so much is heard all the same, and some is sent before it is known to be one, ms.
+const HEARD_MS: u64 = 500;
+
 /// What is said, and what goes wrong.
 #[derive(Debug, Clone)]
 pub struct HostileSession {
@@ -117,6 +122,17 @@ impl Ran {
         lags.into_iter().filter_map(|(place, lag)| Some((place, lag?))).collect()
     }
 
+    /// Whether the pauses since the last replay began, save [`HEARD_MS`] of each, sum up to what was replayed.
+    pub fn could_make_up(&self) -> bool {
+        let opening = self.world.facts.iter().rfind(|(_, fact)| fact.event == "stream_opening");
+        let from = |detail: &str| detail.split(" from ").nth(1)?.split(' ').next()?.parse::<u64>().ok();
+        let Some((at, from)) = opening.and_then(|(at, fact)| Some((*at, from(&fact.detail)?))) else { return true };
+        let begin = self.world.begin_of_audio();
+        let pauses = self.world.speaker.talk.words.windows(2).filter(|pair| pair[0].end_ms >= from);
+        let room: u64 = pauses.map(|pair| (pair[1].start_ms - pair[0].end_ms).saturating_sub(HEARD_MS)).sum();
+        room >= at.saturating_sub(begin + from)
+    }
+
     /// The least lag of a word at the begin, and at the end, ms: what nothing but the service's pace adds to. `None` when no
     /// partial brought one.
     pub fn lag_at_begin_and_end(&self) -> Option<(u64, u64)> {
@@ -126,7 +142,8 @@ impl Ran {
         let window = WINDOW_MS.min(length / 3);
         let least = |from: u64, until: u64| {
             let places = self.said.iter().zip(words).filter(|(_, word)| (from..until).contains(&word.start_ms));
-            places.filter_map(|(place, _)| lags.get(place).copied()).min()
+            let lags: Vec<u64> = places.filter_map(|(place, _)| lags.get(place).copied()).collect();
+            lags.iter().min().copied().filter(|_| lags.len() >= LEAST_WORDS)
         };
         least(0, window).zip(least(length - window, length))
     }

@@ -7,7 +7,7 @@ mod recogniser;
 mod seat;
 mod services;
 mod speakers_line;
-mod talk;
+pub mod talk;
 
 pub use hostile::Hostility;
 pub use recogniser::Recogniser;
