@@ -125,7 +125,8 @@ mod tests {
     fn final_of(said: &str, text: &str) -> Rendered {
         let [en, hi] = ["en", "hi"].map(|l| Language::try_new(l).unwrap());
         let words = words(said, 0, 0);
-        let shown = Snapshot { segment: 1, source: en, words, stable: 0, is_final: true, order: 1, start_ms: 0, end_ms: 1 };
+        let shown =
+            Snapshot { segment: 1, source: en, words, stable: 0, is_final: true, order: 1, start_ms: 0, end_ms: 1 };
         Rendered {
             shown: Arc::new(shown),
             language: hi,

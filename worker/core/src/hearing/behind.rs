@@ -124,7 +124,12 @@ impl Behind {
 
     /// When it has made up for it if nothing is sent.
     fn caught_up_at(&self, sent_ms: u64) -> MediaInstant {
-        MediaInstant(self.offsets.iter().min().map_or(0, |offset| (sent_ms + offset).saturating_sub(self.usual_ms + CAUGHT_UP_MS)))
+        MediaInstant(
+            self.offsets
+                .iter()
+                .min()
+                .map_or(0, |offset| (sent_ms + offset).saturating_sub(self.usual_ms + CAUGHT_UP_MS)),
+        )
     }
 
     /// When it is no longer behind if nothing happens before; `None` when it is not, or audio waits here.

@@ -6,11 +6,10 @@ mod behind;
 mod clock;
 mod demand;
 mod gate;
+mod lanes;
 mod level;
 mod mute;
-mod renewal;
 mod ring;
-mod session;
 mod stream;
 mod timeline;
 
@@ -25,15 +24,15 @@ use crate::text::pipeline;
 use crate::time::MediaInstant;
 use demand::{Moment, demand, unheard_at};
 use gate::Gate;
+use lanes::Lanes;
 use schemas::ids::Language;
 use std::ops::Range;
-use session::Transcriber;
 
 /// The audio, and what hears it.
 #[derive(Debug)]
 pub(crate) struct Hearing {
     pub(crate) audio: Audio,
-    pub(crate) transcriber: Transcriber,
+    pub(crate) transcriber: Lanes,
     pub(crate) gate: Gate,
     /// When the last result came.
     pub(crate) transcript_at: Option<MediaInstant>,
@@ -43,7 +42,7 @@ impl Hearing {
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             audio: Audio::new(config.timing.ring_ms),
-            transcriber: Transcriber::new(config.stream_wishes),
+            transcriber: Lanes::new(config.stream_wishes),
             gate: Gate::default(),
             transcript_at: None,
         }

@@ -61,7 +61,17 @@ impl Stream {
             behind: Behind::new(usual_ms),
             silence_at: now,
             padding: false,
-            shared: (heard_until > cursor).then(|| cursor / SAMPLES_PER_MS..heard_until / SAMPLES_PER_MS),
+            shared: (heard_until > cursor).then_some(cursor / SAMPLES_PER_MS..heard_until / SAMPLES_PER_MS),
+        }
+    }
+}
+
+impl Stream {
+    /// It has said something.
+    pub(crate) fn heard_from(&mut self, result: &TranscriptResult, now: MediaInstant) {
+        (self.spoke_at, self.served) = (now, true);
+        if result.is_partial {
+            self.behind.told(in_ms(result.end), now);
         }
     }
 }

@@ -165,7 +165,9 @@ fn notes(cx: &Cx) -> Vec<String> {
     let behind_ms = cx.hearing.transcriber.behind_since().map(|since| cx.now.since(since));
     let behind = behind_ms.filter(|ms| *ms >= TOLD_BEHIND_MS).map(|ms| {
         let seconds = ms / TOLD_BEHIND_MS * (TOLD_BEHIND_MS / 1_000);
-        format!("Captions have been late for {seconds} s, since a reconnect: pauses are left out until they have caught up.")
+        format!(
+            "Captions have been late for {seconds} s, since a reconnect: pauses are left out until they have caught up."
+        )
     });
     let told = stream.into_iter().chain(cx.text.translator.notes()).chain(unheard).chain(behind);
     cx.config.notes.iter().cloned().chain(told).collect()

@@ -51,7 +51,11 @@ impl Told {
     /// How many of these words, whose times are not known, are the last ones that were told.
     pub(crate) fn last_of(&self, words: &[Word]) -> Option<usize> {
         let ends = |items: &usize| self.letters.ends_with(&Spelled::of(&words[..*items]).letters);
-        (1..=words.len()).filter(|items| !words[items - 1].mark).take_while(|items| *items <= self.letters.len()).filter(ends).last()
+        (1..=words.len())
+            .filter(|items| !words[items - 1].mark)
+            .take_while(|items| *items <= self.letters.len())
+            .filter(ends)
+            .last()
     }
 
     /// Whether this revision ends within what was told.

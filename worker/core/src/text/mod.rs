@@ -173,7 +173,16 @@ pub(crate) mod tests {
 
     fn snapshot(text: &str, stable: usize, language: &str) -> Snapshot {
         let source = Language::try_new(language).unwrap();
-        Snapshot { segment: 1, source, words: words(text, 0, stable), stable, is_final: false, order: 0, start_ms: 0, end_ms: 0 }
+        Snapshot {
+            segment: 1,
+            source,
+            words: words(text, 0, stable),
+            stable,
+            is_final: false,
+            order: 0,
+            start_ms: 0,
+            end_ms: 0,
+        }
     }
 
     #[test]

@@ -101,7 +101,11 @@ impl Results {
     /// Whether its final has come, and these words are of the same audio. An id that comes again of later audio is a new result.
     pub(super) fn is_over(&mut self, key: &Key, words: &[Word]) -> bool {
         let Some(known) = self.known.iter().position(|known| known.key == *key && known.complete) else { return false };
-        let later = words.first().is_some_and(|first| first.middle_ms() >= self.known[known].all.end_ms());
+        let all = &self.known[known].all;
+        // Told again, with times of its own.
+        let (again, told) = (Told::of(words), all.end_ms());
+        let repeats = again.says_the_same(all) && again.end_ms().abs_diff(told) <= 2 * SAME_PLACE_MS;
+        let later = !repeats && words.first().is_some_and(|first| first.middle_ms() >= told);
         if later {
             self.known.remove(known);
         }
@@ -164,7 +168,9 @@ impl Results {
     /// result tells the rest.
     pub(super) fn told_again(&mut self, key: &Key, covered_ms: u64, last: &VecDeque<Word>) {
         let end_ms = self.get(key).map_or(0, |known| known.all.end_ms());
-        let Some(floor) = self.floors.iter().find(|floor| floor.stream == key.stream && floor.again.is_none()) else { return };
+        let Some(floor) = self.floors.iter().find(|floor| floor.stream == key.stream && floor.again.is_none()) else {
+            return;
+        };
         if covered_ms <= end_ms + SAME_PLACE_MS {
             return;
         }

