@@ -62,7 +62,10 @@ struct Page {
 
 impl Page {
     fn take(&mut self, caption: &Caption) {
-        if self.finals.iter().any(|known| known.segment_id == caption.segment_id) {
+        if let Some(known) = self.finals.iter_mut().find(|known| known.segment_id == caption.segment_id) {
+            if caption.is_final && caption.revision > known.revision {
+                *known = caption.clone();
+            }
             return;
         }
         self.partials.retain(|partial| partial.generation >= caption.generation);
@@ -210,6 +213,16 @@ mod tests {
         let last = &lines(&r)[3];
         assert_eq!(last["deleted_tokens"], serde_json::json!(["uno", "dos"]));
         assert_eq!(last["generated_tokens"], serde_json::json!(["Uno.", "dos"]));
+    }
+
+    #[test]
+    fn a_translation_that_comes_after_its_original_is_paid_as_taken_back_and_written_anew() {
+        let original = Caption { degraded: true, ..text(1, 1, true, "Good day") };
+        let revised = Caption { revised: true, revision: 10, ..text(1, 1, true, "Buenos días") };
+        let last = &lines(&talk("es", &[(2_000, original), (5_000, revised.clone()), (6_000, revised)]))[2..];
+        assert_eq!(last.len(), 1);
+        assert_eq!(last[0]["deleted_tokens"], serde_json::json!(["Good", "day"]));
+        assert_eq!(last[0]["generated_tokens"], serde_json::json!(["Buenos", "días"]));
     }
 
     #[test]

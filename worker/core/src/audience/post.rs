@@ -14,8 +14,8 @@ use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::message::Emotion;
 use schemas::reason::Cause;
-use schemas::session::ListenerRow;
-use std::collections::BTreeMap;
+use schemas::session::{CaptionMode, ListenerRow};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A message that failed is tried again so often, partials never. The product asks for two at least; five bridge six seconds
@@ -51,10 +51,19 @@ impl Body {
             Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
         }
     }
-    /// Language and cursor of a final.
+    /// The language of a caption.
+    pub(crate) fn language(&self) -> Option<&Language> {
+        match self {
+            Self::Caption(rendered) => Some(&rendered.language),
+            Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
+        }
+    }
+    /// Language and cursor of a final; a revision is none: its final was sent before.
     pub(crate) fn final_of(&self) -> Option<(&Language, u64)> {
         match self {
-            Self::Caption(rendered) if rendered.shown.is_final => Some((&rendered.language, rendered.cursor)),
+            Self::Caption(rendered) if rendered.shown.is_final && !rendered.revised => {
+                Some((&rendered.language, rendered.cursor))
+            }
             Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
         }
     }
@@ -146,10 +155,30 @@ impl Delivery {
         self.audience.len() == 0
     }
 
-    /// Queues a caption for everybody in its language.
+    /// How the listeners of each language wish to read.
+    pub(crate) fn modes(&self) -> BTreeMap<Language, BTreeSet<CaptionMode>> {
+        self.audience.modes()
+    }
+
+    /// Queues a caption for everybody in its language who wishes to read so.
     pub(crate) fn caption(&mut self, rendered: &Arc<Rendered>) {
+        let wants = |listener: &Listener| rendered.mode.is_none_or(|mode| mode == listener.mode);
         for connection in self.audience.names(Some(&rendered.language)) {
-            self.queue(&connection, |listener| push_caption(listener, rendered, rendered.catch_up));
+            if self.audience.get(&connection).is_some_and(wants) {
+                self.queue(&connection, |listener| push_caption(listener, rendered, rendered.catch_up));
+            }
+        }
+    }
+
+    /// The translation of a final has come after its original: queues it for those who were given that.
+    pub(crate) fn revise(&mut self, revised: &Arc<Rendered>) {
+        let original = (revised.language.clone(), revised.cursor);
+        for connection in self.audience.names(Some(&revised.language)) {
+            self.queue(&connection, |listener| {
+                if listener.had.originals.remove(&original) {
+                    listener.queue.revise(revised);
+                }
+            });
         }
     }
 
@@ -350,12 +379,8 @@ impl Delivery {
 
 /// Queues a caption unless the listener has had this final, or one after it.
 fn push_caption(listener: &mut Listener, rendered: &Arc<Rendered>, catch_up: bool) {
-    if rendered.shown.is_final {
-        let seen = listener.seen.entry(rendered.language.clone()).or_insert(0);
-        if rendered.cursor <= *seen {
-            return;
-        }
-        *seen = rendered.cursor;
+    if rendered.shown.is_final && !listener.had.takes(rendered) {
+        return;
     }
     listener.queue.push(Item { body: Body::Caption(rendered.clone()), catch_up, attempts: 0 });
 }
