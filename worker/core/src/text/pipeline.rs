@@ -163,7 +163,7 @@ pub(crate) fn run(cx: &mut Cx) {
     for (language, track) in &mut cx.text.tracks {
         for (mode, shown, parts) in track.due_partials(now, gap_ms) {
             let whom = (language, Purpose::Partial(mode));
-            known.extend(cx.text.translator.request(shown, whom, parts, now, &mut cx.out));
+            known.extend(cx.text.translator.request(shown, whom, parts.into_texts(), now, &mut cx.out));
         }
     }
     known.into_iter().for_each(|done| translated(cx, done));

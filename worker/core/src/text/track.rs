@@ -8,6 +8,7 @@
 use crate::outbox::earliest;
 use crate::text::Shown;
 use crate::text::quality::Quality;
+use crate::text::translate::Parts;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
@@ -78,10 +79,19 @@ pub(crate) struct Track {
 #[derive(Debug, Default)]
 struct Partial {
     asked_at: Option<MediaInstant>,
-    asked: Option<(u64, Vec<String>)>,
-    waiting: Option<(Shown, Vec<String>)>,
+    asked: Option<(u64, Parts)>,
+    waiting: Option<(Shown, Parts)>,
     /// The segment and the words of it that were shown last, where only settled ones are.
     settled: (u64, u32),
+}
+
+impl Partial {
+    /// Whether more waits that will not change than was asked for.
+    fn has_grown(&self) -> bool {
+        let Some((shown, parts)) = &self.waiting else { return false };
+        let before = self.asked.as_ref().filter(|(segment, _)| *segment == shown.segment).map(|(_, asked)| &asked.closed);
+        before.map_or(&[][..], Vec::as_slice) != parts.closed
+    }
 }
 
 impl Track {
@@ -253,7 +263,7 @@ impl Track {
     }
 
     /// Offers a partial for translation; it waits for its turn, and the newest wins.
-    pub(crate) fn offer_partial(&mut self, shown: &Shown, mode: CaptionMode, parts: Vec<String>) {
+    pub(crate) fn offer_partial(&mut self, shown: &Shown, mode: CaptionMode, parts: Parts) {
         let partial = self.partials.entry(mode).or_default();
         let known = partial.asked.as_ref().is_some_and(|(segment, p)| *segment == shown.segment && *p == parts);
         if shown.segment > self.last_final && !known {
@@ -261,17 +271,22 @@ impl Track {
         }
     }
 
-    /// The partials whose turn it is.
+    /// The partials whose turn it is. What will not change any more has it at once and goes first.
     pub(crate) fn due_partials(
         &mut self,
         now: MediaInstant,
         gap_ms: impl Fn(CaptionMode) -> u64,
-    ) -> Vec<(CaptionMode, Shown, Vec<String>)> {
+    ) -> Vec<(CaptionMode, Shown, Parts)> {
         let turn = |(mode, partial): (&CaptionMode, &mut Partial)| {
-            if partial.asked_at.is_some_and(|at| now.since(at) < gap_ms(*mode)) {
+            let grown = partial.has_grown();
+            if !grown && partial.asked_at.is_some_and(|at| now.since(at) < gap_ms(*mode)) {
                 return None;
             }
-            let (shown, parts) = partial.waiting.take()?;
+            let (shown, mut parts) = partial.waiting.take()?;
+            if grown && parts.open.is_some() {
+                let closed = Parts { closed: parts.closed.clone(), open: None };
+                partial.waiting = Some((shown.clone(), std::mem::replace(&mut parts, closed)));
+            }
             partial.asked_at = Some(now);
             partial.asked = Some((shown.segment, parts.clone()));
             Some((*mode, shown, parts))
@@ -282,8 +297,8 @@ impl Track {
     /// When a partial's turn comes, or a final's.
     pub(crate) fn deadline(&self, gap_ms: impl Fn(CaptionMode) -> u64, order_ms: u64) -> Option<MediaInstant> {
         let turn = |(mode, partial): (&CaptionMode, &Partial)| {
-            let asked_at = partial.waiting.as_ref().and(partial.asked_at);
-            asked_at.map(|at| at.plus_ms(gap_ms(*mode)))
+            let asked_at = partial.waiting.as_ref().and(partial.asked_at)?;
+            Some(if partial.has_grown() { asked_at } else { asked_at.plus_ms(gap_ms(*mode)) })
         };
         earliest(self.partials.iter().map(turn).chain([self.overtaken_at(order_ms)]))
     }

@@ -48,7 +48,7 @@ fn talk(seed: u64) -> Talk {
 }
 
 /// Which marks end what is measured.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Unit {
     Clause,
     Sentence,
@@ -108,12 +108,39 @@ fn the_modelled_finals_are_as_late_as_transcribes_own() {
     }
 }
 
+/// The product's aim.
+const AIM_MS: u64 = 2_000;
+
+/// At p95 within the aim; what was measured stands in the failure, and in the output of the test.
+fn in_time(policy: PartialPolicy, mode: CaptionMode, unit: Unit) {
+    let [p50, p95, p99] = measured(policy, mode, unit);
+    println!("{policy:?}, {mode:?}, {unit:?}: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms");
+    assert!(p95 <= AIM_MS, "{policy:?}, {mode:?}, {unit:?}: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms");
+}
+
 #[test]
-fn translated_text_is_read_within_two_seconds_of_its_last_word_with_transcribes_latency() {
-    for (mode, unit) in [(CaptionMode::Usual, Unit::Clause), (CaptionMode::Usual, Unit::Sentence), (CaptionMode::Stable, Unit::Sentence), (CaptionMode::Fast, Unit::Clause)] {
-        let [p50, p95, p99] = measured(PartialPolicy::Clauses, mode, unit);
-        println!("{mode:?}: {p50} {p95} {p99}");
-    }
+fn a_translated_clause_is_read_within_two_seconds_of_its_last_word_with_transcribes_latency() {
+    in_time(PartialPolicy::Clauses, CaptionMode::Usual, Unit::Clause);
+}
+
+#[test]
+fn a_translated_sentence_is_read_within_two_seconds_of_its_last_word_with_transcribes_latency() {
+    in_time(PartialPolicy::Clauses, CaptionMode::Usual, Unit::Sentence);
+}
+
+#[test]
+fn who_chose_stable_reads_a_translated_sentence_within_two_seconds_of_its_last_word() {
+    in_time(PartialPolicy::Clauses, CaptionMode::Stable, Unit::Sentence);
+}
+
+#[test]
+fn who_chose_fast_reads_a_translated_clause_within_two_seconds_of_its_last_word() {
+    in_time(PartialPolicy::Clauses, CaptionMode::Fast, Unit::Clause);
+}
+
+#[test]
+fn with_finals_alone_translated_clauses_are_not_read_in_time_so_the_measure_can_fail() {
     let [p50, p95, p99] = measured(PartialPolicy::Finals, CaptionMode::Usual, Unit::Clause);
-    println!("finals: {p50} {p95} {p99}");
+    println!("Finals, Usual, Clause: p50 {p50} ms, p95 {p95} ms, p99 {p99} ms");
+    assert!(p95 > 2 * AIM_MS, "{p95}");
 }

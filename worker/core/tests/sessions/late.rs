@@ -120,7 +120,9 @@ fn a_translate_that_is_slow_for_one_text_delays_no_other_final() {
     };
     let (slow, prompt) = (run(slow_one), run(|text, to, now| (100, prompt_translator(text, to, now).1)));
     let later = |world: &World| world.seat("eva").first_finals()[1..].iter().map(|c| c.lag_ms).collect::<Vec<_>>();
-    assert_eq!(later(&slow), later(&prompt), "to the millisecond");
+    // Two finals that go out at once are two posts to the same connection.
+    let post_ms = slow.seat("eva").latency_ms;
+    assert!(later(&slow).iter().zip(later(&prompt)).all(|(slow, prompt)| *slow <= prompt + post_ms), "{:?}", later(&slow));
     assert_eq!(slow.seat("eva").text(), prompt.seat("eva").text(), "and in the end everything is translated");
 }
 

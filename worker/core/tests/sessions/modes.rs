@@ -55,7 +55,7 @@ fn who_chose_stable_in_the_speakers_language_reads_settled_words_long_before_the
     world.check_contract();
     let seat = world.seat("en-stable");
     let first = seat.captions()[0];
-    assert!(!first.is_final && first.text == "we", "{first:?}");
+    assert!(!first.is_final && first.text == "we come," && first.stable_words == 2, "{first:?}");
     assert!(partials(&world, "en-stable").len() > 15);
     assert_eq!(seat.text(), world.speaker.talk.text());
 }
@@ -65,8 +65,15 @@ fn who_chose_fast_reads_words_that_may_still_change_and_reads_them_first() {
     let mut world = room(PartialPolicy::Clauses);
     world.run_until(40_000);
     world.check_contract();
-    let when = |seat: &str| world.seat(seat).captions().iter().find(|c| c.text.contains("es:come")).unwrap().timestamp;
-    assert!(when("fast") < when("usual") && when("usual") < when("stable"));
+    let when = |seat: &str, word: &str| {
+        let captions = world.seat(seat).captions();
+        captions.iter().find(|c| c.text.contains(word)).map(|c| c.timestamp).unwrap()
+    };
+    for word in ["es:come", "es:river", "es:peace", "es:near"] {
+        let [fast, usual, stable] = ["fast", "usual", "stable"].map(|seat| when(seat, word));
+        assert!(fast <= usual && usual <= stable, "{word}");
+    }
+    assert!(when("fast", "es:it") < when("usual", "es:it") && when("usual", "es:when") < when("stable", "es:when"));
     assert!(partials(&world, "fast").len() > partials(&world, "usual").len());
 }
 

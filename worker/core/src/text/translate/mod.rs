@@ -44,20 +44,18 @@ impl Partials {
         }
     }
 
-    /// The parts of an unfinished segment that are translated, each by itself; none for nothing.
+    /// What of an unfinished segment is translated.
     ///
     /// A clause is translated once, when its words are stable: later partials find it in the cache. When its sentence is complete,
     /// that is translated as a whole, once for all partials and the final.
-    pub(crate) fn parts(self, snapshot: &Snapshot) -> Vec<String> {
+    pub(crate) fn parts(self, snapshot: &Snapshot) -> Parts {
+        let open = |text: String| Some(text).filter(|text| !text.is_empty());
         match self {
-            Self::None => Vec::new(),
-            Self::Sentences => snapshot.stable_sentences(),
-            Self::Clauses => snapshot.stable_parts(),
-            Self::Tail => {
-                let open = Some(snapshot.open_text()).filter(|open| !open.is_empty());
-                snapshot.stable_parts().into_iter().chain(open).collect()
-            }
-            Self::Live => vec![snapshot.text()],
+            Self::None => Parts::default(),
+            Self::Sentences => Parts { closed: snapshot.stable_sentences(), open: None },
+            Self::Clauses => Parts { closed: snapshot.stable_parts(), open: None },
+            Self::Tail => Parts { closed: snapshot.stable_parts(), open: open(snapshot.open_text()) },
+            Self::Live => Parts { closed: Vec::new(), open: open(snapshot.text()) },
         }
     }
 
@@ -76,7 +74,7 @@ impl Partials {
         match self {
             Self::None | Self::Sentences | Self::Clauses => text(),
             Self::Live => text().and_then(|text| mask(&text, words, language)),
-            Self::Tail if snapshot.open_text().is_empty() => text(),
+            Self::Tail if parts.len() <= snapshot.stable_parts().len() => text(),
             Self::Tail => {
                 let (open, closed) = parts.split_last()?;
                 let kept: Vec<String> = closed.iter().cloned().chain(mask(open, words, language)).collect();
@@ -85,12 +83,30 @@ impl Partials {
         }
     }
 
-    /// Least span between two requests, ms. What is translated once needs none.
+    /// Least span between two translations of what may still change, ms. What is translated once needs none.
     pub(crate) fn gap_ms(self, timing: &Timing) -> u64 {
         match self {
             Self::Live | Self::Tail => timing.translate_gap_ms,
             Self::None | Self::Sentences | Self::Clauses => 0,
         }
+    }
+}
+
+/// The parts of an unfinished segment, each translated by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Parts {
+    /// What will not change any more.
+    pub(crate) closed: Vec<String>,
+    /// What follows and may change.
+    pub(crate) open: Option<String>,
+}
+
+impl Parts {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.open.is_none()
+    }
+    pub(crate) fn into_texts(self) -> Vec<String> {
+        self.closed.into_iter().chain(self.open).collect()
     }
 }
 

@@ -115,12 +115,14 @@ impl Translator {
         {
             return None;
         }
+        let all_known = parts.iter().all(|part| self.cache.get(&shown.source, language, part).is_some());
         match self.jobs.get_mut(&key) {
-            Some(job) => {
+            // What is known already waits for nothing; what that job asked for comes into the cache all the same.
+            Some(job) if !all_known => {
                 job.next = Some((shown, parts));
                 None
             }
-            None => self.start(key, shown, &parts, now, out),
+            Some(_) | None => self.start(key, shown, &parts, now, out),
         }
     }
 
