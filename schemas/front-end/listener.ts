@@ -38,7 +38,8 @@ export class Listener {
 
   open(): void {
     this.close();
-    const socket = (this.socket = new WebSocket(`${this.url}?${new URLSearchParams({ ...this.join })}`));
+    const wishes = Object.entries(this.join).filter(([, wish]) => typeof wish === 'string') as [string, string][];
+    const socket = (this.socket = new WebSocket(`${this.url}?${new URLSearchParams(wishes)}`));
     this.alive = true;
     this.timers.push(setInterval(() => this.ask(), HEARTBEAT_MS));
     socket.onopen = () => this.say({ action: 'joinSession', ...this.join });
