@@ -194,9 +194,7 @@ fn read_target(text: &str) -> Option<Language> {
 }
 
 /// How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CaptionMode {
     /// Without a choice: the speaker's words at once, and translated clauses as they settle.

@@ -147,10 +147,12 @@ fn increments(captions: &[(Timestamp, Caption)], began: Timestamp, unit: Unit) -
 pub fn names(listeners: &[ListenerLog]) -> Vec<String> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut name = |listener: &ListenerLog| {
-        let count = counts.entry(listener.plan.label()).or_insert(0);
+        // A colon is no part of a file's name everywhere.
+        let label = listener.plan.label().replace(':', "-");
+        let count = counts.entry(label.clone()).or_insert(0);
         *count += 1;
         let number = if *count == 1 { String::new() } else { format!("-{count}") };
-        format!("{}{number}.jsonl", listener.plan.label())
+        format!("{label}{number}.jsonl")
     };
     listeners.iter().map(&mut name).collect()
 }
@@ -249,8 +251,9 @@ mod tests {
 
     #[test]
     fn each_listener_has_a_file_of_their_own() {
-        let r = recording(&["es", "es@12", "es", "en"]);
-        assert_eq!(names(&r.listeners), ["es.jsonl", "es@12.jsonl", "es-2.jsonl", "en.jsonl"]);
+        let r = recording(&["es", "es@12", "es", "en", "es:stable"]);
+        let expected = ["es.jsonl", "es@12.jsonl", "es-2.jsonl", "en.jsonl", "es-stable.jsonl"];
+        assert_eq!(names(&r.listeners), expected);
     }
 
     /// Captions as they may come: partials and finals of a few segments, of two workers, in any order, said again, out of turn.

@@ -116,7 +116,8 @@ fn own_origin(headers: &HeaderMap) -> bool {
 /// A listener's parameters and no others: a `token` would make it the speaker.
 pub(super) fn upstream(socket: &Url, query: &HashMap<String, String>) -> Url {
     let mut url = socket.clone();
-    let own = ["sessionId", "targetLanguage", "captionMode"].into_iter().filter_map(|name| Some((name, query.get(name)?)));
+    let own =
+        ["sessionId", "targetLanguage", "captionMode"].into_iter().filter_map(|name| Some((name, query.get(name)?)));
     url.query_pairs_mut().clear().extend_pairs(own);
     url
 }

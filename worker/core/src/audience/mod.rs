@@ -55,7 +55,9 @@ impl Audience {
     /// Sentences for the row, of what listeners asked for and do not get.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
         let note = |text: &String| {
-            format!("A listener asks for captionMode {text:?}, which does not exist: use stable, fast or none. They read as usual.")
+            format!(
+                "A listener asks for captionMode {text:?}, which does not exist: use stable, fast or none. They read as usual."
+            )
         };
         self.unknown_modes.iter().map(note)
     }

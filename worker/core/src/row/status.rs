@@ -160,7 +160,15 @@ fn notes(cx: &Cx) -> Vec<String> {
         let seconds = ms / TOLD_UNHEARD_MS * (TOLD_UNHEARD_MS / 1_000);
         format!("Sound without speech for {seconds} s: no stream is open; one is tried every minute.")
     });
-    cx.config.notes.iter().cloned().chain(stream).chain(cx.text.translator.notes()).chain(cx.audience.notes()).chain(unheard).collect()
+    cx.config
+        .notes
+        .iter()
+        .cloned()
+        .chain(stream)
+        .chain(cx.text.translator.notes())
+        .chain(cx.audience.notes())
+        .chain(unheard)
+        .collect()
 }
 
 /// Every language that somebody listens to, or has listened to.

@@ -121,7 +121,9 @@ pub(crate) fn translated(cx: &mut Cx, done: Done) {
     let Done { shown, language, purpose, parts } = done;
     match purpose {
         Purpose::Final => {
-            if let Some(revised) = track(cx, &language).translated(&shown, parts.map(|parts| join_parts(&parts, &language))) {
+            if let Some(revised) =
+                track(cx, &language).translated(&shown, parts.map(|parts| join_parts(&parts, &language)))
+            {
                 cx.audience.delivery.revise(&revised);
             }
             release(cx, &language);

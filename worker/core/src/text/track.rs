@@ -89,7 +89,8 @@ impl Partial {
     /// Whether more waits that will not change than was asked for.
     fn has_grown(&self) -> bool {
         let Some((shown, parts)) = &self.waiting else { return false };
-        let before = self.asked.as_ref().filter(|(segment, _)| *segment == shown.segment).map(|(_, asked)| &asked.closed);
+        let before =
+            self.asked.as_ref().filter(|(segment, _)| *segment == shown.segment).map(|(_, asked)| &asked.closed);
         before.map_or(&[][..], Vec::as_slice) != parts.closed
     }
 }

@@ -55,9 +55,10 @@ fn a_late_answer_is_remembered_and_never_paid_for_again() {
 
 #[test]
 fn a_translation_after_more_than_ten_seconds_is_told_to_nobody_but_remembered() {
-    let mut world = finals_of(&["one two three", "four", "five", "six", "seven", "eight", "nine", "one two three"], |text, to, now| {
-        (if text.starts_with("one") { 10_500 } else { 100 }, prompt_translator(text, to, now).1)
-    });
+    let mut world = finals_of(
+        &["one two three", "four", "five", "six", "seven", "eight", "nine", "one two three"],
+        |text, to, now| (if text.starts_with("one") { 10_500 } else { 100 }, prompt_translator(text, to, now).1),
+    );
     world.listener("eva", "es");
     world.run_until(40_000);
     world.check_contract();
@@ -122,7 +123,11 @@ fn a_translate_that_is_slow_for_one_text_delays_no_other_final() {
     let later = |world: &World| world.seat("eva").first_finals()[1..].iter().map(|c| c.lag_ms).collect::<Vec<_>>();
     // Two finals that go out at once are two posts to the same connection.
     let post_ms = slow.seat("eva").latency_ms;
-    assert!(later(&slow).iter().zip(later(&prompt)).all(|(slow, prompt)| *slow <= prompt + post_ms), "{:?}", later(&slow));
+    assert!(
+        later(&slow).iter().zip(later(&prompt)).all(|(slow, prompt)| *slow <= prompt + post_ms),
+        "{:?}",
+        later(&slow)
+    );
     assert_eq!(slow.seat("eva").text(), prompt.seat("eva").text(), "and in the end everything is translated");
 }
 

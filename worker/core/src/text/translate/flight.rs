@@ -38,7 +38,13 @@ impl Flight {
     }
 
     /// Since when this text is on its way, and whether it was asked for once more.
-    pub(super) fn of(&self, from: &Language, to: &Language, text: &str, now: MediaInstant) -> Option<(MediaInstant, bool)> {
+    pub(super) fn of(
+        &self,
+        from: &Language,
+        to: &Language,
+        text: &str,
+        now: MediaInstant,
+    ) -> Option<(MediaInstant, bool)> {
         let same = |asked: &&Asked| asked.text == text && asked.to == *to && asked.from == *from;
         let alive = self.asked.values().filter(same).filter(|asked| now.since(asked.at) < LOST_MS);
         let mut times: Vec<MediaInstant> = alive.map(|asked| asked.at).collect();

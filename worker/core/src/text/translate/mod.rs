@@ -69,7 +69,13 @@ impl Partials {
     }
 
     /// What may be shown of the translated parts; the last words of what may still change are held back.
-    pub(crate) fn shown(self, snapshot: &Snapshot, parts: &[String], words: usize, language: &Language) -> Option<String> {
+    pub(crate) fn shown(
+        self,
+        snapshot: &Snapshot,
+        parts: &[String],
+        words: usize,
+        language: &Language,
+    ) -> Option<String> {
         let text = || Some(join_parts(parts, language));
         match self {
             Self::None | Self::Sentences | Self::Clauses => text(),
