@@ -5,7 +5,7 @@
 //! an event. Every sentence of the script must reach every listener once, whatever the recogniser makes of single words.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,10 @@
 //! Who listens. The index that tells is eventually consistent, and a change of language makes a row vanish for an
 //! instant: who is missing is forgotten only after a grace.
 
+use super::had::Had;
 use super::queue::{Item, Queue};
 use super::turns::{Pace, Turns};
 use crate::input::PostId;
-use crate::text::Rendered;
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
 use schemas::session::{CaptionMode, ListenerRow};
@@ -36,42 +36,6 @@ pub(crate) struct Listener {
     /// How settled a text must be before they see it.
     pub(crate) mode: CaptionMode,
     pub(crate) had: Had,
-}
-
-/// Originals of which it is remembered that a listener has them: their translations may still come.
-const ORIGINALS: usize = 16;
-
-/// What was queued for a listener.
-#[derive(Debug, Default)]
-pub(crate) struct Had {
-    /// Cursor of the last final, per language.
-    seen: BTreeMap<Language, u64>,
-    /// Finals that were originals for want of a translation.
-    pub(crate) originals: BTreeSet<(Language, u64)>,
-}
-
-impl Had {
-    /// Remembers a final; false when they have had it, or one after it.
-    pub(crate) fn takes(&mut self, rendered: &Rendered) -> bool {
-        let seen = self.seen.entry(rendered.language.clone()).or_insert(0);
-        if rendered.cursor <= *seen {
-            return false;
-        }
-        *seen = rendered.cursor;
-        if rendered.degraded {
-            self.originals.insert((rendered.language.clone(), rendered.cursor));
-            while self.originals.len() > ORIGINALS {
-                self.originals.pop_first();
-            }
-        }
-        true
-    }
-
-    /// Finals of this language from this one on were not seen after all.
-    fn forget(&mut self, language: &Language, first: u64) {
-        self.seen.insert(language.clone(), first.saturating_sub(1));
-        self.originals.retain(|(of, cursor)| of != language || *cursor < first);
-    }
 }
 
 impl Listener {

@@ -1,5 +1,7 @@
 //! From captions to connections: a queue per listener.
 
+mod body;
+mod had;
 mod listeners;
 pub(crate) mod message;
 mod post;
@@ -9,7 +11,8 @@ pub(crate) mod reads;
 mod speaker;
 mod turns;
 
-pub(crate) use post::{Body, Delivery};
+pub(crate) use body::Body;
+pub(crate) use post::Delivery;
 
 use crate::time::MediaInstant;
 use schemas::session::{AskedMode, ListenerRow};

@@ -1,6 +1,6 @@
 //! What one listener has still to get.
 
-use super::post::Body;
+use super::body::Body;
 use crate::text::Rendered;
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Words become segments, segments become captions, a track per language, translated where that is wanted.
 
 mod align;
+mod offers;
 pub(crate) mod pipeline;
 pub(crate) mod quality;
 mod results;

@@ -7,6 +7,7 @@
 
 use crate::outbox::earliest;
 use crate::text::Shown;
+use crate::text::offers::Offers;
 use crate::text::quality::Quality;
 use crate::text::translate::Parts;
 use crate::time::MediaInstant;
@@ -70,29 +71,11 @@ pub(crate) struct Track {
     last_final: u64,
     /// Finals that went out as their originals, by segment.
     originals: BTreeMap<u64, Arc<Rendered>>,
-    partials: BTreeMap<CaptionMode, Partial>,
+    offers: Offers,
+    /// The segment and the words of it that were shown last to those who read settled words alone.
+    settled: (u64, u32),
     /// What listeners of this language get.
     pub(crate) quality: Quality,
-}
-
-/// The partial that is to be translated next.
-#[derive(Debug, Default)]
-struct Partial {
-    asked_at: Option<MediaInstant>,
-    asked: Option<(u64, Parts)>,
-    waiting: Option<(Shown, Parts)>,
-    /// The segment and the words of it that were shown last, where only settled ones are.
-    settled: (u64, u32),
-}
-
-impl Partial {
-    /// Whether more waits that will not change than was asked for.
-    fn has_grown(&self) -> bool {
-        let Some((shown, parts)) = &self.waiting else { return false };
-        let before =
-            self.asked.as_ref().filter(|(segment, _)| *segment == shown.segment).map(|(_, asked)| &asked.closed);
-        before.map_or(&[][..], Vec::as_slice) != parts.closed
-    }
 }
 
 impl Track {
@@ -109,7 +92,8 @@ impl Track {
             revisions: BTreeMap::new(),
             last_final: 0,
             originals: BTreeMap::new(),
-            partials: BTreeMap::new(),
+            offers: Offers::default(),
+            settled: (0, 0),
         }
     }
 
@@ -135,9 +119,7 @@ impl Track {
             return false;
         }
         self.last_final = shown.segment;
-        for partial in self.partials.values_mut() {
-            partial.waiting.take_if(|(waiting, _)| waiting.segment <= shown.segment);
-        }
+        self.offers.withdraw(shown.segment);
         let text = shown.text();
         let passes = self.passes(shown) || text.is_empty();
         let (passed, text) = (self.passed_before(shown.segment), passes.then_some((text, false)));
@@ -235,9 +217,8 @@ impl Track {
             (None, CaptionMode::Usual | CaptionMode::Fast) => (shown.text(), shown.stable_words()),
         };
         if mode == CaptionMode::Stable {
-            let settled = &mut self.partials.entry(mode).or_default().settled;
-            let before = std::mem::replace(settled, (shown.segment, stable_words));
-            if stable_words == 0 || before == *settled {
+            let before = std::mem::replace(&mut self.settled, (shown.segment, stable_words));
+            if stable_words == 0 || before == self.settled {
                 return None;
             }
         }
@@ -265,43 +246,23 @@ impl Track {
 
     /// Offers a partial for translation; it waits for its turn, and the newest wins.
     pub(crate) fn offer_partial(&mut self, shown: &Shown, mode: CaptionMode, parts: Parts) {
-        let partial = self.partials.entry(mode).or_default();
-        let known = partial.asked.as_ref().is_some_and(|(segment, p)| *segment == shown.segment && *p == parts);
-        if shown.segment > self.last_final && !known {
-            partial.waiting = Some((shown.clone(), parts));
+        if shown.segment > self.last_final {
+            self.offers.offer(shown, mode, parts);
         }
     }
 
-    /// The partials whose turn it is. What will not change any more has it at once and goes first.
+    /// The partials whose turn it is.
     pub(crate) fn due_partials(
         &mut self,
         now: MediaInstant,
         gap_ms: impl Fn(CaptionMode) -> u64,
     ) -> Vec<(CaptionMode, Shown, Parts)> {
-        let turn = |(mode, partial): (&CaptionMode, &mut Partial)| {
-            let grown = partial.has_grown();
-            if !grown && partial.asked_at.is_some_and(|at| now.since(at) < gap_ms(*mode)) {
-                return None;
-            }
-            let (shown, mut parts) = partial.waiting.take()?;
-            if grown && parts.open.is_some() {
-                let closed = Parts { closed: parts.closed.clone(), open: None };
-                partial.waiting = Some((shown.clone(), std::mem::replace(&mut parts, closed)));
-            }
-            partial.asked_at = Some(now);
-            partial.asked = Some((shown.segment, parts.clone()));
-            Some((*mode, shown, parts))
-        };
-        self.partials.iter_mut().filter_map(turn).collect()
+        self.offers.due(now, gap_ms)
     }
 
     /// When a partial's turn comes, or a final's.
     pub(crate) fn deadline(&self, gap_ms: impl Fn(CaptionMode) -> u64, order_ms: u64) -> Option<MediaInstant> {
-        let turn = |(mode, partial): (&CaptionMode, &Partial)| {
-            let asked_at = partial.waiting.as_ref().and(partial.asked_at)?;
-            Some(if partial.has_grown() { asked_at } else { asked_at.plus_ms(gap_ms(*mode)) })
-        };
-        earliest(self.partials.iter().map(turn).chain([self.overtaken_at(order_ms)]))
+        earliest([self.offers.deadline(gap_ms), self.overtaken_at(order_ms)])
     }
 
     /// The finals of these segments that were released already.

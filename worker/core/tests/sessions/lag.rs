@@ -1,7 +1,10 @@
 //! How late translated words are read: from the end of a spoken clause or sentence to the first caption that holds its last word,
 //! with Transcribe's own latency.
 
-use crate::world::{Delay, FINAL_AFTER_SPEECH, Quantiles, Talk, World, config, prompt_translator};
+#![allow(clippy::print_stdout, reason = "it tells what it measured")]
+
+use crate::world::delay::{Delay, FINAL_AFTER_SPEECH, Quantiles};
+use crate::world::{Spoken, Talk, World, config, prompt_translator};
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
 use worker_core::EngineConfig;
@@ -36,7 +39,7 @@ fn talk(seed: u64) -> Talk {
                 };
                 let length = rng.u64(220..=420);
                 let text = format!("w{}{mark}", talk.words.len());
-                talk.words.push(crate::world::Spoken { text, start_ms: at, end_ms: at + length });
+                talk.words.push(Spoken { text, start_ms: at, end_ms: at + length });
                 at += length + rng.u64(10..=60);
             }
             at += rng.u64(0..=250);
@@ -65,7 +68,7 @@ fn lags(world: &World, seat: &str, unit: Unit) -> Vec<u64> {
     let begin = world.begin_of_audio();
     let seat = world.seat(seat);
     let words = world.speaker.talk.words.iter().filter(|word| unit.ends(&word.text));
-    let lag = |word: &crate::world::Spoken| {
+    let lag = |word: &Spoken| {
         let bare = |text: &str| text.trim_end_matches([',', '.']).to_owned();
         let wanted = format!("es:{}", bare(&word.text));
         let holds = |text: &str| text.split(' ').any(|shown| bare(shown) == wanted);

@@ -1,10 +1,12 @@
 //! Listeners who chose how settled a text must be before they see it.
 
-use crate::world::{Talk, World, config, prompt_translator};
+use crate::world::{Hostility, Talk, World, config, prompt_translator};
+use hostile_recogniser::Switches;
 use schemas::session::{AskedMode, CaptionMode};
 use std::collections::BTreeSet;
 use worker_core::EngineConfig;
 use worker_core::config::PartialPolicy;
+use worker_core::input::StreamEnd;
 
 const SENTENCES: [&str; 3] = [
     "we come, all of us. we pray, and we sing together again. then we go home, in peace.",
@@ -155,4 +157,21 @@ fn a_choice_may_change_in_the_middle_and_counts_from_then_on() {
     let captions = world.seat("eva").captions();
     assert!(captions.iter().filter(|c| later(c)).all(|c| c.text.ends_with(['.', '?'])), "{captions:?}");
     assert_eq!(world.seat("eva").finals().len(), 3, "and no final is lost or told twice");
+}
+
+#[test]
+fn before_a_hostile_recogniser_nothing_that_who_chose_stable_has_read_is_taken_back() {
+    for seed in 1..=12 {
+        let mut world = World::new(Talk::of(&SENTENCES));
+        world.recogniser.hostility = Some(Hostility::new(Switches::worst(), seed));
+        world.reader("stable", "es", CaptionMode::Stable);
+        world.reader("en-stable", "en", CaptionMode::Stable);
+        world.reader("fast", "es", CaptionMode::Fast);
+        world.at(9_000, |w| w.recogniser.cut(StreamEnd::Fault("reset".into()), w.now));
+        world.run_until(60_000);
+        world.check_contract();
+        for seat in ["stable", "en-stable"] {
+            assert_eq!(world.seat(seat).erasure(), 0.0, "{seat}, seed {seed}: {:#?}", world.seat(seat).captions());
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::ahead::Ahead;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::flight::Flight;
-use super::job::{Asked, Done, Health, Job, Key, Purpose, Stage, describe, length, may_help};
+use super::job::{Asked, Done, Health, Job, Key, Purpose, Stage, length};
 use super::latency::Latency;
 use super::split::split;
 use crate::config::{Timing, Wishes};
@@ -22,20 +22,10 @@ use crate::text::{Shown, has_spaces};
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
-use schemas::worker::RungCause;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A final is tried again so often.
-const RETRIES: u32 = 2;
-/// Wait before the first retry, ms; it doubles, also while the original is out already.
-const RETRY_MS: u64 = 250;
-/// So many finals in a row without translation, and the language is not asked for [`PAUSE_MS`].
-const FAILURES_TO_PAUSE: u32 = 2;
-/// How long a failing language is left alone, ms.
-const PAUSE_MS: u64 = 10_000;
-
-/// A service that throttled, and a budget that was spent, are remembered for so long, ms.
-const THROTTLED_MS: u64 = 5_000;
+mod failing;
+mod restraint;
 
 /// All requests.
 #[derive(Debug)]
@@ -259,48 +249,6 @@ impl Translator {
         earliest(self.jobs.iter().map(|(key, job)| Some(self.job_deadline(key, job, timing))))
     }
 
-    /// Whether translation into a language that somebody hears fails again and again, and has not succeeded since.
-    pub(crate) fn fails_into(&self, hears: impl Fn(&Language) -> bool) -> bool {
-        self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && hears(language))
-    }
-
-    /// Why partials wait, if they do.
-    pub(crate) fn saving(&self, now: MediaInstant) -> Option<RungCause> {
-        if self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS) {
-            return Some(RungCause::TranslationThrottled);
-        }
-        self.budget.is_saving().then_some(RungCause::BudgetSpent)
-    }
-
-    /// Whether even finals are not translated, for want of budget.
-    pub(crate) fn is_spent(&self, now: MediaInstant) -> bool {
-        self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
-    }
-
-    /// When the next of these is over, if nothing happens.
-    pub(crate) fn eases_at(&self, now: MediaInstant) -> Option<MediaInstant> {
-        let over = |at: Option<MediaInstant>| at.map(|at| at.plus_ms(THROTTLED_MS)).filter(|over| *over > now);
-        earliest([over(self.throttled_at), over(self.spent_at), self.budget.saves_until(self.most_per_minute)])
-    }
-
-    /// Sentences for the row, of what will not be translated as wished.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let pair = |(from, to): &(Language, Language)| format!("Translate does not translate from {from} to {to}");
-        let terminology = self
-            .terminology_is_unknown
-            .then(|| "Translations run without the terminology, which does not exist".into());
-        terminology.into_iter().chain(self.unsupported.iter().map(pair)).collect()
-    }
-
-    /// Whether it is of no use to ask for this pair now.
-    fn is_left_alone(&self, from: &Language, to: &Language, now: MediaInstant) -> bool {
-        self.is_paused(to, now) || self.unsupported.contains(&(from.clone(), to.clone()))
-    }
-
-    fn is_paused(&self, language: &Language, now: MediaInstant) -> bool {
-        self.health.get(language).is_some_and(|h| h.failures >= FAILURES_TO_PAUSE && now < h.paused_until)
-    }
-
     fn start(&mut self, key: Key, shown: Shown, parts: &[String], now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let parts = parts.iter().flat_map(|part| split(part, TRANSLATE_TEXT_BYTES)).collect();
         self.jobs.insert(key.clone(), Job::new(shown, parts, now));
@@ -364,61 +312,5 @@ impl Translator {
             }
         }
         Some(job.done(key, Some(parts)))
-    }
-
-    fn failed(&mut self, key: Key, failure: &TranslateFailure, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        match failure {
-            TranslateFailure::UnknownTerminology if self.jobs.get(&key).is_some_and(|job| job.attempts <= RETRIES) => {
-                return self.without_terminology(&key, now, out);
-            }
-            TranslateFailure::UnsupportedPair => return self.never_again(&key, out),
-            TranslateFailure::Throttled => self.throttled_at = Some(now),
-            TranslateFailure::UnknownTerminology | TranslateFailure::Unavailable(_) | TranslateFailure::Refused(_) => {}
-        }
-        let job = self.jobs.get_mut(&key)?;
-        job.attempts += 1;
-        let (again, first_ones) = (key.is_final() && may_help(failure), job.attempts <= RETRIES);
-        if again {
-            job.stage = Stage::Waiting { until: now.plus_ms(RETRY_MS << (job.attempts - 1).min(5)) };
-        }
-        if again && (job.told || first_ones) {
-            return None;
-        }
-        let done = if key.is_final() && !job.told { self.tell(&key, describe(failure), now, out) } else { None };
-        if !again {
-            self.jobs.remove(&key);
-        }
-        done
-    }
-
-    /// The original of a final goes out; its translation may still follow.
-    fn tell(&mut self, key: &Key, why: &str, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        let health = self.health.entry(key.language.clone()).or_default();
-        health.failures += 1;
-        health.paused_until = now.plus_ms(PAUSE_MS);
-        out.warn("translation_failed", format!("to {}: {why}", key.language));
-        let job = self.jobs.get_mut(key)?;
-        job.told = true;
-        Some(job.done(key, None))
-    }
-
-    /// From now on without: a translation without the terminology is better than none.
-    fn without_terminology(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        if !std::mem::replace(&mut self.terminology_is_unknown, true) {
-            out.warn("terminology_unknown", "translations go on without it");
-        }
-        self.wishes = Wishes::Plain;
-        self.jobs.get_mut(key)?.attempts += 1;
-        self.ask(key, now, out)
-    }
-
-    /// The pair is marked, and its original goes out.
-    fn never_again(&mut self, key: &Key, out: &mut Outbox) -> Option<Done> {
-        let job = self.jobs.remove(key)?;
-        let pair = (job.shown.source.clone(), key.language.clone());
-        if self.unsupported.insert(pair) {
-            out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
-        }
-        (key.is_final() && !job.told).then(|| job.done(key, None))
     }
 }

@@ -59,13 +59,14 @@ fn check(name: &str, captions: &[&Caption], gaps: Gaps) {
             assert!(words.starts_with(&promised), "{name}: {promised:?} was stable, then came {words:?}");
             stable.insert(key, words[..(caption.stable_words as usize).min(words.len())].to_vec());
         }
-        if caption.is_final && finished.insert(key, caption).is_none() {
-            if let Some(before) = last_final.insert(&caption.language, caption) {
-                let dense = caption.cursor == before.cursor + 1;
-                let rises = gaps == Gaps::WhileAway && caption.cursor > before.cursor;
-                assert!(dense || rises, "{name}: cursor {} after {}", caption.cursor, before.cursor);
-                assert!(caption.start_ms >= before.start_ms, "{name}: finals are in the order of media time");
-            }
+        if caption.is_final
+            && finished.insert(key, caption).is_none()
+            && let Some(before) = last_final.insert(&caption.language, caption)
+        {
+            let dense = caption.cursor == before.cursor + 1;
+            let rises = gaps == Gaps::WhileAway && caption.cursor > before.cursor;
+            assert!(dense || rises, "{name}: cursor {} after {}", caption.cursor, before.cursor);
+            assert!(caption.start_ms >= before.start_ms, "{name}: finals are in the order of media time");
         }
     }
 }

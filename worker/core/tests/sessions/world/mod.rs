@@ -1,7 +1,7 @@
 //! The world around one engine: the shell and the services behind it, on a clock that jumps from event to event.
 
 mod contract;
-mod delay;
+pub mod delay;
 mod hostile;
 pub mod hostile_session;
 mod recogniser;
@@ -10,7 +10,6 @@ mod services;
 mod speakers_line;
 mod talk;
 
-pub use delay::{Delay, FINAL_AFTER_SPEECH, Quantiles};
 pub use hostile::Hostility;
 pub use recogniser::Recogniser;
 pub use seat::Seat;
