@@ -2,6 +2,7 @@
 
 use crate::world::{Talk, World, config, language, prompt_translator};
 use schemas::ids::Language;
+use schemas::session::CaptionMode;
 use worker_core::EngineConfig;
 use worker_core::config::PartialPolicy;
 use worker_core::input::TranslateFailure;
@@ -258,4 +259,36 @@ fn a_final_whose_words_are_on_their_way_for_the_one_before_waits_for_the_same_an
     world.check_contract();
     assert_eq!(world.seat("eva").finals().len(), 2);
     assert_eq!(world.asked.len(), 2, "asked, and once more when it was late: {:?}", world.asked);
+}
+
+/// How long a text takes, by the text alone.
+fn mood(text: &str) -> u64 {
+    let seed = text.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(131).wrapping_add(u64::from(byte)));
+    *fastrand::Rng::with_seed(seed).choice(&[60, 60, 400, 900, 1_500, 3_500, 8_000, 20_000]).unwrap_or(&60)
+}
+
+#[test]
+fn however_late_each_translation_is_every_final_is_told_once_and_no_text_is_paid_for_more_than_twice() {
+    for seed in 0..40 {
+        let sentences: Vec<String> = (0..12).map(|n| format!("s{seed}x{n} and, so on. t{seed}x{n} ends.")).collect();
+        let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
+        let mut world = World::new(Talk::of(&sentences));
+        world.translate = |text, to, now| (mood(text), prompt_translator(text, to, now).1);
+        world.listener("eva", "es");
+        world.listener("ugo", "it").latency_ms = 700;
+        world.reader("fast", "es", CaptionMode::Fast);
+        world.at(9_000 + seed * 100, |w| {
+            w.listener("late", "es");
+        });
+        world.run_until(90_000);
+        world.check_contract();
+        for seat in ["eva", "ugo", "fast"] {
+            assert_eq!(world.seat(seat).finals().len(), 12, "{seat}, seed {seed}");
+        }
+        let slow = |text: &str| mood(text) > 700;
+        for (_, to, text) in &world.asked {
+            let times = world.asked.iter().filter(|(_, of, other)| of == to && other == text).count();
+            assert!(times <= 1 + usize::from(slow(text)), "{times} times {text:?} to {to}, seed {seed}");
+        }
+    }
 }
