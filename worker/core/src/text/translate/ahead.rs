@@ -4,17 +4,19 @@
 //! *Guarantee*: most of what is paid so is used; else it stops, until it is tried again.
 
 use schemas::ids::Language;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 /// Of so many texts it is known how many were used; then the older half of that counts no more.
 const WINDOW: u32 = 32;
 /// So many are tried before anything is known.
 const TRIED: u32 = 8;
+/// So many may still be used, the newest.
+const WAITING: usize = 32;
 
 /// What was asked for ahead, and what became of it.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
-    waiting: BTreeSet<(Language, String)>,
+    waiting: VecDeque<(Language, String)>,
     made: u32,
     used: u32,
 }
@@ -31,19 +33,22 @@ impl Ahead {
             (self.made, self.used) = (self.made / 2, self.used / 2);
         }
         self.made += 1;
-        self.waiting.insert((to.clone(), text.to_owned()));
+        self.waiting.push_back((to.clone(), text.to_owned()));
+        if self.waiting.len() > WAITING {
+            self.waiting.pop_front();
+        }
     }
 
     /// Somebody may read this text by now.
     pub(super) fn take(&mut self, to: &Language, text: &str) {
-        if self.waiting.remove(&(to.clone(), text.to_owned())) {
+        if let Some(place) = self.waiting.iter().position(|(of, made)| of == to && made == text) {
+            self.waiting.remove(place);
             self.used += 1;
         }
     }
 
-    /// A final is there: what was not used for it will not be. Forgetting a little of what is known leads to another try.
-    pub(super) fn settle(&mut self, to: &Language) {
-        self.waiting.retain(|(of, _)| of != to);
+    /// A final is there. Forgetting a little of what is known leads to another try.
+    pub(super) fn settle(&mut self) {
         if !self.pays() {
             self.made -= 1;
         }
@@ -63,9 +68,7 @@ mod tests {
             ahead.make(&es, &format!("text {n}"));
         }
         assert!(!ahead.pays(), "none was used");
-        ahead.settle(&es);
-        ahead.take(&es, "text 7");
-        assert_eq!(ahead.used, 0, "too late");
+        ahead.settle();
         assert!(ahead.pays(), "one more try");
         for n in 0..100 {
             ahead.make(&es, &format!("good {n}"));

@@ -92,7 +92,7 @@ impl Translator {
             self.jobs.retain(|other, _| other.segment != key.segment || other.language != key.language);
             parts = self.whole(&shown.source, language, parts, now);
             parts.iter().for_each(|part| self.ahead.take(language, part));
-            self.ahead.settle(language);
+            self.ahead.settle();
             let unknown = parts.iter().filter(|part| !self.is_known(&shown.source, language, part, now));
             let spent = self.budget.is_spent(length(unknown), self.most_per_minute);
             self.spent_at = if spent { Some(now) } else { self.spent_at };
