@@ -1,5 +1,5 @@
 // A listener: partials that settle, finals that stay, late join, notices, heartbeat, reconnection and what was missed by it, the end.
-import type { Caption, Incoming, JoinSession, Outgoing } from './messages.ts';
+import type { Caption, CaptionMode, Incoming, JoinSession, Outgoing } from './messages.ts';
 
 const HEARTBEAT_MS = 60_000; // API Gateway closes a connection that is idle for 10 minutes
 const RETRY_MS = [0, 500, 1_000, 2_000, 5_000];
@@ -34,11 +34,12 @@ export class Listener {
   private alive = true;
   private failures = 0;
 
-  constructor(private readonly url: string, private readonly join: JoinSession, private readonly show: (listener: Listener) => void) {}
+  constructor(private readonly url: string, private join: JoinSession, private readonly show: (listener: Listener) => void) {}
 
   open(): void {
     this.close();
-    const socket = (this.socket = new WebSocket(`${this.url}?${new URLSearchParams({ ...this.join })}`));
+    const wishes = Object.entries(this.join).filter(([, wish]) => typeof wish === 'string') as [string, string][];
+    const socket = (this.socket = new WebSocket(`${this.url}?${new URLSearchParams(wishes)}`));
     this.alive = true;
     this.timers.push(setInterval(() => this.ask(), HEARTBEAT_MS));
     socket.onopen = () => this.say({ action: 'joinSession', ...this.join });
@@ -60,6 +61,12 @@ export class Listener {
     const socket = this.socket;
     this.socket = null;
     socket?.close();
+  }
+
+  /** Reads so from now on: `stable`, nothing that is ever taken back; `fast`, whatever is known; or as usual. */
+  choose(captionMode: CaptionMode): void {
+    this.join = { ...this.join, captionMode };
+    this.say({ action: 'joinSession', ...this.join });
   }
 
   /** To be called when the network or the screen of a telephone is back: tries at once, and finds out soon whether what looks open still is. */
@@ -100,8 +107,12 @@ export class Listener {
 
   private caption(caption: Caption): void {
     if (caption.isFinal && this.before !== null) [this.missed, this.before] = [missedBetween(this.before, caption), null];
-    const known = this.finals.some(({ segmentId }) => segmentId === caption.segmentId);
-    if (known) return; // said again after a reconnect
+    const known = this.finals.findIndex(({ segmentId }) => segmentId === caption.segmentId);
+    if (known >= 0) {
+      // Said again after a reconnect; or worded anew: the translation of an original has come.
+      if (caption.isFinal && caption.revision > (this.finals[known]?.revision ?? 0)) this.finals[known] = caption;
+      return;
+    }
     // A worker that died will not finish what it began.
     for (const [id, { generation }] of this.partials) if (generation < caption.generation) this.partials.delete(id);
     if (!caption.isFinal) return void this.partials.set(caption.segmentId, caption);

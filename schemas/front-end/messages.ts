@@ -128,6 +128,10 @@ export type Outgoing = JoinSessionMessage | HeartbeatMessage;
 export type JoinSessionMessage = JoinSession & {
   action: 'joinSession';
 };
+/**
+ * How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection.
+ */
+export type CaptionMode = 'usual' | 'stable' | 'fast';
 export type HeartbeatMessage = Heartbeat & {
   action: 'heartbeat';
 };
@@ -162,7 +166,7 @@ export interface Contract {
  * A caption in the listener's language.
  *
  * A segment is shown first as partials, whose `revision` rises, and at last by exactly one final with the same
- * `segmentId`. Finals carry a `cursor`: 1, 2, 3 … per language, without a gap; a partial carries the cursor that its
+ * `segmentId`, which may be `revised` once. Finals carry a `cursor`: 1, 2, 3 … per language, without a gap; a partial carries the cursor that its
  * final will have at the earliest.
  */
 export interface Caption {
@@ -199,6 +203,11 @@ export interface Caption {
    * The listener's language, two letters. When `degraded` is true, `text` is in `sourceLanguage` all the same.
    */
   language: Language;
+  /**
+   * True when this final replaces the one with the same `segmentId` that was sent before: its translation has come after all.
+   * Absent otherwise.
+   */
+  revised?: boolean;
   /**
    * Rises with each caption of the segment, from 1.
    */
@@ -447,6 +456,10 @@ export interface ServiceMessage {
  * Listens to a session, or changes the language.
  */
 export interface JoinSession {
+  /**
+   * How settled a text must be before it is shown; to be kept in the connection's row. Absent for the usual.
+   */
+  captionMode?: CaptionMode | null;
   /**
    * The session.
    */

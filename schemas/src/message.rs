@@ -8,8 +8,13 @@
 //!
 //! **Guarantees.**
 //! - *A stable word never changes.* The first `stableWords` words of `text` stand in every later caption of the segment,
-//!   the final included.
-//! - *Exactly one final.* Each segment ends with one caption with `isFinal`, for each language, and nothing follows it.
+//!   the final included. Only an original in place of a translation (`degraded`) is another text; its revision keeps the promise.
+//! - *Exactly one final.* Each segment ends with one caption with `isFinal`, for each language, and nothing follows it but, at most once,
+//!   its revision.
+//! - *A revision.* The original goes out (`degraded`) when the translation of a final does not come in time. If it comes within ten
+//!   seconds, the final is sent once more: the same `segmentId` and `cursor`, a higher `revision`, `revised: true`. Put it in the place of the
+//!   first. Whoever drops a cursor that comes again keeps the original; an application that only appends finals shows the
+//!   translation as one more line. Nobody gets the revision of a final that they were not sent.
 //! - *Order.* Within a segment `revision` rises from 1. Finals of a language carry `cursor` 1, 2, 3 … without a gap: a client
 //!   that sees a gap missed a caption, one that sees a cursor again may drop it. A partial carries the cursor that its final
 //!   will have at the earliest. A worker that takes another's place has a higher `generation`: its cursors begin at 1
@@ -17,6 +22,10 @@
 //! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed and `text` is the
 //!   original in `sourceLanguage`. Nothing made up is ever shown in its place. `translated` says whether `text` is a
 //!   translation: with it, `degraded` is false; without it and without `degraded`, the speaker speaks `language`.
+//! - *As the listener chose.* `captionMode` of the connection says how settled a text must be before it is shown. `stable`: finals, and of
+//!   what is being said whole sentences in translation and settled words in the speaker's language, so that nothing shown is
+//!   ever taken back. `fast`: whatever is known, the soonest. Without a choice: the speaker's words at once, and translated
+//!   clauses as they settle. Finals are the same for all.
 //! - *Pace.* Of a segment at most five partials come in a second, the newest. A segment is final 15 s after its first
 //!   caption at the latest: long ones are cut at the end of a sentence, else of a clause, else of a word.
 //! - *Size.* A message fits one WebSocket frame of 32 KiB.
@@ -70,7 +79,7 @@ impl Message {
 /// A caption in the listener's language.
 ///
 /// A segment is shown first as partials, whose `revision` rises, and at last by exactly one final with the same
-/// `segmentId`. Finals carry a `cursor`: 1, 2, 3 … per language, without a gap; a partial carries the cursor that its
+/// `segmentId`, which may be `revised` once. Finals carry a `cursor`: 1, 2, 3 … per language, without a gap; a partial carries the cursor that its
 /// final will have at the earliest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -114,6 +123,15 @@ pub struct Caption {
     pub degraded: bool,
     /// True when the caption is older and sent to a listener who has just come.
     pub catch_up: bool,
+    /// True when this final replaces the one with the same `segmentId` that was sent before: its translation has come after all.
+    /// Absent otherwise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub revised: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How something was said: one message per caption segment (with `segmentId`, so that a caption can be marked by it), and one

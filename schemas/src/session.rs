@@ -2,6 +2,7 @@
 //! that is not a session of ours says why.
 
 use crate::ids::{ChannelArn, ConnectionId, Language, SessionId, StreamArn, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -192,6 +193,62 @@ fn read_target(text: &str) -> Option<Language> {
     Language::try_new(text.split(['-', '_']).next()?.to_ascii_lowercase()).ok()
 }
 
+/// How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CaptionMode {
+    /// Without a choice: the speaker's words at once, and translated clauses as they settle.
+    #[default]
+    Usual,
+    /// Only what is never taken back: finals, whole sentences in translation, settled words in the speaker's language.
+    Stable,
+    /// Whatever is known, the soonest: also translations of words that may still change.
+    Fast,
+}
+
+/// What the row says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedMode {
+    /// One of those that exist, or nothing.
+    Known(CaptionMode),
+    /// Something else, which counts as nothing.
+    Unknown(String),
+}
+
+impl Default for AskedMode {
+    fn default() -> Self {
+        Self::Known(CaptionMode::default())
+    }
+}
+
+impl AskedMode {
+    /// What counts.
+    #[must_use]
+    pub fn mode(&self) -> CaptionMode {
+        match self {
+            Self::Known(mode) => *mode,
+            Self::Unknown(_) => CaptionMode::default(),
+        }
+    }
+}
+
+/// The longest text of an unknown mode that is kept, characters: it comes from anybody.
+const LONGEST_MODE: usize = 24;
+
+fn read_mode(value: Option<&Value>) -> AskedMode {
+    let text = match value {
+        None | Some(Value::Null) => return AskedMode::default(),
+        Some(Value::String(text)) => text.trim().to_ascii_lowercase(),
+        Some(other) => other.to_string(),
+    };
+    match text.as_str() {
+        "" | "usual" => AskedMode::default(),
+        "stable" => AskedMode::Known(CaptionMode::Stable),
+        "fast" => AskedMode::Known(CaptionMode::Fast),
+        _ => AskedMode::Unknown(text.chars().take(LONGEST_MODE).collect()),
+    }
+}
+
 /// A listener's row of the Connections table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerRow {
@@ -201,6 +258,8 @@ pub struct ListenerRow {
     pub language: Language,
     /// When the listener came, or last changed the language.
     pub connected_at: Option<Timestamp>,
+    /// How settled a text must be before the listener sees it.
+    pub mode: AskedMode,
 }
 
 /// Reads a row of the Connections table; `None` for a speaker, a ghost, or a row without a language.
@@ -215,6 +274,7 @@ pub fn read_listener(row: &Map<String, Value>) -> Option<ListenerRow> {
         // Listeners choose among what Translate gives, which is more than speakers may speak (Catalan, for one).
         language: read_target(text("targetLanguage")?)?,
         connected_at: row.get("connectedAt").and_then(read_number).map(to_timestamp),
+        mode: read_mode(row.get("captionMode")),
     })
 }
 
@@ -415,6 +475,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mode_that_does_not_exist_is_the_usual_one_and_is_remembered_as_what_it_was() {
+        let mode = |mode: Value| {
+            let row = json!({"connectionId": "a=", "role": "listener", "targetLanguage": "es", "captionMode": mode});
+            read_listener(row.as_object().unwrap()).unwrap().mode
+        };
+        assert_eq!(mode(json!("stable")), AskedMode::Known(CaptionMode::Stable));
+        assert_eq!(mode(json!(" Fast ")), AskedMode::Known(CaptionMode::Fast));
+        for usual in [Value::Null, json!(""), json!("usual")] {
+            assert_eq!(mode(usual), AskedMode::default());
+        }
+        assert_eq!(mode(json!("slow")), AskedMode::Unknown("slow".into()));
+        assert_eq!(mode(json!(7)).mode(), CaptionMode::Usual);
+        assert_eq!(mode(json!("x".repeat(9_999))), AskedMode::Unknown("x".repeat(LONGEST_MODE)));
+    }
+
+    #[test]
     fn the_speakers_row_is_known_by_its_role_alone() {
         let read = |row: Value| read_speaker(row.as_object().unwrap());
         let speaker = json!({"connectionId": "s=", "role": "speaker", "targetLanguage": "en"});
@@ -466,6 +542,7 @@ mod tests {
             "connectionId",
             "connectedAt",
             "speakerConnectionId",
+            "captionMode",
             "",
         ]);
         prop::collection::vec((keys, any_json()), 0..12)

@@ -3,6 +3,7 @@
 //! needs, and others may come with them.
 
 use crate::ids::{Language, SessionId, Timestamp};
+use crate::session::CaptionMode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action")]
 pub enum FromListener {
-    /// Listens to a session, or changes the language. Captions come from then on, the last whole sentences first.
+    /// Listens to a session, or changes the language or the mode. Captions come from then on, the last whole sentences first.
     #[serde(rename = "joinSession")]
     JoinSession(JoinSession),
     /// Keeps the connection: API Gateway closes one that is idle for 10 minutes, and every one after 2 hours.
@@ -26,6 +27,9 @@ pub struct JoinSession {
     pub session_id: SessionId,
     /// The language to read in, two letters.
     pub target_language: Language,
+    /// How settled a text must be before it is shown; to be kept in the connection's row. Absent for the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption_mode: Option<CaptionMode>,
 }
 
 /// Keeps the connection.

@@ -5,7 +5,7 @@
 //! an event. Every sentence of the script must reach every listener once, whatever the recogniser makes of single words.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -65,11 +65,14 @@ impl Seat {
     }
 
     fn finals(&self) -> Vec<Value> {
-        self.of("transcription").into_iter().filter(|caption| caption["isFinal"] == true).collect()
+        // A revision is the second wording of one of these.
+        let first = |caption: &Value| caption["isFinal"] == true && caption["revised"] != true;
+        self.of("transcription").into_iter().filter(first).collect()
     }
 
     fn arrivals(&self) -> BTreeMap<u64, Instant> {
-        let finals = self.all().into_iter().filter(|(_, message)| message["isFinal"] == true);
+        let first = |message: &Value| message["isFinal"] == true && message["revised"] != true;
+        let finals = self.all().into_iter().filter(|(_, message)| first(message));
         finals.map(|(at, caption)| (caption["cursor"].as_u64().unwrap(), at)).collect()
     }
 
@@ -107,19 +110,25 @@ impl Seat {
         self.finals().iter().map(|c| (c["segmentId"].as_str().unwrap().to_owned(), text(c))).collect()
     }
 
-    /// A word that was stable never changed, nothing followed a final, finals came once and in order.
+    /// A word that was stable never changed, nothing followed a final but the translation of an original, finals came once and in order.
     fn check_contract(&self) {
-        let (mut stable, mut finished) = (BTreeMap::<String, Vec<String>>::new(), BTreeSet::new());
+        // Of each segment that is over: whether its translation may still follow.
+        let (mut stable, mut over) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
         for caption in self.of("transcription") {
             let segment = caption["segmentId"].as_str().unwrap().to_owned();
-            assert!(!finished.contains(&segment), "a caption of {segment} follows its final");
+            let may_follow = over.get(&segment).copied();
+            let follows = caption["revised"] == true;
+            assert!(may_follow == follows.then_some(true), "{caption:#} follows its final");
+            if caption["isFinal"] == true {
+                over.insert(segment.clone(), caption["degraded"] == true && !follows);
+            }
+            if caption["degraded"] == true {
+                continue;
+            }
             let words: Vec<String> = caption["text"].as_str().unwrap().split(' ').map(str::to_owned).collect();
             let promised = stable.entry(segment.clone()).or_default();
             assert!(words.starts_with(promised), "{promised:?} was stable, then came {words:?}");
             *promised = words.into_iter().take(caption["stableWords"].as_u64().unwrap() as usize).collect();
-            if caption["isFinal"] == true {
-                finished.insert(segment);
-            }
         }
         let cursors = self.cursors();
         assert!(cursors.windows(2).all(|pair| pair[1] == pair[0] + 1), "{cursors:?}");

@@ -13,7 +13,7 @@ mod sink;
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use schemas::ids::{ChannelArn, ConnectionId, Generation, Language, Timestamp};
-use schemas::session::ListenerRow;
+use schemas::session::{AskedMode, ListenerRow};
 use schemas::worker::{Desired, WorkerRow};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -284,6 +284,7 @@ fn listeners() -> Vec<ListenerRow> {
         connection_id: ConnectionId::try_new(format!("L0SM9cOFvHcCIhw{n}=")).unwrap(),
         language: Language::try_new(LANGUAGES[n % LANGUAGES.len()]).unwrap(),
         connected_at: Some(Timestamp(0)),
+        mode: AskedMode::default(),
     };
     (0..LISTENERS).map(row).collect()
 }

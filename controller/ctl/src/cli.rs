@@ -214,9 +214,9 @@ pub struct RehearseArgs {
     /// The same in words; gives the word error rate.
     #[arg(long, value_name = "FILE.txt")]
     pub script: Option<PathBuf>,
-    /// Languages of the listeners; `es@12` joins 12 s after the speech began. On a local stack something really translates into es and ca, and
+    /// Languages of the listeners; `es:stable` and `es:fast` choose how to read, `es@12` joins 12 s after the speech began. On a local stack something really translates into es and ca, and
     /// into what `local-stack doctor` tells beyond; the others come untranslated.
-    #[arg(long, value_delimiter = ',', required = true, value_name = "LANG[@SECONDS],…")]
+    #[arg(long, value_delimiter = ',', required = true, value_name = "LANG[:MODE][@SECONDS],…")]
     pub listeners: Vec<ListenerPlan>,
     /// The speaker's language.
     #[arg(long, default_value = "en", value_name = "LANG")]

@@ -11,6 +11,8 @@ import time
 
 # A connection's row lives three hours, as theirs does.
 ROW_SECONDS = 3 * 3600
+# Longest captionMode that is kept; the known ones are shorter.
+MODE_LETTERS = 32
 
 _clients = {}
 
@@ -81,6 +83,10 @@ def _join(message, connection, context, rows, post, now):
         "ttl": {"N": str(int(now) + ROW_SECONDS)},
         "ipAddress": {"S": context.get("identity", {}).get("sourceIp", "127.0.0.1")},
     }
+    # How settled a text must be before it is shown (P8); what the worker does not know it reads as nothing.
+    mode = message.get("captionMode")
+    if isinstance(mode, str) and mode:
+        row["captionMode"] = {"S": mode[:MODE_LETTERS]}
     # Joining again is a change of language: theirs deletes the row and writes it anew, so it is gone for an instant.
     rows.delete_item(TableName=_table(), Key=key)
     rows.put_item(TableName=_table(), Item=row)

@@ -82,6 +82,13 @@ class Listener(unittest.TestCase):
         self.assertEqual(row["ttl"], {"N": str(1_700_000_000 + 3 * 3600)})
         self.assertEqual(self.posted[0]["type"], "sessionJoined")
 
+    def test_how_a_listener_wishes_to_read_is_kept_and_a_row_without_a_wish_has_none(self):
+        self.join("es")
+        self.assertNotIn("captionMode", self.rows.items["c=1"])
+        for mode in ["stable", "x" * 99]:
+            self.send("MESSAGE", {"action": "joinSession", "sessionId": "a-b-123", "targetLanguage": "es", "captionMode": mode})
+            self.assertEqual(self.rows.items["c=1"]["captionMode"], {"S": mode[:32]})
+
     def test_a_change_of_language_deletes_the_row_before_it_is_written_anew(self):
         self.join("es")
         self.rows.done.clear()

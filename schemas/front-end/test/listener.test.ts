@@ -25,6 +25,26 @@ test('the same sentence said twice stays twice, the same caption sent twice stay
   assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-1', '1-2']);
 });
 
+test('the translation of an original that was shown takes its place, once, and an old wording takes nothing', () => {
+  const it = listener();
+  const original = golden('transcription.degraded') as Caption & Incoming;
+  it.take(original);
+  it.take(caption({ segmentId: '1-8', cursor: 5 }));
+  assert.deepEqual(it.finals.map(({ degraded }) => degraded), [true, false]);
+  it.take(golden('transcription.revised'));
+  it.take(original);
+  it.take({ ...(golden('transcription.partial') as Caption), type: 'transcription', segmentId: '1-7', revision: 9 });
+  assert.deepEqual(it.finals.map(({ text, degraded }) => [text, degraded]), [['Buenos días a todos.', false], ['Buenos días a todos.', false]]);
+  assert.equal(it.partials.size, 0);
+});
+
+test('who comes back after an original was translated reads the translation in its place', () => {
+  const it = listener();
+  it.take(golden('transcription.degraded'));
+  it.take({ ...(golden('transcription.revised') as Caption), type: 'transcription', revised: false, catchUp: true });
+  assert.deepEqual(it.finals.map(({ text }) => text), ['Buenos días a todos.']);
+});
+
 test('who comes late reads the last sentences in their order, and a replaced worker comes after the first', () => {
   const it = listener();
   it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
@@ -199,4 +219,17 @@ test('who leaves is left alone', (t) => {
   it.close();
   mock.timers.tick(600_000);
   assert.deepEqual([Socket.all.length, last().readyState], [count, 3]);
+});
+
+test('a choice of how to read is told at once, and again with each connection', (t) => {
+  t.after(() => mock.timers.reset());
+  const { it } = back();
+  it.choose('stable');
+  const said = () => JSON.parse(last().said.at(-1) ?? '') as unknown;
+  assert.deepEqual(said(), golden('listener.joinSession.mode'));
+  last().close();
+  mock.timers.tick(1);
+  last().onopen();
+  assert.deepEqual(said(), golden('listener.joinSession.mode'));
+  assert.match(last().url, /captionMode=stable/);
 });

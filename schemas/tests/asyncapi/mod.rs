@@ -139,7 +139,11 @@ fn assemble(described: &[Described], mut schemas: Map<String, Value>) -> Value {
             "bindings": {"ws": {"query": {
                 "type": "object",
                 "description": "As the listener app connects today; joinSession counts.",
-                "properties": {"sessionId": {"type": "string"}, "targetLanguage": {"type": "string"}},
+                "properties": {
+                    "sessionId": {"type": "string"},
+                    "targetLanguage": {"type": "string"},
+                    "captionMode": {"type": "string"},
+                },
             }}},
         }, "speaker": {
             "address": "/",
@@ -178,8 +182,10 @@ Seen from a listener's application: it sends `joinSession` and `heartbeat`, and 
 
 - Key captions on `segmentId`: partials replace each other, one final replaces them all. Never key on the text.
 - The first `stableWords` words of a caption never change.
-- Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`; drop one that comes again.
-- Show `degraded` captions as what they are: the original, because translation failed.
+- Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`. Of one that comes again the higher `revision` counts.
+- Show `degraded` captions as what they are: the original, because translation failed or is late. When it comes within ten seconds after \
+all, the final is sent once more, `revised`, with the same `segmentId` and `cursor`: put it in the place of the first. Whoever drops a cursor that comes again keeps the original.
+- `captionMode` in `joinSession` chooses: `stable` shows nothing that is ever taken back, `fast` whatever is known, the soonest.
 - After a reconnect join again: the last whole sentences come at once, marked `catchUp`. Within a `generation`, the gap between the cursor of the last final before and the first after it is what was missed.
 - Ignore messages and fields that you do not know: both may be added, none is removed or renamed.";
 

@@ -105,7 +105,8 @@ class Listener:
                 return self._socket.close()
 
     def finals(self):
-        return [(at, caption) for at, caption in self.captions if caption["isFinal"]]
+        # A revision is the second wording of one of these.
+        return [(at, caption) for at, caption in self.captions if caption["isFinal"] and not caption.get("revised")]
 
     def close(self):
         self._gone = True

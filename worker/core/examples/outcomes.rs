@@ -6,7 +6,7 @@
 
 use schemas::ids::{ConnectionId, Generation, Language, SessionId, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::session::ListenerRow;
+use schemas::session::{AskedMode, ListenerRow};
 use schemas::worker::Desired;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -50,6 +50,7 @@ fn run(listeners: usize) -> u128 {
         connection_id: ConnectionId::try_new(format!("L0SM9cOFvHcCIhw{n}=")).unwrap(),
         language: Language::try_new(["en", "es", "ca", "fr", "de"][n % 5]).unwrap(),
         connected_at: Some(Timestamp(0)),
+        mode: AskedMode::default(),
     };
     let mut posts = VecDeque::new();
     hand(&mut engine, control(Desired::Run), &mut posts);

@@ -7,6 +7,7 @@
 mod talk;
 
 use schemas::ids::Language;
+use schemas::session::CaptionMode;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -36,9 +37,18 @@ fn apertium(text: &str, _to: &Language, _now: u64) -> (u64, Result<String, Trans
     (150, Ok(known[text].clone()))
 }
 
-fn row(name: &str, partials: PartialPolicy, mask_words: usize, script: &Script, sentences: usize) {
+fn row(
+    name: &str,
+    (partials, mode): (PartialPolicy, CaptionMode),
+    mask_words: usize,
+    script: &Script,
+    sentences: usize,
+) {
     let config = EngineConfig { partials, mask_words, ..config() };
-    let world = talk::run(config, script.talk(sentences), "es", |world| world.translate = apertium);
+    let world = talk::run(config, script.talk(sentences), "es", |world| {
+        world.translate = apertium;
+        world.reader("es", "es", mode);
+    });
     let captions = world.seat("es").captions();
     // From the begin of a segment to the first that is shown of it.
     let mut first: BTreeMap<&str, u64> = BTreeMap::new();
@@ -62,9 +72,12 @@ fn main() {
         "| policy | first words p50, ms | finals p50 / p95, ms | captions | erasure | characters billed per spoken |"
     );
     println!("|---|---|---|---|---|---|");
-    row("finals", PartialPolicy::Finals, 0, &script, sentences);
-    row("clauses", PartialPolicy::Clauses, 0, &script, sentences);
-    row("live, mask 0", PartialPolicy::Live, 0, &script, sentences);
-    row("live, mask 3", PartialPolicy::Live, 3, &script, sentences);
-    row("live, mask 5", PartialPolicy::Live, 5, &script, sentences);
+    let usual = |partials: PartialPolicy| (partials, CaptionMode::Usual);
+    row("finals", usual(PartialPolicy::Finals), 0, &script, sentences);
+    row("clauses", usual(PartialPolicy::Clauses), 0, &script, sentences);
+    row("a listener's stable", (PartialPolicy::Clauses, CaptionMode::Stable), 0, &script, sentences);
+    row("a listener's fast", (PartialPolicy::Clauses, CaptionMode::Fast), 3, &script, sentences);
+    row("live, mask 0", usual(PartialPolicy::Live), 0, &script, sentences);
+    row("live, mask 3", usual(PartialPolicy::Live), 3, &script, sentences);
+    row("live, mask 5", usual(PartialPolicy::Live), 5, &script, sentences);
 }

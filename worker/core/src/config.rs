@@ -174,7 +174,7 @@ pub struct Timing {
     pub stream_patience_ms: u64,
     /// Least span between two partials of a segment: 5 per second (product rule).
     pub partial_gap_ms: u64,
-    /// Least span between two translations of partials, per language.
+    /// Least span between two translations of partials whose words may still change, per language.
     pub translate_gap_ms: u64,
     /// An answer of the user's model that comes later after the facts of the utterance is not told any more.
     pub model_late_ms: u64,
@@ -186,6 +186,10 @@ pub struct Timing {
     pub linger_ms: u64,
     /// A final is shown in the original when it is not translated after so long, retries included.
     pub translate_limit_ms: u64,
+    /// Its translation still follows as a revision when it comes within so long in all.
+    pub translate_revise_ms: u64,
+    /// A final that is not translated after so long holds up no later one that is: its original goes out before that.
+    pub translate_order_ms: u64,
     /// One attempt to translate a partial.
     pub translate_patience_ms: u64,
     /// A listener may be missing from the index for so long without being forgotten.
@@ -238,6 +242,8 @@ impl Default for Timing {
             model_patience_ms: MINUTE,
             segment_stale_ms: 15 * SECOND,
             translate_limit_ms: 3 * SECOND,
+            translate_revise_ms: 10 * SECOND,
+            translate_order_ms: SECOND,
             translate_patience_ms: 2_500,
             listener_grace_ms: 5 * SECOND,
             connection_young_ms: 10 * SECOND,

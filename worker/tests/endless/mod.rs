@@ -6,7 +6,7 @@ use bytes::Bytes;
 use local_stack::kvs::mkv::{AudioTrack, Fragment, head, tail};
 use schemas::ids::{ConnectionId, Generation, Language, SessionId, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::session::ListenerRow;
+use schemas::session::{AskedMode, ListenerRow};
 use schemas::worker::Desired;
 use std::collections::VecDeque;
 use worker::ingest::StreamReceiver;
@@ -231,6 +231,7 @@ fn audience() -> Vec<ListenerRow> {
         connection_id: ConnectionId::try_new(format!("listener{n}=")).unwrap(),
         language: language(["en", "es", "fr"][n % 3]),
         connected_at: Some(Timestamp(BEGIN)),
+        mode: AskedMode::default(),
     };
     (0..30).map(listener).collect()
 }

@@ -1,8 +1,9 @@
 //! A listener's browser: one WebSocket, `joinSession`, heartbeats, and everything that comes.
 
+use super::plan::ListenerPlan;
 use super::record::{Event, ListenerEvent};
 use futures_util::{SinkExt, StreamExt};
-use schemas::ids::{Language, SessionId};
+use schemas::ids::SessionId;
 use schemas::message::Message;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -45,10 +46,22 @@ pub fn read(text: &str) -> Option<ListenerEvent> {
 
 /// The address with its query.
 #[must_use]
-pub fn address(api: &Url, session: &SessionId, language: &Language) -> Url {
+pub fn address(api: &Url, session: &SessionId, plan: &ListenerPlan) -> Url {
     let mut url = api.clone();
-    url.query_pairs_mut().append_pair("sessionId", session.as_str()).append_pair("targetLanguage", language.as_str());
+    let mut query = url.query_pairs_mut();
+    query.append_pair("sessionId", session.as_str()).append_pair("targetLanguage", plan.language.as_str());
+    query.extend_pairs(plan.mode_text().map(|mode| ("captionMode", mode)));
+    drop(query);
     url
+}
+
+/// What joins.
+fn join(session: &SessionId, plan: &ListenerPlan) -> Value {
+    let mut join = json!({ "action": "joinSession", "sessionId": session, "targetLanguage": plan.language });
+    if let Some(mode) = plan.mode_text() {
+        join["captionMode"] = mode.into();
+    }
+    join
 }
 
 /// Runs until `gone` says so or the connection ends.
@@ -56,19 +69,18 @@ pub async fn run(
     index: usize,
     api: Url,
     session: SessionId,
-    language: Language,
+    plan: ListenerPlan,
     events: mpsc::UnboundedSender<Event>,
     mut gone: watch::Receiver<bool>,
 ) {
     // Nobody listens any more only when the rehearsal is over.
     let tell = |what| drop(events.send(Event::Listener { index, what }));
-    let url = address(&api, &session, &language);
+    let url = address(&api, &session, &plan);
     let mut socket = match open(&url).await {
         Ok(socket) => socket,
         Err(why) => return tell(ListenerEvent::Closed(why)),
     };
-    let join = json!({ "action": "joinSession", "sessionId": session, "targetLanguage": language });
-    let mut pending = Some(join.to_string());
+    let mut pending = Some(join(&session, &plan).to_string());
     let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
     loop {
         if let Some(text) = pending.take()
@@ -118,7 +130,7 @@ fn heard(frame: Option<Result<Frame, tungstenite::Error>>) -> Result<Option<Stri
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::samples::{caption, language};
+    use super::super::record::samples::caption;
     use super::*;
 
     #[test]
@@ -150,10 +162,11 @@ mod tests {
     #[test]
     fn the_address_names_session_and_language_behind_the_stage() {
         let api = Url::parse("wss://abc.execute-api.us-east-1.amazonaws.com/prod").unwrap();
-        let url = address(&api, &SessionId::try_new("a-b-001").unwrap(), &language("es"));
-        assert_eq!(
-            url.as_str(),
-            "wss://abc.execute-api.us-east-1.amazonaws.com/prod?sessionId=a-b-001&targetLanguage=es"
-        );
+        let session = SessionId::try_new("a-b-001").unwrap();
+        let query = |plan: &str| address(&api, &session, &plan.parse().unwrap()).as_str().replace(api.as_str(), "");
+        assert_eq!(query("es"), "?sessionId=a-b-001&targetLanguage=es");
+        assert_eq!(query("es:stable"), "?sessionId=a-b-001&targetLanguage=es&captionMode=stable");
+        assert_eq!(join(&session, &"es:fast@3".parse().unwrap())["captionMode"], "fast");
+        assert!(join(&session, &"es".parse().unwrap()).get("captionMode").is_none());
     }
 }

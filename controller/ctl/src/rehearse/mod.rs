@@ -239,7 +239,7 @@ fn enter_listeners(
     for (index, plan) in args.listeners.iter().enumerate().filter(|(_, p)| p.late_s.is_some() == late) {
         let (api, session) = (args.websocket_url.clone(), recording.session.clone());
         let listener =
-            listener::run(index, api, session, plan.language.clone(), events.clone(), cues.listeners_gone.subscribe());
+            listener::run(index, api, session, plan.clone(), events.clone(), cues.listeners_gone.subscribe());
         let delay = Duration::from_secs(u64::from(plan.late_s.unwrap_or(0)));
         cast.spawn(async move {
             tokio::time::sleep(delay).await;

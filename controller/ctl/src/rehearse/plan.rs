@@ -1,7 +1,7 @@
 //! Who listens, and when they come.
 
 use schemas::ids::Language;
-use schemas::session::LANGUAGES;
+use schemas::session::{CaptionMode, LANGUAGES};
 use std::str::FromStr;
 
 /// One listener of a rehearsal.
@@ -9,17 +9,28 @@ use std::str::FromStr;
 pub struct ListenerPlan {
     /// The language that they listen in.
     pub language: Language,
+    /// How settled a text must be before they see it.
+    pub mode: CaptionMode,
     /// Seconds after the begin of the speech at which they join; `None` for those who are there before it.
     pub late_s: Option<u32>,
 }
 
 impl ListenerPlan {
-    /// As on the command line: `es`, `es@12`.
+    /// As on the command line: `es`, `es:stable`, `es@12`.
     #[must_use]
     pub fn label(&self) -> String {
-        match self.late_s {
-            Some(seconds) => format!("{}@{seconds}", self.language),
-            None => self.language.to_string(),
+        let late = self.late_s.map_or_else(String::new, |seconds| format!("@{seconds}"));
+        let mode = self.mode_text().map_or_else(String::new, |mode| format!(":{mode}"));
+        format!("{}{mode}{late}", self.language)
+    }
+
+    /// What they tell the service of it.
+    #[must_use]
+    pub fn mode_text(&self) -> Option<&'static str> {
+        match self.mode {
+            CaptionMode::Usual => None,
+            CaptionMode::Stable => Some("stable"),
+            CaptionMode::Fast => Some("fast"),
         }
     }
 }
@@ -28,15 +39,23 @@ impl FromStr for ListenerPlan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (language, late) = match text.split_once('@') {
-            Some((language, seconds)) => (language, Some(seconds)),
+        let (who, late) = match text.split_once('@') {
+            Some((who, seconds)) => (who, Some(seconds)),
             None => (text, None),
+        };
+        let (language, mode) = match who.split_once(':') {
+            None => (who, CaptionMode::Usual),
+            Some((language, "stable")) => (language, CaptionMode::Stable),
+            Some((language, "fast")) => (language, CaptionMode::Fast),
+            Some((_, other)) => {
+                return Err(format!("{text:?}: {other:?} is no way to read; use stable or fast, as in es:stable"));
+            }
         };
         let language = Language::try_new(language).map_err(|e| e.to_string())?;
         let late_s = late
             .map(|s| s.parse().map_err(|_| format!("{text:?}: expected seconds after the @, as in es@12")))
             .transpose()?;
-        Ok(Self { language, late_s })
+        Ok(Self { language, mode, late_s })
     }
 }
 
@@ -63,14 +82,14 @@ mod tests {
 
     #[test]
     fn a_listener_is_written_as_it_is_read() {
-        for text in ["es", "ca@12"] {
+        for text in ["es", "ca@12", "es:stable", "es:fast@12"] {
             assert_eq!(plan(text).label(), text);
         }
     }
 
     #[test]
     fn what_is_no_listener_says_what_was_expected() {
-        for text in ["", "spanish", "ES", "es@", "es@soon", "es@-1"] {
+        for text in ["", "spanish", "ES", "es@", "es@soon", "es@-1", "es:", "es:slow", "es@12:fast"] {
             assert!(text.parse::<ListenerPlan>().is_err(), "{text}");
         }
     }

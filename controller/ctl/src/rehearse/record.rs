@@ -5,7 +5,7 @@ use schemas::ids::{Generation, Language, SessionId, Timestamp};
 use schemas::message::{Caption, Emotion, Message};
 use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,9 +106,21 @@ impl ListenerLog {
         }
     }
 
-    /// Finals with their arrival, in the order in which they came.
+    /// Finals with their arrival, in the order in which they came; each as it came first.
     pub fn finals(&self) -> impl Iterator<Item = &(Timestamp, Caption)> {
-        self.captions.iter().filter(|(_, c)| c.is_final)
+        self.captions.iter().filter(|(_, c)| c.is_final && !c.revised)
+    }
+
+    /// Translations that came after their originals.
+    pub fn revisions(&self) -> impl Iterator<Item = &Caption> {
+        self.captions.iter().map(|(_, c)| c).filter(|c| c.revised)
+    }
+
+    /// Originals that stayed for want of a translation.
+    #[must_use]
+    pub fn untranslated(&self) -> usize {
+        let translated: BTreeSet<_> = self.revisions().map(|c| (c.generation, c.cursor)).collect();
+        self.finals().filter(|(_, c)| c.degraded && !translated.contains(&(c.generation, c.cursor))).count()
     }
 }
 
@@ -306,6 +318,7 @@ pub(crate) mod samples {
             translated: false,
             degraded: false,
             catch_up: false,
+            revised: false,
         }
     }
 

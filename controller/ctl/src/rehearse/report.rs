@@ -181,7 +181,7 @@ fn listener(log: &ListenerLog, r: &Recording) -> ListenerReport {
         finals: log.finals().count(),
         partials: log.captions.iter().filter(|(_, c)| !c.is_final).count(),
         catch_up: log.captions.iter().filter(|(_, c)| c.catch_up).count(),
-        degraded: log.finals().filter(|(_, c)| c.degraded).count(),
+        degraded: log.untranslated(),
         emotion_segments: log.emotions.iter().filter(|e| e.segment_id.is_some()).count(),
         emotion_seconds: log.emotions.iter().filter(|e| e.segment_id.is_none()).count(),
         lag_p50_ms: percentile(&lags, 50),

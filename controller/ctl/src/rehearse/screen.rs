@@ -124,7 +124,8 @@ impl Screen {
 
     /// Several listeners of one language get the same: it is shown once.
     fn caption(&mut self, at: Timestamp, caption: &Caption, recording: &Recording) {
-        let key = (caption.language.clone(), caption.segment_id.clone());
+        let wording = if caption.revised { " revised" } else { "" };
+        let key = (caption.language.clone(), format!("{}{wording}", caption.segment_id));
         if self.shown.contains(&key) {
             return;
         }
@@ -140,8 +141,12 @@ impl Screen {
         } else {
             format!("+{} s", tenths(u64::try_from(lag).unwrap_or(0)))
         };
-        let degraded = if caption.degraded { " (not translated)" } else { "" };
-        self.keep(&left, caption.language.as_str(), &format!("{}{degraded}", caption.text));
+        let mark = match (caption.degraded, caption.revised) {
+            (true, _) => " (not translated)",
+            (false, true) => " (translated after all)",
+            (false, false) => "",
+        };
+        self.keep(&left, caption.language.as_str(), &format!("{}{mark}", caption.text));
     }
 
     /// Lines to be kept that were not fetched yet.

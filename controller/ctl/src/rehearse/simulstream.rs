@@ -62,7 +62,10 @@ struct Page {
 
 impl Page {
     fn take(&mut self, caption: &Caption) {
-        if self.finals.iter().any(|known| known.segment_id == caption.segment_id) {
+        if let Some(known) = self.finals.iter_mut().find(|known| known.segment_id == caption.segment_id) {
+            if caption.is_final && caption.revision > known.revision {
+                *known = caption.clone();
+            }
             return;
         }
         self.partials.retain(|partial| partial.generation >= caption.generation);
@@ -144,10 +147,12 @@ fn increments(captions: &[(Timestamp, Caption)], began: Timestamp, unit: Unit) -
 pub fn names(listeners: &[ListenerLog]) -> Vec<String> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut name = |listener: &ListenerLog| {
-        let count = counts.entry(listener.plan.label()).or_insert(0);
+        // A colon is no part of a file's name everywhere.
+        let label = listener.plan.label().replace(':', "-");
+        let count = counts.entry(label.clone()).or_insert(0);
         *count += 1;
         let number = if *count == 1 { String::new() } else { format!("-{count}") };
-        format!("{}{number}.jsonl", listener.plan.label())
+        format!("{label}{number}.jsonl")
     };
     listeners.iter().map(&mut name).collect()
 }
@@ -213,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn a_translation_that_comes_after_its_original_is_paid_as_taken_back_and_written_anew() {
+        let original = Caption { degraded: true, ..text(1, 1, true, "Good day") };
+        let revised = Caption { revised: true, revision: 10, ..text(1, 1, true, "Buenos días") };
+        let last = &lines(&talk("es", &[(2_000, original), (5_000, revised.clone()), (6_000, revised)]))[2..];
+        assert_eq!(last.len(), 1);
+        assert_eq!(last[0]["deleted_tokens"], serde_json::json!(["Good", "day"]));
+        assert_eq!(last[0]["generated_tokens"], serde_json::json!(["Buenos", "días"]));
+    }
+
+    #[test]
     fn a_language_without_spaces_is_counted_in_characters() {
         let mut japanese = text(1, 1, true, "今日 は。");
         japanese.language = schemas::ids::Language::try_new("ja").unwrap();
@@ -236,8 +251,9 @@ mod tests {
 
     #[test]
     fn each_listener_has_a_file_of_their_own() {
-        let r = recording(&["es", "es@12", "es", "en"]);
-        assert_eq!(names(&r.listeners), ["es.jsonl", "es@12.jsonl", "es-2.jsonl", "en.jsonl"]);
+        let r = recording(&["es", "es@12", "es", "en", "es:stable"]);
+        let expected = ["es.jsonl", "es@12.jsonl", "es-2.jsonl", "en.jsonl", "es-stable.jsonl"];
+        assert_eq!(names(&r.listeners), expected);
     }
 
     /// Captions as they may come: partials and finals of a few segments, of two workers, in any order, said again, out of turn.

@@ -4,7 +4,7 @@ use super::record::{ListenerLog, Recording};
 use schemas::ids::Generation;
 use schemas::worker::Phase;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that had to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,22 +101,25 @@ fn repeated(log: &ListenerLog) -> Option<&str> {
     log.finals().map(|(_, c)| c.segment_id.as_str()).find(|id| !seen.insert(*id))
 }
 
+/// A partial after its final, or a revision of anything but an original that came before, once.
 fn after_final(log: &ListenerLog) -> Option<&str> {
-    let mut done = BTreeSet::new();
+    // Of each segment that is over: whether a translation may still follow.
+    let mut over: BTreeMap<&str, bool> = BTreeMap::new();
     for (_, caption) in &log.captions {
         let id = caption.segment_id.as_str();
-        if !caption.is_final && done.contains(id) {
+        let may_follow = over.get(id).copied();
+        if (caption.revised && may_follow != Some(true)) || (!caption.is_final && may_follow.is_some()) {
             return Some(id);
         }
         if caption.is_final {
-            done.insert(id);
+            over.insert(id, caption.degraded && !caption.revised);
         }
     }
     None
 }
 
 fn translated(log: &ListenerLog) -> Option<String> {
-    let degraded = log.finals().filter(|(_, c)| c.degraded).count();
+    let degraded = log.untranslated();
     (degraded > 0).then(|| format!("{degraded} came untranslated; the worker's log says why"))
 }
 
@@ -182,7 +185,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use schemas::ids::Timestamp;
-    use schemas::message::{Message, SessionEnded};
+    use schemas::message::{Caption, Message, SessionEnded};
     use schemas::reason::Cause;
 
     fn finals(who: &str, cursors: &[u64]) -> ListenerLog {
@@ -242,6 +245,23 @@ mod tests {
         recording.take(Timestamp(1), said(0, caption("es", 1, 1, true)));
         recording.take(Timestamp(2), said(0, caption("es", 1, 1, false)));
         assert!(exactly_once(&recording.listeners[0], at(1)).unwrap().contains("after its final"));
+    }
+
+    #[test]
+    fn the_translation_of_an_original_may_follow_it_once_and_no_other_final_twice() {
+        let original = Caption { degraded: true, ..caption("es", 1, 1, true) };
+        let revised = Caption { revised: true, translated: true, revision: 10, ..caption("es", 1, 1, true) };
+        let log = |captions: &[&Caption]| {
+            let mut recording = recording(&["es"]);
+            captions.iter().for_each(|c| recording.take(Timestamp(1), said(0, (*c).clone())));
+            recording.listeners.remove(0)
+        };
+        let good = log(&[&original, &revised]);
+        assert_eq!((exactly_once(&good, at(1)), translated(&good)), (None, None));
+        assert!(translated(&log(&[&original])).is_some());
+        for bad in [vec![&original, &revised, &revised], vec![&caption("es", 1, 1, true), &revised]] {
+            assert!(exactly_once(&log(&bad), at(1)).unwrap().contains("after its final"));
+        }
     }
 
     #[test]

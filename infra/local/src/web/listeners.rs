@@ -2,7 +2,7 @@
 //!
 //! On loopback it is a part of the page's server. With `--web-bind` it is all that the network can reach. The WebSocket is passed on
 //! rather than pointed at, because the emulator answers loopback only, and because there a speaker enters by the same door:
-//! of what a browser sends, only a listener's two messages and two parameters pass.
+//! of what a browser sends, only a listener's two messages and three parameters pass.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -116,7 +116,8 @@ fn own_origin(headers: &HeaderMap) -> bool {
 /// A listener's parameters and no others: a `token` would make it the speaker.
 pub(super) fn upstream(socket: &Url, query: &HashMap<String, String>) -> Url {
     let mut url = socket.clone();
-    let own = ["sessionId", "targetLanguage"].into_iter().filter_map(|name| Some((name, query.get(name)?)));
+    let own =
+        ["sessionId", "targetLanguage", "captionMode"].into_iter().filter_map(|name| Some((name, query.get(name)?)));
     url.query_pairs_mut().clear().extend_pairs(own);
     url
 }
@@ -128,7 +129,11 @@ pub(super) fn listeners_word(text: &str) -> Option<String> {
         "heartbeat" => Some(json!({ "action": "heartbeat" }).to_string()),
         "joinSession" => {
             let (session, language) = (message["sessionId"].as_str()?, message["targetLanguage"].as_str()?);
-            Some(json!({ "action": "joinSession", "sessionId": session, "targetLanguage": language }).to_string())
+            let mut word = json!({ "action": "joinSession", "sessionId": session, "targetLanguage": language });
+            if let Some(mode) = message["captionMode"].as_str() {
+                word["captionMode"] = mode.into();
+            }
+            Some(word.to_string())
         }
         _other => None,
     }

@@ -30,6 +30,9 @@ fn of_what_a_browser_says_only_a_listeners_words_pass() {
     let join = r#"{"action":"joinSession","sessionId":"a-b-001","targetLanguage":"es","role":"speaker"}"#;
     let passed: Value = serde_json::from_str(&listeners::listeners_word(join).unwrap()).unwrap();
     assert_eq!(passed, json!({ "action": "joinSession", "sessionId": "a-b-001", "targetLanguage": "es" }));
+    let join = r#"{"action":"joinSession","sessionId":"a-b-001","targetLanguage":"es","captionMode":"stable"}"#;
+    let passed: Value = serde_json::from_str(&listeners::listeners_word(join).unwrap()).unwrap();
+    assert_eq!(passed["captionMode"], "stable");
     assert!(listeners::listeners_word(r#"{"action":"heartbeat"}"#).is_some());
     for other in ["", "[]", r#"{"action":"pause"}"#, r#"{"action":"joinSession"}"#, r#"{"sessionId":"a-b-001"}"#] {
         assert_eq!(listeners::listeners_word(other), None, "{other}");

@@ -82,7 +82,7 @@ export class Captions {
       else item.dataset['missing'] = missing;
       if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
       if (isNew && caption.isFinal) {
-        fresh += 1;
+        if (caption.revised !== true) fresh += 1; // the translation of an original that stands there is no further caption
         this.say(caption);
       }
     });

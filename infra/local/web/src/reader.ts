@@ -1,6 +1,6 @@
 // A listener with its list of captions and one sentence on how it stands, for a column and for a page of its own.
 import { Listener } from '../../../../schemas/front-end/listener.ts';
-import type { Incoming } from '../../../../schemas/front-end/messages.ts';
+import type { CaptionMode, Incoming } from '../../../../schemas/front-end/messages.ts';
 import type { Captions } from './captions.ts';
 import { words } from './link.ts';
 
@@ -24,19 +24,24 @@ export class Reader {
   private settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: string, sessionId: string, language: string, captions: Captions,
-    changed: (now: Listener, words: string) => void, heard: (message: Incoming) => void = () => {}) {
+    changed: (now: Listener, words: string) => void, heard: (message: Incoming) => void = () => {}, captionMode: CaptionMode = 'usual') {
     const show = (now: Listener) => {
       this.settle(now, () => show(now));
       captions.show(now);
       changed(now, words({ ...now, wasAway: this.wasAway, hasRead: now.finals.length > 0 }));
     };
-    this.listener = new Attentive(socket, { sessionId, targetLanguage: language }, show);
+    this.listener = new Attentive(socket, { sessionId, targetLanguage: language, ...(captionMode === 'usual' ? {} : { captionMode }) }, show);
     this.listener.heard = heard;
     // A telephone that sleeps, or changes its network, is told of no end of the connection.
     const hurry = () => document.hidden || this.listener.hurry();
     document.addEventListener('visibilitychange', hurry, this.gone);
     window.addEventListener('online', hurry, this.gone);
     this.listener.open();
+  }
+
+  /** Reads so from now on. */
+  choose(captionMode: CaptionMode): void {
+    this.listener.choose(captionMode);
   }
 
   close(): void {

@@ -1,7 +1,10 @@
 // What a browser keeps of how somebody likes to read. Nothing of it says who they are.
+import type { CaptionMode } from '../../../../schemas/front-end/messages.ts';
 
 export const THEMES = ['system', 'light', 'dark', 'contrast'] as const;
 export type Theme = (typeof THEMES)[number];
+/** How settled a text must be before it is shown. */
+export const MODES = ['usual', 'stable', 'fast'] as const satisfies readonly CaptionMode[];
 /** Sizes of the captions, rem. */
 export const SIZES = [1, 1.25, 1.5, 1.9, 2.4, 3.1, 4] as const;
 
@@ -12,19 +15,21 @@ export interface Settings {
   theme: Theme;
   /** The original below each translation. */
   original: boolean;
+  mode: CaptionMode;
 }
 
-export const DEFAULTS: Settings = { language: null, size: 2, theme: 'system', original: false };
+export const DEFAULTS: Settings = { language: null, size: 2, theme: 'system', original: false, mode: 'usual' };
 
 /** Reads what was kept, by this version or another; what is not understood is as if nobody had chosen. */
 export function parse(text: string | null): Settings {
   const kept = object(text);
-  const { language, size, theme, original } = kept;
+  const { language, size, theme, original, mode } = kept;
   return {
     language: typeof language === 'string' && /^[a-z]{2,3}$/.test(language) ? language : DEFAULTS.language,
     size: typeof size === 'number' && Number.isInteger(size) && size >= 0 && size < SIZES.length ? size : DEFAULTS.size,
     theme: THEMES.find((known) => known === theme) ?? DEFAULTS.theme,
     original: typeof original === 'boolean' ? original : DEFAULTS.original,
+    mode: MODES.find((known) => known === mode) ?? DEFAULTS.mode,
   };
 }
 

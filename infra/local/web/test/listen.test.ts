@@ -151,6 +151,34 @@ test('after a lost connection the page says what was missed, by the cursors, and
   await phone.page.context().close();
 });
 
+test('the translation of an original that was shown takes its place and is said, and is no further caption', async () => {
+  const phone = await Telephone.open('session=calm-river-001');
+  await phone.says(1, 'Good morning.', { degraded: true, translated: false, revision: 1 });
+  await phone.says(2, 'Dos.');
+  await phone.page.click('#pause');
+  await phone.says(1, 'Buenos días.', { revision: 2, revised: true });
+  await phone.page.getByText('Buenos días.').first().waitFor();
+  assert.deepEqual(await phone.page.locator('#captions > li > span:first-child').allTextContents(), ['Buenos días.', 'Dos.']);
+  assert.equal(await phone.page.locator('li.untranslated').count(), 0);
+  assert.equal(await phone.page.textContent('#more'), 'Go on following', 'none is counted');
+  assert.deepEqual(await phone.page.locator('#said > p').allTextContents(), ['Not translated: Good morning.', 'Dos.', 'Buenos días.']);
+  await phone.page.context().close();
+});
+
+test('how new words are read is chosen, told to the service, and kept', async () => {
+  const phone = await Telephone.open('session=calm-river-001');
+  assert.equal(phone.joined[0]?.['captionMode'], undefined, 'as usual');
+  await phone.page.click('#settings-open');
+  await phone.page.getByLabel('Only what stays').check();
+  await phone.page.getByLabel('The soonest').check();
+  assert.deepEqual(phone.joined.slice(1).map((joined) => joined['captionMode']), ['stable', 'fast']);
+  await phone.page.reload();
+  await phone.isJoined();
+  assert.equal(phone.joined.at(-1)?.['captionMode'], 'fast');
+  assert.ok(await phone.page.isChecked('input[name=mode][value=fast]', { strict: true }));
+  await phone.page.context().close();
+});
+
 test('a screen reader is told finals, each once, and no partial', async () => {
   const phone = await Telephone.open('session=calm-river-001');
   await phone.says(1, 'Buenos', { isFinal: false, revision: 1, stableWords: 0 });

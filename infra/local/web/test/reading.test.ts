@@ -59,9 +59,9 @@ test('a list that was told to stand still does so until it is told to follow, wh
 });
 
 test('settings that were kept are read, and what nobody understands is as if nobody had chosen', () => {
-  const chosen = { language: 'ar', size: 5, theme: 'contrast', original: true } as const;
+  const chosen = { language: 'ar', size: 5, theme: 'contrast', original: true, mode: 'stable' } as const;
   assert.deepEqual(parse(JSON.stringify(chosen)), chosen);
-  for (const odd of [null, '', 'no JSON', '7', '{"language":"<b>","size":99,"theme":"pink","original":"yes"}']) assert.deepEqual(parse(odd), DEFAULTS);
+  for (const odd of [null, '', 'no JSON', '7', '{"language":"<b>","size":99,"theme":"pink","original":"yes","mode":"slow"}']) assert.deepEqual(parse(odd), DEFAULTS);
 });
 
 test('letters grow and shrink within their sizes', () => {

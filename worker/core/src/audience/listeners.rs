@@ -1,12 +1,13 @@
 //! Who listens. The index that tells is eventually consistent, and a change of language makes a row vanish for an
 //! instant: who is missing is forgotten only after a grace.
 
+use super::had::Had;
 use super::queue::{Item, Queue};
 use super::turns::{Pace, Turns};
 use crate::input::PostId;
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
-use schemas::session::ListenerRow;
+use schemas::session::{CaptionMode, ListenerRow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Connections that are remembered after they went, so that a flickering index repeats nothing to them.
@@ -32,8 +33,9 @@ pub(crate) struct Listener {
     /// 429s in a row.
     pub(crate) throttled: u32,
     pub(crate) pace: Pace,
-    /// Cursor of the last final that was queued, per language.
-    pub(crate) seen: BTreeMap<Language, u64>,
+    /// How settled a text must be before they see it.
+    pub(crate) mode: CaptionMode,
+    pub(crate) had: Had,
 }
 
 impl Listener {
@@ -46,10 +48,10 @@ impl Listener {
 
     /// Puts a message back that must be sent again, unless it is a caption in a language that is not wanted any more.
     pub(crate) fn put_back(&mut self, item: Item) {
-        if let Some((language, cursor)) = item.body.final_of().filter(|(language, _)| *language != &self.language) {
-            self.seen.insert(language.clone(), cursor.saturating_sub(1));
-        } else {
+        if item.body.language().is_none_or(|language| *language == self.language) {
             self.queue.put_back(item);
+        } else if let Some((language, cursor)) = item.body.final_of() {
+            self.had.forget(language, cursor);
         }
     }
 
@@ -57,16 +59,17 @@ impl Listener {
     fn change(&mut self, language: Language) {
         let former = std::mem::replace(&mut self.language, language);
         if let Some(first) = self.queue.drop_captions() {
-            self.seen.insert(former, first.saturating_sub(1));
+            self.had.forget(&former, first);
         }
     }
 }
 
-/// One who went, as far as the index tells.
+/// One who comes, or went as far as the index tells, and when.
 #[derive(Debug)]
-struct Departed {
+struct Passage {
     at: MediaInstant,
     language: Language,
+    mode: CaptionMode,
     connected_at: Option<Timestamp>,
 }
 
@@ -84,8 +87,8 @@ pub(crate) struct Listeners {
     pub(crate) turns: Turns,
     /// Connections that answered 410, with the time of their row.
     gone: BTreeMap<ConnectionId, Option<Timestamp>>,
-    remembered: BTreeMap<ConnectionId, BTreeMap<Language, u64>>,
-    departed: BTreeMap<ConnectionId, Departed>,
+    remembered: BTreeMap<ConnectionId, Had>,
+    departed: BTreeMap<ConnectionId, Passage>,
     /// Nobody is forgotten any more: the session ends, and its rows may be gone already.
     kept: bool,
 }
@@ -115,9 +118,10 @@ impl Listeners {
     }
 
     fn welcome(&mut self, row: ListenerRow, now: MediaInstant) -> Option<(ConnectionId, Language)> {
-        let ListenerRow { connection_id: connection, language, connected_at } = row;
+        let ListenerRow { connection_id: connection, language, connected_at, mode } = row;
+        let mode = mode.mode();
         if let Some(known) = self.listeners.get_mut(&connection) {
-            known.connected_at = connected_at;
+            (known.connected_at, known.mode) = (connected_at, mode);
             if known.language == language {
                 return None;
             }
@@ -127,29 +131,27 @@ impl Listeners {
             return Some((connection, language));
         }
         self.departed.remove(&connection);
-        self.seat(connection.clone(), language.clone(), connected_at, now);
+        let came = Passage { at: now, language: language.clone(), mode, connected_at };
+        self.seat(connection.clone(), came);
         Some((connection, language))
     }
 
-    fn seat(
-        &mut self,
-        connection: ConnectionId,
-        language: Language,
-        connected_at: Option<Timestamp>,
-        now: MediaInstant,
-    ) {
+    /// Takes somebody in who came at this moment.
+    fn seat(&mut self, connection: ConnectionId, came: Passage) {
+        let Passage { at, language, mode, connected_at } = came;
         self.by_language.entry(language.clone()).or_default().insert(connection.clone());
         let listener = Listener {
             language,
             connected_at,
-            first_seen: now,
+            first_seen: at,
             missing_since: None,
             queue: Queue::default(),
             in_flight: None,
             rests_until: None,
             throttled: 0,
             pace: Pace::Quick,
-            seen: self.remembered.remove(&connection).unwrap_or_default(),
+            mode,
+            had: self.remembered.remove(&connection).unwrap_or_default(),
         };
         self.listeners.insert(connection, listener);
     }
@@ -163,7 +165,7 @@ impl Listeners {
     pub(crate) fn recall(&mut self, now: MediaInstant) {
         for (connection, gone) in std::mem::take(&mut self.departed) {
             if now.since(gone.at) < DEPARTED_MS {
-                self.seat(connection, gone.language, gone.connected_at, now);
+                self.seat(connection, Passage { at: now, ..gone });
             }
         }
     }
@@ -182,9 +184,9 @@ impl Listeners {
                 if self.remembered.len() >= REMEMBERED {
                     self.remembered.pop_first();
                 }
-                let Listener { language, connected_at, seen, .. } = listener;
-                self.departed.insert(connection.clone(), Departed { at: now, language, connected_at });
-                self.remembered.insert(connection, seen);
+                let Listener { language, connected_at, mode, had, .. } = listener;
+                self.departed.insert(connection.clone(), Passage { at: now, language, mode, connected_at });
+                self.remembered.insert(connection, had);
             }
         }
     }
@@ -232,6 +234,12 @@ impl Listeners {
     pub(crate) fn languages(&self) -> BTreeMap<Language, u32> {
         let count = |listeners: &BTreeSet<ConnectionId>| u32::try_from(listeners.len()).unwrap_or(u32::MAX);
         self.by_language.iter().map(|(language, listeners)| (language.clone(), count(listeners))).collect()
+    }
+    /// How those of each language wish to read.
+    pub(crate) fn modes(&self) -> BTreeMap<Language, BTreeSet<CaptionMode>> {
+        let mode = |connection: &ConnectionId| self.get(connection).map(|listener| listener.mode);
+        let modes = |listeners: &BTreeSet<ConnectionId>| listeners.iter().filter_map(mode).collect();
+        self.by_language.iter().map(|(language, listeners)| (language.clone(), modes(listeners))).collect()
     }
     /// Whether somebody listens in this language.
     pub(crate) fn hears(&self, language: &Language) -> bool {
@@ -298,12 +306,14 @@ impl Listeners {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use schemas::session::AskedMode;
 
     fn row(connection: &str, language: &str, connected_at: i64) -> ListenerRow {
         ListenerRow {
             connection_id: ConnectionId::try_new(connection).unwrap(),
             language: Language::try_new(language).unwrap(),
             connected_at: Some(Timestamp(connected_at)),
+            mode: AskedMode::default(),
         }
     }
 

@@ -110,6 +110,7 @@ impl Envelope<'_> {
             translated: translated && !rendered.degraded,
             degraded: rendered.degraded,
             catch_up,
+            revised: rendered.revised,
         }
     }
 }
@@ -136,6 +137,8 @@ mod tests {
             stable_words: 3_000,
             degraded: false,
             catch_up: false,
+            revised: false,
+            mode: None,
         }
     }
 

@@ -1,21 +1,19 @@
 //! Posts in flight: one per connection, so that the order stands; a bounded number in all.
 
+use super::body::Body;
 use super::listeners::{Listener, Listeners};
 use super::queue::Item;
 use super::speaker::Speakers;
 use super::turns::Pace;
 use crate::config::EngineConfig;
 use crate::input::{PostId, PostOutcome};
-use crate::life::ladder::Service;
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
 use crate::text::Rendered;
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
-use schemas::message::Emotion;
-use schemas::reason::Cause;
-use schemas::session::ListenerRow;
-use std::collections::BTreeMap;
+use schemas::session::{CaptionMode, ListenerRow};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A message that failed is tried again so often, partials never. The product asks for two at least; five bridge six seconds
@@ -29,58 +27,6 @@ const YOUNG_RETRY_MS: u64 = 500;
 const THROTTLE_MOST_MS: u64 = 5_000;
 /// A listener for whom so many messages wait does not read any more.
 const QUEUE_MOST: usize = 500;
-
-/// What is to be posted; it becomes a message at the moment of the post.
-#[derive(Debug, Clone)]
-pub(crate) enum Body {
-    /// A caption.
-    Caption(Arc<Rendered>),
-    /// Facts of the voice.
-    Emotion(Arc<Emotion>),
-    /// How much of the service is given.
-    Status(Service),
-    /// The end.
-    Ended(Cause),
-}
-
-impl Body {
-    /// The segment of a caption.
-    pub(crate) fn segment(&self) -> Option<u64> {
-        match self {
-            Self::Caption(rendered) => Some(rendered.shown.segment),
-            Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
-        }
-    }
-    /// Language and cursor of a final.
-    pub(crate) fn final_of(&self) -> Option<(&Language, u64)> {
-        match self {
-            Self::Caption(rendered) if rendered.shown.is_final => Some((&rendered.language, rendered.cursor)),
-            Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
-        }
-    }
-    /// Whether it may be lost: there will be a newer one, and nobody misses it.
-    pub(crate) fn is_fleeting(&self) -> bool {
-        match self {
-            Self::Caption(rendered) => !rendered.shown.is_final,
-            Self::Emotion(_) => true,
-            Self::Status(..) | Self::Ended(_) => false,
-        }
-    }
-    /// Whether it says how a segment, or (false) a second, was said; `None` for everything else.
-    pub(crate) fn emotion_of_segment(&self) -> Option<bool> {
-        match self {
-            Self::Emotion(emotion) => Some(emotion.segment_id.is_some()),
-            Self::Caption(_) | Self::Status(..) | Self::Ended(_) => None,
-        }
-    }
-    /// The segment of a partial.
-    pub(crate) fn partial_of(&self) -> Option<u64> {
-        match self {
-            Self::Caption(rendered) if !rendered.shown.is_final => Some(rendered.shown.segment),
-            Self::Caption(_) | Self::Emotion(_) | Self::Status(..) | Self::Ended(_) => None,
-        }
-    }
-}
 
 /// A post that goes out now.
 #[derive(Debug)]
@@ -146,10 +92,30 @@ impl Delivery {
         self.audience.len() == 0
     }
 
-    /// Queues a caption for everybody in its language.
+    /// How the listeners of each language wish to read.
+    pub(crate) fn modes(&self) -> BTreeMap<Language, BTreeSet<CaptionMode>> {
+        self.audience.modes()
+    }
+
+    /// Queues a caption for everybody in its language who wishes to read so.
     pub(crate) fn caption(&mut self, rendered: &Arc<Rendered>) {
+        let wants = |listener: &Listener| rendered.mode.is_none_or(|mode| mode == listener.mode);
         for connection in self.audience.names(Some(&rendered.language)) {
-            self.queue(&connection, |listener| push_caption(listener, rendered, rendered.catch_up));
+            if self.audience.get(&connection).is_some_and(wants) {
+                self.queue(&connection, |listener| push_caption(listener, rendered, rendered.catch_up));
+            }
+        }
+    }
+
+    /// The translation of a final has come after its original: queues it for those who were given that.
+    pub(crate) fn revise(&mut self, revised: &Arc<Rendered>) {
+        let original = (revised.language.clone(), revised.cursor);
+        for connection in self.audience.names(Some(&revised.language)) {
+            self.queue(&connection, |listener| {
+                if listener.had.originals.remove(&original) {
+                    listener.queue.revise(revised);
+                }
+            });
         }
     }
 
@@ -350,12 +316,8 @@ impl Delivery {
 
 /// Queues a caption unless the listener has had this final, or one after it.
 fn push_caption(listener: &mut Listener, rendered: &Arc<Rendered>, catch_up: bool) {
-    if rendered.shown.is_final {
-        let seen = listener.seen.entry(rendered.language.clone()).or_insert(0);
-        if rendered.cursor <= *seen {
-            return;
-        }
-        *seen = rendered.cursor;
+    if rendered.shown.is_final && !listener.had.takes(rendered) {
+        return;
     }
     listener.queue.push(Item { body: Body::Caption(rendered.clone()), catch_up, attempts: 0 });
 }

@@ -1,7 +1,9 @@
 //! What one listener has still to get.
 
-use super::post::Body;
+use super::body::Body;
+use crate::text::Rendered;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// One message on its way.
 #[derive(Debug, Clone)]
@@ -13,7 +15,7 @@ pub(crate) struct Item {
     pub(crate) attempts: u32,
 }
 
-/// In order. Of a segment at most the newest partial waits, and none once its final does. How something was said waits behind
+/// In order. Of a segment at most the newest partial waits, and none once its final does; of a final the latest wording. How something was said waits behind
 /// all words, and of it at most one for a segment and one for a second: the newest.
 #[derive(Debug, Default)]
 pub(crate) struct Queue(VecDeque<Item>);
@@ -29,6 +31,16 @@ impl Queue {
             self.0.retain(|waiting| waiting.body.emotion_of_segment().is_none());
         }
         self.0.push_back(item);
+    }
+    /// A final is worded anew: in the place of the first wording while that waits, else behind all.
+    pub(crate) fn revise(&mut self, revised: &Arc<Rendered>) {
+        let first = |waiting: &&mut Item| waiting.body.final_of() == Some((&revised.language, revised.cursor));
+        if let Some(waiting) = self.0.iter_mut().find(first) {
+            waiting.body = Body::Caption(revised.clone());
+            return;
+        }
+        let rendered = Rendered { revised: true, ..(**revised).clone() };
+        self.push(Item { body: Body::Caption(Arc::new(rendered)), catch_up: revised.catch_up, attempts: 0 });
     }
     /// Puts a message back that must be sent again, unless it is fleeting: there will be a newer one.
     pub(crate) fn put_back(&mut self, item: Item) {
@@ -62,13 +74,11 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::life::ladder::Service;
-    use crate::text::Rendered;
     use crate::text::Snapshot;
     use schemas::ids::{Language, SessionId, Timestamp};
     use schemas::message::Emotion;
     use schemas::reason::Cause;
     use schemas::worker::Rung;
-    use std::sync::Arc;
 
     fn item(body: Body) -> Item {
         Item { body, catch_up: false, attempts: 0 }
@@ -102,7 +112,19 @@ mod tests {
         };
         let (text, degraded, catch_up) = ("amen".to_owned(), false, false);
         let shown = Arc::new(shown);
-        let rendered = Rendered { shown, language, text, cursor: 1, revision: 1, stable_words: 1, degraded, catch_up };
+        let (revised, mode) = (false, None);
+        let rendered = Rendered {
+            shown,
+            language,
+            text,
+            cursor: 1,
+            revision: 1,
+            stable_words: 1,
+            degraded,
+            catch_up,
+            revised,
+            mode,
+        };
         item(Body::Caption(Arc::new(rendered)))
     }
     fn order(mut queue: Queue) -> Vec<String> {
@@ -122,6 +144,25 @@ mod tests {
             .into_iter()
             .for_each(|item| queue.push(item));
         assert_eq!(order(queue), ["caption", "caption", "1-2", "second"]);
+    }
+
+    #[test]
+    fn who_waits_for_an_original_still_gets_its_translation_in_its_place_and_who_has_it_gets_a_revision() {
+        let Body::Caption(original) = caption().body else { panic!() };
+        let translation = Arc::new(Rendered { text: "así sea".into(), revision: 2, ..(*original).clone() });
+        let told = |mut queue: Queue| {
+            queue.revise(&translation);
+            let text = |item: Item| match item.body {
+                Body::Caption(rendered) => (rendered.text.clone(), rendered.revised),
+                Body::Emotion(_) | Body::Status(..) | Body::Ended(_) => ("other".into(), false),
+            };
+            std::iter::from_fn(|| queue.pop()).map(text).collect::<Vec<_>>()
+        };
+        let mut queue = Queue::default();
+        queue.push(caption());
+        queue.push(status());
+        assert_eq!(told(queue), [("así sea".into(), false), ("other".into(), false)]);
+        assert_eq!(told(Queue::default()), [("así sea".into(), true)]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ const ANSWER_MS: u64 = 10_000;
 pub(crate) fn read(cx: &mut Cx, AudienceRows { listeners, speakers }: AudienceRows) {
     cx.audience.asked_at = None;
     if cx.life.cycle.may_welcome() {
+        for text in cx.audience.know_modes(&listeners) {
+            cx.out.warn("caption_mode_unknown", text);
+        }
         let joined = cx.audience.delivery.update(listeners, cx.now);
         joined.into_iter().for_each(|(connection, language)| pipeline::welcome(cx, &connection, language));
         notices::know_speakers(cx, speakers);

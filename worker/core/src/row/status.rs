@@ -169,7 +169,7 @@ fn notes(cx: &Cx) -> Vec<String> {
             "Captions have been late for {seconds} s, since a reconnect: pauses are left out until they have caught up."
         )
     });
-    let told = stream.into_iter().chain(cx.text.translator.notes()).chain(unheard).chain(behind);
+    let told = stream.into_iter().chain(cx.text.translator.notes()).chain(cx.audience.notes()).chain(unheard).chain(behind);
     cx.config.notes.iter().cloned().chain(told).collect()
 }
 

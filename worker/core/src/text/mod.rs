@@ -1,6 +1,7 @@
 //! Words become segments, segments become captions, a track per language, translated where that is wanted.
 
 mod align;
+mod offers;
 pub(crate) mod pipeline;
 pub(crate) mod quality;
 mod results;
@@ -70,24 +71,30 @@ impl Snapshot {
         join(&self.words)
     }
     /// The part that will not change any more, whole words with their marks.
-    #[cfg(test)]
     pub(crate) fn stable_text(&self) -> String {
         join(&self.words[..self.settled()])
     }
     /// What will not change any more, as far as it makes sense by itself: whole sentences, and of the one that is being said
     /// the clauses. Each ends with its mark.
     pub(crate) fn stable_parts(&self) -> Vec<String> {
-        let mut parts = Vec::new();
-        for sentence in self.words[..self.settled()].split_inclusive(ends_sentence) {
-            if sentence.last().is_some_and(ends_sentence) {
-                parts.push(join(sentence));
-            } else {
-                let clauses =
-                    sentence.split_inclusive(|w| w.mark).filter(|clause| clause.last().is_some_and(|w| w.mark));
-                parts.extend(clauses.map(join));
-            }
-        }
-        parts
+        parts_of(&self.words[..self.settled()])
+    }
+    /// The same of all words, also those that may still change.
+    pub(crate) fn coming_parts(&self) -> Vec<String> {
+        parts_of(&self.words)
+    }
+    /// What follows the last clause that will not change any more.
+    pub(crate) fn open_text(&self) -> String {
+        let closed = self.words[..self.settled()].iter().rposition(|w| w.mark).map_or(0, |mark| mark + 1);
+        join(&self.words[closed..])
+    }
+    /// The whole sentences of what will not change any more.
+    pub(crate) fn stable_sentences(&self) -> Vec<String> {
+        sentences_of(&self.words[..self.settled()])
+    }
+    /// The same of all words, also those that may still change.
+    pub(crate) fn coming_sentences(&self) -> Vec<String> {
+        sentences_of(&self.words)
     }
     /// The whole text, sentence by sentence.
     pub(crate) fn sentences(&self) -> Vec<String> {
@@ -109,6 +116,26 @@ impl Snapshot {
             None => 0,
         }
     }
+}
+
+/// Whole sentences, and of one that is being said the clauses. Each ends with its mark.
+fn parts_of(words: &[Word]) -> Vec<String> {
+    let mut parts = Vec::new();
+    for sentence in words.split_inclusive(ends_sentence) {
+        if sentence.last().is_some_and(ends_sentence) {
+            parts.push(join(sentence));
+        } else {
+            let clauses = sentence.split_inclusive(|w| w.mark).filter(|clause| clause.last().is_some_and(|w| w.mark));
+            parts.extend(clauses.map(join));
+        }
+    }
+    parts
+}
+
+/// Whole sentences alone.
+fn sentences_of(words: &[Word]) -> Vec<String> {
+    let sentences = words.split_inclusive(ends_sentence);
+    sentences.filter(|sentence| sentence.last().is_some_and(ends_sentence)).map(join).collect()
 }
 
 /// Whether this is the mark at the end of a sentence.
@@ -198,6 +225,9 @@ pub(crate) mod tests {
         assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_parts(), ["yes.", "good evening,"]);
         assert_eq!(snapshot("good evening, you. and", 6, "en").stable_parts(), ["good evening, you."]);
         assert!(snapshot("good evening dear", 3, "en").stable_parts().is_empty());
+        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_sentences(), ["yes."]);
+        assert_eq!(snapshot("yes. good evening, you", 3, "en").coming_parts(), ["yes.", "good evening,"]);
+        assert_eq!(snapshot("yes. good evening, you", 3, "en").open_text(), "good evening, you");
         assert_eq!(snapshot("yes. good evening, you", 0, "en").sentences(), ["yes.", "good evening, you"]);
     }
 

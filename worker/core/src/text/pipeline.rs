@@ -1,14 +1,13 @@
 //! From results to posts: what each part hands to the next.
 
 use crate::audience::Body;
-use crate::config::PartialPolicy;
 use crate::cx::Cx;
 use crate::hearing::Heard;
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::earliest;
 use crate::text::Shown;
 use crate::text::Track;
-use crate::text::translate::{Done, mask, partial_parts};
+use crate::text::translate::{Done, Partials, Purpose, join_parts};
 use crate::time::MediaInstant;
 use crate::voice::ear;
 use schemas::ids::{ConnectionId, Language};
@@ -69,15 +68,18 @@ fn on_final(cx: &mut Cx, shown: &Shown) {
 
 /// A final is due in this language: translated if need be, in its turn.
 fn expect(cx: &mut Cx, language: &Language, shown: &Shown, catch_up: bool) {
-    if track(cx, language).expect(shown, catch_up) {
-        let done = cx.text.translator.request(shown.clone(), language, shown.sentences(), cx.now, &mut cx.out);
+    let now = cx.now;
+    if track(cx, language).expect(shown, catch_up, now) {
+        let whom = (language, Purpose::Final);
+        let done = cx.text.translator.request(shown.clone(), whom, shown.sentences(), now, &mut cx.out);
         done.into_iter().for_each(|done| translated(cx, done));
     }
     release(cx, language);
 }
 
 fn release(cx: &mut Cx, language: &Language) {
-    for rendered in track(cx, language).release() {
+    let (now, order_ms) = (cx.now, cx.config.timing.translate_order_ms);
+    for rendered in track(cx, language).release(now, order_ms) {
         cx.audience.delivery.caption(&rendered);
     }
 }
@@ -86,16 +88,25 @@ fn on_partial(cx: &mut Cx, shown: &Shown) {
     if cx.audience.delivery.is_slow() {
         return;
     }
-    let parts = partial_parts(cx.config.partials, shown);
-    for language in cx.audience.delivery.languages().into_keys() {
-        let track = track(cx, &language);
-        if track.passes(shown) {
-            if let Some(rendered) = track.partial(shown, None) {
-                cx.audience.delivery.caption(&rendered);
+    let policy = cx.config.partials;
+    for (language, modes) in cx.audience.delivery.modes() {
+        let mut coming = Vec::new();
+        for mode in modes {
+            let track = track(cx, &language);
+            if track.passes(shown) {
+                if let Some(rendered) = track.partial(shown, mode, None) {
+                    cx.audience.delivery.caption(&rendered);
+                }
+                continue;
             }
-        } else if !parts.is_empty() {
-            track.offer_partial(shown, parts.clone());
+            let partials = Partials::of(policy, mode);
+            let parts = partials.parts(shown);
+            if !parts.is_empty() {
+                track.offer_partial(shown, mode, parts);
+            }
+            coming.extend(partials.coming(shown));
         }
+        cx.text.translator.prepare((&shown.source, &language), coming, cx.now, &mut cx.out);
     }
 }
 
@@ -105,23 +116,27 @@ pub(crate) fn answered(cx: &mut Cx, id: TranslationId, answer: Result<String, Tr
     done.into_iter().for_each(|done| translated(cx, done));
 }
 
-/// A translation has come, or will not.
+/// A translation has come, or there is none yet.
 pub(crate) fn translated(cx: &mut Cx, done: Done) {
-    let language = done.language;
-    if done.shown.is_final {
-        track(cx, &language).translated(&done.shown, done.text);
-        release(cx, &language);
-    } else if let Some(text) = done.text.and_then(|text| masked(cx, &text, &language))
-        && let Some(rendered) = track(cx, &language).partial(&done.shown, Some(text))
-    {
-        cx.audience.delivery.caption(&rendered);
-    }
-}
-
-fn masked(cx: &Cx, text: &str, language: &Language) -> Option<String> {
-    match cx.config.partials {
-        PartialPolicy::Live => mask(text, cx.config.mask_words, language),
-        PartialPolicy::Finals | PartialPolicy::Clauses => Some(text.to_owned()),
+    let Done { shown, language, purpose, parts } = done;
+    match purpose {
+        Purpose::Final => {
+            if let Some(revised) =
+                track(cx, &language).translated(&shown, parts.map(|parts| join_parts(&parts, &language)))
+            {
+                cx.audience.delivery.revise(&revised);
+            }
+            release(cx, &language);
+        }
+        Purpose::Partial(mode) => {
+            let (partials, words) = (Partials::of(cx.config.partials, mode), cx.config.mask_words);
+            let text = parts.and_then(|parts| partials.shown(&shown, &parts, words, &language));
+            if let Some(text) = text
+                && let Some(rendered) = track(cx, &language).partial(&shown, mode, Some(text))
+            {
+                cx.audience.delivery.caption(&rendered);
+            }
+        }
     }
 }
 
@@ -145,21 +160,27 @@ pub(crate) fn run(cx: &mut Cx) {
     for done in cx.text.translator.advance(cx.now, &cx.config.timing, &mut cx.out) {
         translated(cx, done);
     }
-    let (now, gap_ms) = (cx.now, cx.config.timing.translate_gap_ms);
-    let mut known = Vec::new();
+    let (now, policy, mut known) = (cx.now, cx.config.partials, Vec::new());
+    let gap_ms = |mode| Partials::of(policy, mode).gap_ms(&cx.config.timing);
     for (language, track) in &mut cx.text.tracks {
-        if let Some((shown, parts)) = track.due_partial(now, gap_ms) {
-            known.extend(cx.text.translator.request(shown, language, parts, now, &mut cx.out));
+        for (mode, shown, parts) in track.due_partials(now, gap_ms) {
+            let whom = (language, Purpose::Partial(mode));
+            known.extend(cx.text.translator.request(shown, whom, parts.into_texts(), now, &mut cx.out));
         }
     }
     known.into_iter().for_each(|done| translated(cx, done));
+    let waiting = cx.text.tracks.iter().filter(|(_, track)| track.is_waiting()).map(|(language, _)| language.clone());
+    for language in waiting.collect::<Vec<_>>() {
+        release(cx, &language);
+    }
 }
 
 /// When captions or translations are due.
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     let timing = &cx.config.timing;
-    let partial = earliest(cx.text.tracks.values().map(|t| t.deadline(timing.translate_gap_ms)));
-    earliest([partial, cx.text.segments.deadline(timing), cx.text.translator.deadline(timing)])
+    let gap_ms = |mode| Partials::of(cx.config.partials, mode).gap_ms(timing);
+    let tracks = earliest(cx.text.tracks.values().map(|t| t.deadline(gap_ms, timing.translate_order_ms)));
+    earliest([tracks, cx.text.segments.deadline(timing), cx.text.translator.deadline(timing)])
 }
 
 fn track<'cx>(cx: &'cx mut Cx, language: &Language) -> &'cx mut Track {

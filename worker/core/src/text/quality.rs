@@ -2,6 +2,7 @@
 
 use crate::text::has_spaces;
 use schemas::ids::Language;
+use schemas::session::CaptionMode;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lags that count for the percentiles: one per post, so that of five hundred listeners the last eight captions count.
@@ -11,8 +12,8 @@ const WINDOW: usize = 4_096;
 #[derive(Debug)]
 pub(crate) struct Quality {
     lags: VecDeque<u64>,
-    /// What was shown last, of each segment that is not final.
-    last: BTreeMap<u64, Vec<String>>,
+    /// What was shown last, of each segment that is not final, to those who chose a mode.
+    last: BTreeMap<(u64, CaptionMode), Vec<String>>,
     erased: u64,
     final_words: u64,
     spaced: bool,
@@ -40,19 +41,28 @@ impl Quality {
         }
     }
 
-    /// A caption replaces the one before it in its segment: its words from the first difference on were retracted.
-    pub(crate) fn shown(&mut self, segment: u64, text: &str, is_final: bool) {
+    /// A caption replaces the one before it in its segment: its words from the first difference on were retracted. A final, which has no
+    /// mode, does so for all; where several modes are in use, the mean counts.
+    pub(crate) fn shown(&mut self, segment: u64, mode: Option<CaptionMode>, text: &str) {
         let words = self.words(text);
-        if let Some(before) = self.last.get(&segment) {
-            let kept = before.iter().zip(&words).take_while(|(a, b)| a == b).count();
-            self.erased += (before.len() - kept) as u64;
+        let Some(mode) = mode else {
+            let befores: Vec<_> = self.last.iter().filter(|((of, _), _)| *of == segment).collect();
+            self.final_words += (words.len() * befores.len().max(1)) as u64;
+            self.erased += befores.iter().map(|(_, before)| retracted(before, &words)).sum::<u64>();
+            self.last.retain(|(of, _), _| *of > segment);
+            return;
+        };
+        if let Some(before) = self.last.get(&(segment, mode)) {
+            self.erased += retracted(before, &words);
         }
-        if is_final {
-            self.final_words += words.len() as u64;
-            self.last.retain(|of, _| *of > segment);
-        } else {
-            self.last.insert(segment, words);
-        }
+        self.last.insert((segment, mode), words);
+    }
+
+    /// An original gave way to its translation.
+    pub(crate) fn revised(&mut self, original: &str, text: &str) {
+        let (before, words) = (self.words(original), self.words(text));
+        self.erased += retracted(&before, &words);
+        self.final_words = self.final_words.saturating_sub(before.len() as u64) + words.len() as u64;
     }
 
     /// The lag that so many hundredths of the captions do not exceed, ms.
@@ -70,9 +80,17 @@ impl Quality {
     }
 }
 
+/// How many words stand no more.
+fn retracted(before: &[String], now: &[String]) -> u64 {
+    let kept = before.iter().zip(now).take_while(|(a, b)| a == b).count();
+    (before.len() - kept) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const USUAL: Option<CaptionMode> = Some(CaptionMode::Usual);
 
     #[test]
     fn percentiles_are_those_of_the_nearest_rank() {
@@ -85,28 +103,45 @@ mod tests {
     #[test]
     fn erasure_counts_words_taken_back_per_final_word() {
         let mut quality = Quality::of(&Language::try_new("en").unwrap());
-        quality.shown(1, "let us", false);
-        quality.shown(1, "lettuce pray", false);
-        quality.shown(1, "lettuce pray now", true);
-        quality.shown(2, "amen", true);
+        quality.shown(1, USUAL, "let us");
+        quality.shown(1, USUAL, "lettuce pray");
+        quality.shown(1, None, "lettuce pray now");
+        quality.shown(2, None, "amen");
         assert_eq!(quality.erasure(), Some(0.5));
     }
 
     #[test]
     fn a_final_that_comes_after_the_next_segments_partial_is_compared_with_its_own() {
         let mut quality = Quality::of(&Language::try_new("es").unwrap());
-        quality.shown(1, "vamos a orar", false);
-        quality.shown(2, "y luego", false);
-        quality.shown(1, "oremos juntos ahora", true);
-        quality.shown(2, "y luego cantamos", true);
+        quality.shown(1, USUAL, "vamos a orar");
+        quality.shown(2, USUAL, "y luego");
+        quality.shown(1, None, "oremos juntos ahora");
+        quality.shown(2, None, "y luego cantamos");
         assert_eq!(quality.erasure(), Some(0.5), "three words of six");
     }
 
     #[test]
     fn without_spaces_a_text_that_grows_takes_nothing_back() {
         let mut quality = Quality::of(&Language::try_new("zh").unwrap());
-        quality.shown(1, "你好", false);
-        quality.shown(1, "你好吗。", true);
+        quality.shown(1, USUAL, "你好");
+        quality.shown(1, None, "你好吗。");
         assert_eq!(quality.erasure(), Some(0.0));
+    }
+
+    #[test]
+    fn an_original_that_gives_way_to_its_translation_is_taken_back() {
+        let mut quality = Quality::of(&Language::try_new("es").unwrap());
+        quality.shown(1, None, "let us pray");
+        quality.revised("let us pray", "oremos juntos");
+        assert_eq!(quality.erasure(), Some(1.5), "three words for two that stay");
+    }
+
+    #[test]
+    fn what_one_mode_takes_back_is_not_charged_to_another() {
+        let mut quality = Quality::of(&Language::try_new("es").unwrap());
+        quality.shown(1, Some(CaptionMode::Fast), "vamos a orar");
+        quality.shown(1, Some(CaptionMode::Stable), "oremos");
+        quality.shown(1, None, "oremos juntos");
+        assert_eq!(quality.erasure(), Some(0.75), "three words of two modes with two each");
     }
 }

@@ -7,6 +7,9 @@
 //! | reconnect | `transcription`: a cut at any moment, outages, renewals, limits |
 //! | what opens a stream after a silence | `gate` |
 //! | degrade | `text`: failed translations, the budget; `delivery`: everything throttled |
+//! | translations that come late | `late` |
+//! | listeners who chose how settled a text must be | `modes` |
+//! | how late translated words are read, with Transcribe's own latency | `lag` |
 //! | slow listener | `delivery`: one slow, many stuck, full buffers, an API that fails |
 //! | language change | `delivery`: the listener's, there and back; `transcription`: the speaker's |
 //! | 500 listeners in five languages | `delivery` |
@@ -27,6 +30,9 @@ mod endurance;
 mod gate;
 mod hostile;
 mod joining;
+mod lag;
+mod late;
+mod modes;
 mod notices;
 mod streams;
 mod text;

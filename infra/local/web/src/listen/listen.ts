@@ -3,7 +3,7 @@ import { Captions } from '../captions.ts';
 import { by, h, tell } from '../dom.ts';
 import { choices, direction, fillPicker, nameOf, ownName, preferred, standsIn, type Translation } from '../languages.ts';
 import { lagOf, Reader } from '../reader.ts';
-import { drawer, parse, resized, SIZES, THEMES, type Settings } from '../settings.ts';
+import { drawer, MODES, parse, resized, SIZES, THEMES, type Settings } from '../settings.ts';
 import { colours } from '../theme.ts';
 
 /** `GET /api/listen`: all that a listener is told of the machine. */
@@ -56,6 +56,12 @@ class Page {
     for (const theme of document.querySelectorAll<HTMLInputElement>('input[name=theme]')) {
       theme.addEventListener('change', () => this.keep({ ...this.settings, theme: THEMES.find((known) => known === theme.value) ?? 'system' }));
     }
+    for (const mode of document.querySelectorAll<HTMLInputElement>('input[name=mode]')) {
+      mode.addEventListener('change', () => {
+        this.keep({ ...this.settings, mode: MODES.find((known) => known === mode.value) ?? 'usual' });
+        this.reader?.choose(this.settings.mode);
+      });
+    }
     by<HTMLInputElement>('original').addEventListener('change', ({ target }) => this.keep({ ...this.settings, original: (target as HTMLInputElement).checked }));
     by('pause').addEventListener('click', () => this.captions.press(this.captions.following ? 'pause' : 'follow'));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.apply());
@@ -69,13 +75,14 @@ class Page {
   }
 
   private apply(): void {
-    const { size, theme, original } = this.settings;
+    const { size, theme, original, mode } = this.settings;
     colours(theme);
     document.body.classList.toggle('originals', original);
     by('captions').style.setProperty('--size', `${SIZES[size] ?? 1.5}rem`);
     by('size').textContent = `${size + 1} of ${SIZES.length}`;
     by<HTMLInputElement>('original').checked = original;
     for (const input of document.querySelectorAll<HTMLInputElement>('input[name=theme]')) input.checked = input.value === theme;
+    for (const input of document.querySelectorAll<HTMLInputElement>('input[name=mode]')) input.checked = input.value === mode;
     this.captions.toEnd();
   }
 
@@ -113,7 +120,7 @@ class Page {
       by('empty').hidden = now.finals.length + now.partials.size > 0;
       document.body.dataset['link'] = now.over ? 'over' : now.link;
       tell(by('state'), words);
-    });
+    }, undefined, this.settings.mode);
   }
 }
 

@@ -6,14 +6,30 @@ use crate::input::TranslateFailure;
 use crate::text::Shown;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
+use schemas::session::CaptionMode;
 use std::collections::VecDeque;
 
-/// Of a segment and language there is one of a kind.
+/// For whom something is translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// For everybody, as a final.
+    Final,
+    /// For those who chose this mode, as a partial.
+    Partial(CaptionMode),
+}
+
+/// Of a segment and language there is one for a purpose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) segment: u64,
     pub(super) language: Language,
-    pub(super) is_final: bool,
+    pub(super) purpose: Purpose,
+}
+
+impl Key {
+    pub(super) fn is_final(&self) -> bool {
+        self.purpose == Purpose::Final
+    }
 }
 
 /// The end of a request.
@@ -23,15 +39,17 @@ pub(crate) struct Done {
     pub(crate) shown: Shown,
     /// Into which language.
     pub(crate) language: Language,
-    /// The translation; `None` when there is none.
-    pub(crate) text: Option<String>,
+    /// For whom.
+    pub(crate) purpose: Purpose,
+    /// The translation, part by part; `None` when there is none, or none yet: of a final it may still follow.
+    pub(crate) parts: Option<Vec<String>>,
 }
 
-/// A request on its way. Its answer is remembered whether or not anybody waits for it by then.
-#[derive(Debug)]
+/// A text on its way, for whoever waits for it. Its answer is remembered whether or not anybody does by then.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
-    pub(super) key: Key,
     pub(super) from: Language,
+    pub(super) to: Language,
     pub(super) text: String,
     pub(super) at: MediaInstant,
 }
@@ -39,7 +57,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether both ask for the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.key == other.key && self.text == other.text
+        self.text == other.text && self.to == other.to && self.from == other.from
     }
 }
 
@@ -53,18 +71,29 @@ pub(super) struct Job {
     pub(super) attempts: u32,
     pub(super) stage: Stage,
     pub(super) next: Option<(Shown, Vec<String>)>,
+    /// Its original has gone out; the translation may still follow.
+    pub(super) told: bool,
 }
 
 impl Job {
-    /// Whether this is what it was asked about last.
-    pub(super) fn waits_for(&self, text: &str) -> bool {
-        matches!(self.stage, Stage::Asked { .. }) && self.parts.front().is_some_and(|part| part == text)
+    pub(super) fn new(shown: Shown, parts: VecDeque<String>, now: MediaInstant) -> Self {
+        let stage = Stage::Waiting { until: now };
+        Self { shown, parts, begun_at: now, translated: Vec::new(), attempts: 0, stage, next: None, told: false }
     }
 
-    /// When it is answered with nothing: a final in so long in all, a partial after one attempt.
+    /// Whether this is what it was asked about last.
+    pub(super) fn waits_for(&self, asked: &Asked) -> bool {
+        matches!(self.stage, Stage::Asked { .. })
+            && self.shown.source == asked.from
+            && self.parts.front().is_some_and(|part| *part == asked.text)
+    }
+
+    /// When it is answered with nothing, a final after so long in all, a partial after one attempt; when a final that was is not
+    /// waited for any more.
     pub(super) fn gives_up_at(&self, key: &Key, timing: &Timing) -> MediaInstant {
         match self.stage {
-            _ if key.is_final => self.begun_at.plus_ms(timing.translate_limit_ms),
+            _ if self.told => self.begun_at.plus_ms(timing.translate_revise_ms),
+            _ if key.is_final() => self.begun_at.plus_ms(timing.translate_limit_ms),
             Stage::Asked { at, .. } => at.plus_ms(timing.translate_patience_ms),
             Stage::Waiting { until } => until.plus_ms(timing.translate_patience_ms),
         }
@@ -73,12 +102,17 @@ impl Job {
     /// The next part is translated.
     pub(super) fn take(&mut self, translation: String, key: &Key) {
         let Some(part) = self.parts.pop_front() else { return };
-        let text = if key.is_final {
+        let text = if key.is_final() {
             translation
         } else {
             carry_on(self.translated.last(), &part, translation, &key.language)
         };
         self.translated.push(text);
+    }
+
+    /// The end of it.
+    pub(super) fn done(&self, key: &Key, parts: Option<Vec<String>>) -> Done {
+        Done { shown: self.shown.clone(), language: key.language.clone(), purpose: key.purpose, parts }
     }
 }
 

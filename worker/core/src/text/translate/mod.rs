@@ -1,34 +1,129 @@
 //! What is translated, when, and how often it is tried.
 
+mod ahead;
 mod budget;
 mod cache;
+mod flight;
 mod job;
 mod latency;
 mod split;
 mod translator;
 
-pub(crate) use job::Done;
+pub(crate) use job::{Done, Purpose};
 pub(crate) use translator::Translator;
 
-use crate::config::PartialPolicy;
+use crate::config::{PartialPolicy, Timing};
 use crate::text::{Snapshot, has_spaces};
 use schemas::ids::Language;
+use schemas::session::CaptionMode;
 
-/// The parts of an unfinished segment that this policy translates, each by itself; none for nothing.
-///
-/// A clause is translated once, when its words are stable: later partials find it in the cache. When its sentence is complete,
-/// that is translated as a whole, once for all partials and the final.
-pub(crate) fn partial_parts(policy: PartialPolicy, snapshot: &Snapshot) -> Vec<String> {
-    match policy {
-        PartialPolicy::Finals => Vec::new(),
-        PartialPolicy::Clauses => snapshot.stable_parts(),
-        PartialPolicy::Live => vec![snapshot.text()],
+/// How partials are translated for those who chose a mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partials {
+    /// Not at all.
+    None,
+    /// Sentence by sentence, each once: what is shown stands in the final.
+    Sentences,
+    /// A clause when its words are stable, until its sentence is complete.
+    Clauses,
+    /// The same, and what follows again whenever it has changed.
+    Tail,
+    /// The whole text again whenever it has changed.
+    Live,
+}
+
+impl Partials {
+    /// The policy says what a session costs at most, the mode what of that a listener wants.
+    pub(crate) fn of(policy: PartialPolicy, mode: CaptionMode) -> Self {
+        match (policy, mode) {
+            (PartialPolicy::Finals, _) => Self::None,
+            (PartialPolicy::Clauses | PartialPolicy::Live, CaptionMode::Stable) => Self::Sentences,
+            (PartialPolicy::Clauses, CaptionMode::Usual) => Self::Clauses,
+            (PartialPolicy::Clauses | PartialPolicy::Live, CaptionMode::Fast) => Self::Tail,
+            (PartialPolicy::Live, CaptionMode::Usual) => Self::Live,
+        }
     }
+
+    /// What of an unfinished segment is translated.
+    ///
+    /// A clause is translated once, when its words are stable: later partials find it in the cache. When its sentence is complete,
+    /// that is translated as a whole, once for all partials and the final.
+    pub(crate) fn parts(self, snapshot: &Snapshot) -> Parts {
+        let open = |text: String| Some(text).filter(|text| !text.is_empty());
+        match self {
+            Self::None => Parts::default(),
+            Self::Sentences => Parts { closed: snapshot.stable_sentences(), open: None },
+            Self::Clauses => Parts { closed: snapshot.stable_parts(), open: None },
+            Self::Tail => Parts { closed: snapshot.stable_parts(), open: open(snapshot.open_text()) },
+            Self::Live => Parts { closed: Vec::new(), open: open(snapshot.text()) },
+        }
+    }
+
+    /// The parts that will be translated when their words are stable, if these do not change.
+    pub(crate) fn coming(self, snapshot: &Snapshot) -> Vec<String> {
+        match self {
+            Self::None | Self::Live => Vec::new(),
+            Self::Sentences => snapshot.coming_sentences(),
+            Self::Clauses | Self::Tail => snapshot.coming_parts(),
+        }
+    }
+
+    /// What may be shown of the translated parts; the last words of what may still change are held back.
+    pub(crate) fn shown(
+        self,
+        snapshot: &Snapshot,
+        parts: &[String],
+        words: usize,
+        language: &Language,
+    ) -> Option<String> {
+        let text = || Some(join_parts(parts, language));
+        match self {
+            Self::None | Self::Sentences | Self::Clauses => text(),
+            Self::Live => text().and_then(|text| mask(&text, words, language)),
+            Self::Tail if parts.len() <= snapshot.stable_parts().len() => text(),
+            Self::Tail => {
+                let (open, closed) = parts.split_last()?;
+                let kept: Vec<String> = closed.iter().cloned().chain(mask(open, words, language)).collect();
+                (!kept.is_empty()).then(|| join_parts(&kept, language))
+            }
+        }
+    }
+
+    /// Least span between two translations of what may still change, ms. What is translated once needs none.
+    pub(crate) fn gap_ms(self, timing: &Timing) -> u64 {
+        match self {
+            Self::Live | Self::Tail => timing.translate_gap_ms,
+            Self::None | Self::Sentences | Self::Clauses => 0,
+        }
+    }
+}
+
+/// The parts of an unfinished segment, each translated by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Parts {
+    /// What will not change any more.
+    pub(crate) closed: Vec<String>,
+    /// What follows and may change.
+    pub(crate) open: Option<String>,
+}
+
+impl Parts {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.closed.is_empty() && self.open.is_none()
+    }
+    pub(crate) fn into_texts(self) -> Vec<String> {
+        self.closed.into_iter().chain(self.open).collect()
+    }
+}
+
+/// Translated parts as one text.
+pub(crate) fn join_parts(parts: &[String], language: &Language) -> String {
+    parts.join(if has_spaces(language) { " " } else { "" })
 }
 
 /// A translated partial without its last words: these change most when the next words come (mask-k, Arivazhagan et al.
 /// 2020). `None` when nothing is left.
-pub(crate) fn mask(text: &str, words: usize, language: &Language) -> Option<String> {
+fn mask(text: &str, words: usize, language: &Language) -> Option<String> {
     let kept = if has_spaces(language) {
         let all: Vec<&str> = text.split_whitespace().collect();
         all[..all.len().saturating_sub(words)].join(" ")

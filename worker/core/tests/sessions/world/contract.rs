@@ -3,11 +3,12 @@
 use super::World;
 use schemas::ids::Language;
 use schemas::message::Caption;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl World {
     /// The contract of captions, for every listener: cursors dense from the first that they saw, each final once and in
-    /// the order of media time, revisions rising, nothing of a segment after its final, stable words never changed.
+    /// the order of media time, revisions rising, nothing of a segment after its final but the translation of an original, once,
+    /// stable words never changed.
     pub fn check_contract(&self) {
         for (name, seat) in &self.seats {
             check(name, &seat.captions(), Gaps::Never);
@@ -41,26 +42,37 @@ enum Gaps {
 
 fn check(name: &str, captions: &[&Caption], gaps: Gaps) {
     let mut last_final: BTreeMap<&Language, &Caption> = BTreeMap::new();
-    let mut finished = BTreeSet::new();
+    let mut finished: BTreeMap<(&Language, &str), &Caption> = BTreeMap::new();
     let mut stable: BTreeMap<(&Language, &str), Vec<&str>> = BTreeMap::new();
     let mut revisions: BTreeMap<(&Language, &str), u32> = BTreeMap::new();
     for caption in captions {
         let key = (&caption.language, caption.segment_id.as_str());
-        assert!(!finished.contains(&key), "{name}: a caption of {key:?} follows its final");
+        match finished.get(&key) {
+            Some(original) => assert!(revises(caption, original), "{name}: {caption:?} follows the final {original:?}"),
+            None => assert!(!caption.revised, "{name}: {caption:?} revises what never came"),
+        }
         let revision = revisions.insert(key, caption.revision).unwrap_or(0);
         assert!(caption.revision > revision, "{name}: revision {} after {revision}", caption.revision);
         let words: Vec<&str> = caption.text.split_whitespace().collect();
         let promised = stable.get(&key).cloned().unwrap_or_default();
-        assert!(words.starts_with(&promised), "{name}: {promised:?} was stable, then came {words:?}");
-        stable.insert(key, words[..(caption.stable_words as usize).min(words.len())].to_vec());
-        if caption.is_final {
-            finished.insert(key);
-            if let Some(before) = last_final.insert(&caption.language, caption) {
-                let dense = caption.cursor == before.cursor + 1;
-                let rises = gaps == Gaps::WhileAway && caption.cursor > before.cursor;
-                assert!(dense || rises, "{name}: cursor {} after {}", caption.cursor, before.cursor);
-                assert!(caption.start_ms >= before.start_ms, "{name}: finals are in the order of media time");
-            }
+        if !caption.degraded {
+            assert!(words.starts_with(&promised), "{name}: {promised:?} was stable, then came {words:?}");
+            stable.insert(key, words[..(caption.stable_words as usize).min(words.len())].to_vec());
+        }
+        if caption.is_final
+            && finished.insert(key, caption).is_none()
+            && let Some(before) = last_final.insert(&caption.language, caption)
+        {
+            let dense = caption.cursor == before.cursor + 1;
+            let rises = gaps == Gaps::WhileAway && caption.cursor > before.cursor;
+            assert!(dense || rises, "{name}: cursor {} after {}", caption.cursor, before.cursor);
+            assert!(caption.start_ms >= before.start_ms, "{name}: finals are in the order of media time");
         }
     }
+}
+
+/// Whether this is the translation of an original that was sent before.
+fn revises(caption: &Caption, original: &Caption) -> bool {
+    let of_it = caption.cursor == original.cursor && caption.generation == original.generation;
+    of_it && caption.is_final && caption.revised && caption.translated && original.degraded
 }

@@ -1,6 +1,6 @@
 //! A whole session before a hostile recogniser, and what its listeners read of each spoken word.
 
-use super::{Hostility, Talk, World, config, language, talk::Spoken};
+use super::{Hostility, Spoken, Talk, World, config, language};
 use hostile_recogniser::Switches;
 use hostile_recogniser::kind::{Sentence, talk};
 use hostile_recogniser::spelled::{ENGLISH, Place, Score, Spelling};

@@ -1,6 +1,7 @@
 //! The world around one engine: the shell and the services behind it, on a clock that jumps from event to event.
 
 mod contract;
+pub mod delay;
 mod hostile;
 pub mod hostile_session;
 mod recogniser;
@@ -13,11 +14,11 @@ pub use hostile::Hostility;
 pub use recogniser::Recogniser;
 pub use seat::Seat;
 pub use speakers_line::SpeakersLine;
-pub use talk::Talk;
+pub use talk::{Spoken, Talk};
 
 use schemas::ids::{ConnectionId, Generation, Language, SessionId, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::session::ListenerRow;
+use schemas::session::{AskedMode, CaptionMode, ListenerRow};
 use schemas::worker::Desired;
 use std::collections::BTreeMap;
 use worker_core::Affect;
@@ -162,6 +163,7 @@ impl World {
             connection_id: ConnectionId::try_new(name).unwrap(),
             language: language(lang),
             connected_at: Some(Timestamp(BEGIN + self.now as i64)),
+            mode: AskedMode::default(),
         };
         let seat = Seat { row, listed: true, latency_ms: 10, refuses: None, received: Vec::new() };
         self.seats.entry(name.into()).or_insert(seat)
@@ -182,6 +184,13 @@ impl World {
 
     pub fn wanted(&self, what: &str) -> u32 {
         self.outputs.get(what).copied().unwrap_or(0)
+    }
+
+    /// The same, who chose how to read.
+    pub fn reader(&mut self, name: &str, lang: &str, mode: CaptionMode) -> &mut Seat {
+        let seat = self.listener(name, lang);
+        seat.row.mode = AskedMode::Known(mode);
+        seat
     }
 
     /// Process time of the first packet.

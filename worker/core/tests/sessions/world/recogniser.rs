@@ -1,6 +1,7 @@
 //! A recogniser that behaves like Transcribe: result ids and times restart with each stream, partials every 300 ms with
 //! the last two words unstable, a final after 600 ms of silence, ends without warning when a test says so.
 
+use super::delay::Delay;
 use super::hostile::Hostility;
 use super::talk::{BASE, Talk};
 use schemas::ids::Language;
@@ -41,6 +42,8 @@ pub struct Recogniser {
     pub fickle: bool,
     /// What it says is made hostile on its way.
     pub hostility: Option<Hostility>,
+    /// Results come as late as Transcribe's, instead of after a fixed time.
+    pub delay: Option<Delay>,
     /// Every result tells its words so much too late or too early, ms.
     pub shift_ms: i64,
 }
@@ -158,7 +161,12 @@ impl Recogniser {
                 language: None,
                 items,
             };
-            self.say(now + LATENCY_MS, stream.id, TranscribeEvent::Result(result));
+            let at = match &mut self.delay {
+                None => now + LATENCY_MS,
+                Some(delay) if is_final => delay.last(now, stream.silence_ms),
+                Some(delay) => delay.partial(now),
+            };
+            self.say(at, stream.id, TranscribeEvent::Result(result));
         }
         if is_final {
             stream.results += 1;

@@ -21,8 +21,32 @@ impl Seat {
         let caption = |m: &'_ (u64, Message)| matches!(m.1, Message::Transcription(_));
         self.received.iter().filter(|m| caption(m)).filter_map(|(_, m)| as_caption(m)).collect()
     }
+    /// The finals as they came first.
+    pub fn first_finals(&self) -> Vec<&Caption> {
+        self.captions().into_iter().filter(|c| c.is_final && !c.revised).collect()
+    }
+    /// Translations that came after their originals.
+    pub fn revisions(&self) -> Vec<&Caption> {
+        self.captions().into_iter().filter(|c| c.revised).collect()
+    }
+    /// The finals as they stand: originals whose translations came are those.
     pub fn finals(&self) -> Vec<&Caption> {
-        self.captions().into_iter().filter(|c| c.is_final).collect()
+        let revisions = self.revisions();
+        let mut finals = self.first_finals();
+        for stands in &mut finals {
+            *stands = revisions.iter().copied().find(|c| c.segment_id == stands.segment_id).unwrap_or(*stands);
+        }
+        finals
+    }
+    /// Words taken back per word of a final, as the listener saw it.
+    pub fn erasure(&self) -> f64 {
+        let (mut standing, mut erased) = (std::collections::BTreeMap::<&str, Vec<&str>>::new(), 0);
+        for caption in self.captions() {
+            let words: Vec<&str> = caption.text.split_whitespace().collect();
+            let before = standing.insert(&caption.segment_id, words.clone()).unwrap_or_default();
+            erased += before.len() - before.iter().zip(&words).take_while(|(a, b)| a == b).count();
+        }
+        erased as f64 / standing.values().map(Vec::len).sum::<usize>().max(1) as f64
     }
     pub fn text(&self) -> String {
         self.finals().iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" ")
