@@ -177,7 +177,7 @@ const DESCRIPTION: &str = "\
 Seen from a listener's application: it sends `joinSession` and `heartbeat`, and gets captions in its language.
 
 - Key captions on `segmentId`: partials replace each other, one final replaces them all. Never key on the text.
-- The first `stableWords` words of a caption never change.
+- The first `stableChars` UTF-16 code units of a caption never change: `text.slice(0, stableChars)`. `stableWords` tells the same in words between spaces, for languages that have them.
 - Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`; drop one that comes again.
 - Show `degraded` captions as what they are: the original, because translation failed.
 - After a reconnect join again: the last whole sentences come at once, marked `catchUp`. Within a `generation`, the gap between the cursor of the last final before and the first after it is what was missed.

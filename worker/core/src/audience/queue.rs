@@ -101,7 +101,16 @@ mod tests {
         };
         let (text, degraded, catch_up) = ("amen".to_owned(), false, false);
         let shown = Arc::new(shown);
-        let rendered = Rendered { shown, language, text, cursor: 1, revision: 1, stable_words: 1, degraded, catch_up };
+        let rendered = Rendered {
+            shown,
+            language,
+            text,
+            cursor: 1,
+            revision: 1,
+            stable: crate::text::Stable::default(),
+            degraded,
+            catch_up,
+        };
         item(Body::Caption(Arc::new(rendered)))
     }
     fn order(mut queue: Queue) -> Vec<String> {

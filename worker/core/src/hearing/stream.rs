@@ -1,6 +1,7 @@
 //! What one stream has heard: audio in, at a pace that the service can follow, and its results in media time.
 
 use super::demand::Moment;
+use super::gaps::{Gap, gaps};
 use super::timeline::Timeline;
 use super::{Heard, Word};
 use crate::hearing::{Audio, SAMPLES_PER_MS};
@@ -119,8 +120,8 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
 
 pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
     let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
-    for item in &result.items {
-        let word = to_word(item, &stream.timeline);
+    for (item, gap) in result.items.iter().zip(gaps(&result.transcript, &result.items)) {
+        let word = to_word(item, gap, &stream.timeline);
         match words.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
             Some(last) if item.punctuation && !last.mark => {
@@ -142,11 +143,12 @@ pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
     }
 }
 
-fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {
+fn to_word(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Word {
     let start_ms = timeline.media_ms(item.start);
     Word {
         text: item.content.clone(),
         mark: item.punctuation,
+        gap,
         start_ms,
         end_ms: timeline.media_ms(item.end).max(start_ms),
         stable: item.stable,

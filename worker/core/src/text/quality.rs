@@ -1,6 +1,6 @@
 //! What listeners of one language get: lag and erasure.
 
-use crate::text::has_spaces;
+use crate::text::written::units;
 use schemas::ids::Language;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,21 +15,14 @@ pub(crate) struct Quality {
     last: BTreeMap<u64, Vec<String>>,
     erased: u64,
     final_words: u64,
-    spaced: bool,
+    language: Language,
 }
 
 impl Quality {
-    /// Of this language: where words are written without spaces between them, characters count.
+    /// Of this language: where words have no spaces between them, characters count (see [`units`]).
     pub(crate) fn of(language: &Language) -> Self {
         let (lags, last) = (VecDeque::new(), BTreeMap::new());
-        Self { lags, last, erased: 0, final_words: 0, spaced: has_spaces(language) }
-    }
-
-    fn words(&self, text: &str) -> Vec<String> {
-        if self.spaced {
-            return text.split_whitespace().map(str::to_owned).collect();
-        }
-        text.chars().filter(|c| !c.is_whitespace()).map(String::from).collect()
+        Self { lags, last, erased: 0, final_words: 0, language: language.clone() }
     }
 
     /// A caption was posted so long after its last word.
@@ -42,7 +35,7 @@ impl Quality {
 
     /// A caption replaces the one before it in its segment: its words from the first difference on were retracted.
     pub(crate) fn shown(&mut self, segment: u64, text: &str, is_final: bool) {
-        let words = self.words(text);
+        let words = units(text, &self.language);
         if let Some(before) = self.last.get(&segment) {
             let kept = before.iter().zip(&words).take_while(|(a, b)| a == b).count();
             self.erased += (before.len() - kept) as u64;
@@ -108,5 +101,22 @@ mod tests {
         quality.shown(1, "你好", false);
         quality.shown(1, "你好吗。", true);
         assert_eq!(quality.erasure(), Some(0.0));
+    }
+
+    #[test]
+    fn without_spaces_what_is_taken_back_is_counted_in_characters_that_a_person_sees() {
+        let erasure = |language: &str, partial: &str, last: &str| {
+            let mut quality = Quality::of(&Language::try_new(language).unwrap());
+            quality.shown(1, partial, false);
+            quality.shown(1, last, true);
+            quality.erasure()
+        };
+        assert_eq!(erasure("ja", "今日は晴れ", "今日は雨だ。"), Some(2.0 / 6.0));
+        assert_eq!(erasure("th", "ที่นี่", "ที่นั่น"), Some(1.0 / 3.0), "a vowel and a tone are of their letter");
+        assert_eq!(
+            erasure("es", "今日は晴れ", "今日は雨だ。"),
+            Some(2.0 / 6.0),
+            "the original, for want of a translation"
+        );
     }
 }

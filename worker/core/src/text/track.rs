@@ -5,8 +5,8 @@
 //! nothing of a segment is released after its final.
 
 use crate::outbox::earliest;
-use crate::text::Shown;
 use crate::text::quality::Quality;
+use crate::text::{Shown, Stable};
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +25,8 @@ pub(crate) struct Rendered {
     pub(crate) cursor: u64,
     /// Rises with each caption of the segment.
     pub(crate) revision: u32,
-    /// The first so many words of `text` will not change.
-    pub(crate) stable_words: u32,
+    /// How much of `text` will not change.
+    pub(crate) stable: Stable,
     /// Translation failed; `text` is the original.
     pub(crate) degraded: bool,
     /// It was made for a listener who has just come.
@@ -137,11 +137,10 @@ impl Track {
             self.cursor += passed + 1;
             let revision = self.revisions.remove(&shown.segment).unwrap_or(0) + 1;
             self.revisions.retain(|segment, _| *segment > shown.segment);
-            let stable_words = u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX);
+            let stable = Stable::whole(&text);
             let (language, cursor) = (self.language.clone(), self.cursor);
             self.quality.shown(shown.segment, &text, true);
-            let rendered =
-                Arc::new(Rendered { shown, language, text, cursor, revision, stable_words, degraded, catch_up });
+            let rendered = Arc::new(Rendered { shown, language, text, cursor, revision, stable, degraded, catch_up });
             self.log.push_back(rendered.clone());
             while self.log.len() > self.keep {
                 self.log.pop_front();
@@ -158,7 +157,7 @@ impl Track {
         }
         let revision = self.revisions.entry(shown.segment).or_insert(0);
         *revision += 1;
-        let stable_words = if translated.is_some() { 0 } else { shown.stable_words() };
+        let stable = if translated.is_some() { Stable::default() } else { shown.stable() };
         let text = translated.unwrap_or_else(|| shown.text());
         self.quality.shown(shown.segment, &text, false);
         Some(Arc::new(Rendered {
@@ -167,7 +166,7 @@ impl Track {
             text,
             cursor: self.cursor + self.pending.iter().map(|p| p.passed + 1).sum::<u64>() + 1,
             revision: *revision,
-            stable_words,
+            stable,
             degraded: false,
             catch_up: false,
         }))

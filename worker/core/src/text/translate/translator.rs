@@ -15,7 +15,8 @@ use crate::config::{Timing, Wishes};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
-use crate::text::{Shown, has_spaces};
+use crate::text::Shown;
+use crate::text::written::append;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
@@ -129,8 +130,7 @@ impl Translator {
             let known = self.cache.get(from, to, &sentence).is_some();
             match parts.last_mut() {
                 Some((false, text)) if !known => {
-                    text.push_str(if has_spaces(from) { " " } else { "" });
-                    text.push_str(&sentence);
+                    append(text, &sentence, from);
                 }
                 Some(_) | None => parts.push((known, sentence)),
             }
@@ -310,7 +310,8 @@ impl Translator {
 
     fn complete(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let job = self.jobs.remove(key)?;
-        let text = job.translated.join(if has_spaces(&key.language) { " " } else { "" });
+        let mut text = String::new();
+        job.translated.iter().for_each(|part| append(&mut text, part, &key.language));
         if let Some((shown, parts)) = job.next {
             let newer = self.start(key.clone(), shown, &parts, now, out);
             if newer.is_some() {
