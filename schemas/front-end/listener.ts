@@ -20,7 +20,7 @@ export function missedBetween(last: Caption, next: Caption): Missed {
 export function stableText({ text, isFinal, stableChars, stableWords }: Caption): string {
   if (isFinal) return text;
   // Workers that were there before `stableChars` tell it in words between spaces alone.
-  return stableChars === undefined ? text.split(' ').slice(0, stableWords).join(' ') : text.slice(0, stableChars);
+  return typeof stableChars !== 'number' ? text.split(' ').slice(0, stableWords).join(' ') : text.slice(0, stableChars);
 }
 
 export class Listener {

@@ -107,9 +107,10 @@ impl Seat {
         self.finals().iter().map(|c| (c["segmentId"].as_str().unwrap().to_owned(), text(c))).collect()
     }
 
-    /// A word that was stable never changed, nothing followed a final, finals came once and in order.
+    /// What was stable never changed, in words and in characters, nothing followed a final, finals came once and in order.
     fn check_contract(&self) {
         let (mut stable, mut finished) = (BTreeMap::<String, Vec<String>>::new(), BTreeSet::new());
+        let mut begins = BTreeMap::<String, String>::new();
         for caption in self.of("transcription") {
             let segment = caption["segmentId"].as_str().unwrap().to_owned();
             assert!(!finished.contains(&segment), "a caption of {segment} follows its final");
@@ -117,6 +118,11 @@ impl Seat {
             let promised = stable.entry(segment.clone()).or_default();
             assert!(words.starts_with(promised), "{promised:?} was stable, then came {words:?}");
             *promised = words.into_iter().take(caption["stableWords"].as_u64().unwrap() as usize).collect();
+            let text = caption["text"].as_str().unwrap();
+            let begin = begins.entry(segment.clone()).or_default();
+            assert!(text.starts_with(begin.as_str()), "{begin:?} was stable, then came {text:?}");
+            let units = text.encode_utf16().take(caption["stableChars"].as_u64().unwrap() as usize);
+            *begin = String::from_utf16(&units.collect::<Vec<_>>()).unwrap();
             if caption["isFinal"] == true {
                 finished.insert(segment);
             }

@@ -150,7 +150,13 @@ fn a_part_of_the_sentence_is_stable_while_it_is_being_spoken_and_it_grows() {
 fn a_clause_is_read_in_translation_before_its_sentence_is_over() {
     // Thai has no marks: a sentence is translated when it is over.
     for spoken in SPOKEN.iter().filter(|spoken| spoken.language != "th") {
-        let world = run(spoken.session(config()));
+        let mut world = spoken.session(config());
+        // Letter by letter, so that a clause is the begin of its sentence in the translation as well.
+        world.translate = |text, to, _| {
+            let letters = text.chars().filter(|letter| !letter.is_whitespace());
+            (150, Ok(letters.map(|letter| format!("{to}:{letter}")).collect::<Vec<_>>().join(" ")))
+        };
+        let world = run(world);
         for segment in ["1-1", "1-2", "1-3"] {
             let captions = world.seat("eva").captions();
             let of = |is_final: bool| captions.iter().find(|c| c.segment_id == segment && c.is_final == is_final);
