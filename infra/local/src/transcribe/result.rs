@@ -106,7 +106,7 @@ impl Teller {
             })
             .collect();
         let mut result = json!({
-            "Alternatives": [{ "Items": items, "Transcript": written(&words) }],
+            "Alternatives": [{ "Items": items, "Transcript": text_of(&words) }],
             "StartTime": ms(words.first().map_or(0.0, |word| word.start)),
             "EndTime": ms(words.last().map_or(0.0, |word| word.end)),
             "IsPartial": heard.partial,
@@ -199,7 +199,7 @@ fn written(word: &str, first: bool) -> String {
 }
 
 /// The words with their marks, spaces where their script has them.
-fn written(words: &[Word]) -> String {
+fn text_of(words: &[Word]) -> String {
     let mark = |word: &Word| (!word.mark.is_empty()).then(|| Item::mark(&word.mark, 0, true));
     let items =
         words.iter().flat_map(|word| [Some(Item::word(&word.text, 0, 0, true)), mark(word)].into_iter().flatten());
