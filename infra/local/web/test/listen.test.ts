@@ -196,13 +196,17 @@ test('Arabic runs from the right, and what is not translated runs as it is writt
   assert.deepEqual(text, [['isolate', 'rtl'], ['isolate', 'ltr'], ['isolate', 'rtl'], ['isolate', 'rtl']]);
   assert.equal(await phone.page.textContent('li[data-cursor="4"] .loose'), ' كل جملة');
   // The mark of the English name stands at its left, where the sentence ends, and the label "earlier" further to the left.
-  const left = await phone.page.evaluate(() => {
+  const [mark, stop, name, first] = await phone.page.evaluate(() => {
     const words = document.querySelector('li[data-cursor="3"] bdi span')?.firstChild as Text;
-    const at = (from: number) => { const range = document.createRange(); range.setStart(words, from); range.setEnd(words, from + 1); return range.getBoundingClientRect().left; };
-    const mark = document.querySelector('li[data-cursor="3"] .mark')?.getBoundingClientRect().left ?? NaN;
-    return { mark, stop: at(words.length - 1), name: at(words.data.indexOf('Amazon')), first: at(0) };
-  });
-  assert.ok(left.mark < left.stop && left.stop < left.name && left.name < left.first, JSON.stringify(left));
+    const letters = [words.length - 1, words.data.indexOf('Amazon'), 0].map((from) => {
+      const range = document.createRange();
+      range.setStart(words, from);
+      range.setEnd(words, from + 1);
+      return range.getBoundingClientRect().left;
+    });
+    return [document.querySelector('li[data-cursor="3"] .mark')?.getBoundingClientRect().left ?? NaN, ...letters];
+  }) as [number, number, number, number];
+  assert.ok(mark < stop && stop < name && name < first, `${mark} ${stop} ${name} ${first}`);
   await phone.page.context().close();
 });
 
