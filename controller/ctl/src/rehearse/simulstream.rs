@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_language_without_spaces_is_counted_in_characters() {
         let mut japanese = text(1, 1, true, "今日 は。");
-        japanese.language = schemas::ids::Language::try_new("ja").unwrap();
+        japanese.language = Language::try_new("ja").unwrap();
         let lines = lines(&talk("ja", &[(2_000, japanese)]));
         assert_eq!(lines[0]["metadata"]["latency_unit"], "char");
         assert_eq!(lines[1]["generated_tokens"], serde_json::json!(["今", "日", "は", "。"]));
