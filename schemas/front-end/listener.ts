@@ -16,6 +16,13 @@ export function missedBetween(last: Caption, next: Caption): Missed {
   return next.generation === last.generation ? Math.max(0, next.cursor - last.cursor - 1) : 'unknown';
 }
 
+/** The part of a caption that will not change any more; `text` begins with it. */
+export function stableText({ text, isFinal, stableChars, stableWords }: Caption): string {
+  if (isFinal) return text;
+  // Workers that were there before `stableChars` tell it in words between spaces alone.
+  return typeof stableChars !== 'number' ? text.split(' ').slice(0, stableWords).join(' ') : text.slice(0, stableChars);
+}
+
 export class Listener {
   /** What stays, in the order of speech. */
   readonly finals: Caption[] = [];

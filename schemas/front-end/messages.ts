@@ -229,7 +229,13 @@ export interface Caption {
    */
   sourceText: string | null;
   /**
-   * The first so many words of `text` will not change.
+   * The first so many UTF-16 code units of `text` will not change (`text.slice(0, stableChars)` in JavaScript). No grapheme cluster is
+   * cut. Absent in captions of workers that did not tell it yet: `stableWords` counts then.
+   */
+  stableChars?: number | null;
+  /**
+   * The first so many words of `text` will not change. A word is what stands between spaces: where words have none between them, see
+   * `stableChars`.
    */
   stableWords: number;
   /**

@@ -126,6 +126,14 @@ fn arn_parts<'a>(text: &'a str, resource: &str) -> Option<(&'a str, &'a str, &'a
     well_formed.then_some((region, account, name))
 }
 
+impl Language {
+    /// Whether it is written with spaces between words: Japanese, Chinese, Thai, Lao, Burmese and Khmer are not.
+    #[must_use]
+    pub fn is_spaced(&self) -> bool {
+        !matches!(self.as_str(), "ja" | "zh" | "th" | "lo" | "my" | "km")
+    }
+}
+
 impl ChannelArn {
     /// The region that the channel lives in.
     #[must_use]

@@ -7,8 +7,10 @@
 //! and at last as one final. Key on `segmentId`, never on the text: "Amen. Amen." is said twice.
 //!
 //! **Guarantees.**
-//! - *A stable word never changes.* The first `stableWords` words of `text` stand in every later caption of the segment,
-//!   the final included. Only an original in place of a translation (`degraded`) is another text; its revision keeps the promise.
+//! - *What is stable never changes.* Only an original in place of a translation (`degraded`) is another text. Every later caption of the segment, the final included, begins with the first `stableChars`
+//!   UTF-16 code units of `text`, which JavaScript gives by `text.slice(0, stableChars)`; no character that a person sees (a grapheme
+//!   cluster) is cut. Those are never less than the first `stableWords` words between spaces, which alone cannot tell it where words
+//!   have no spaces between them.
 //! - *Exactly one final.* Each segment ends with one caption with `isFinal`, for each language, and nothing follows it but, at most once,
 //!   its revision.
 //! - *A revision.* The original goes out (`degraded`) when the translation of a final does not come in time. If it comes within ten
@@ -107,8 +109,13 @@ pub struct Caption {
     pub source_language: Language,
     /// What was said, in the speaker's language; absent when `language` is the speaker's.
     pub source_text: Option<String>,
-    /// The first so many words of `text` will not change.
+    /// The first so many words of `text` will not change. A word is what stands between spaces: where words have none between them, see
+    /// `stableChars`.
     pub stable_words: u32,
+    /// The first so many UTF-16 code units of `text` will not change (`text.slice(0, stableChars)` in JavaScript). No grapheme cluster is
+    /// cut. Absent in captions of workers that did not tell it yet: `stableWords` counts then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable_chars: Option<u32>,
     /// Begin of the segment in media time, ms since the first audio.
     pub start_ms: u64,
     /// End of what this caption covers in media time, ms.

@@ -110,9 +110,10 @@ impl Seat {
         self.finals().iter().map(|c| (c["segmentId"].as_str().unwrap().to_owned(), text(c))).collect()
     }
 
-    /// A word that was stable never changed, nothing followed a final but the translation of an original, finals came once and in order.
+    /// What was stable never changed, in words and in characters, nothing followed a final but the translation of an original, finals came once and in order.
     fn check_contract(&self) {
         // Of each segment that is over: whether its translation may still follow.
+        let mut begins = BTreeMap::<String, String>::new();
         let (mut stable, mut over) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
         for caption in self.of("transcription") {
             let segment = caption["segmentId"].as_str().unwrap().to_owned();
@@ -129,6 +130,11 @@ impl Seat {
             let promised = stable.entry(segment.clone()).or_default();
             assert!(words.starts_with(promised), "{promised:?} was stable, then came {words:?}");
             *promised = words.into_iter().take(caption["stableWords"].as_u64().unwrap() as usize).collect();
+            let text = caption["text"].as_str().unwrap();
+            let begin = begins.entry(segment.clone()).or_default();
+            assert!(text.starts_with(begin.as_str()), "{begin:?} was stable, then came {text:?}");
+            let units = text.encode_utf16().take(caption["stableChars"].as_u64().unwrap() as usize);
+            *begin = String::from_utf16(&units.collect::<Vec<_>>()).unwrap();
         }
         let cursors = self.cursors();
         assert!(cursors.windows(2).all(|pair| pair[1] == pair[0] + 1), "{cursors:?}");

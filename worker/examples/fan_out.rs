@@ -212,6 +212,7 @@ impl Bench {
             end: begin + 3.5,
             is_partial,
             language: None,
+            transcript: String::new(),
             items: (0..WORDS).map(item).collect(),
         };
         Input::Transcribe(self.stream.unwrap(), TranscribeEvent::Result(result))

@@ -86,6 +86,12 @@ class Words(unittest.TestCase):
         pieces = {(1,): "\ufffd", (1, 2): " é"}
         self.assertEqual(group([1, 2], lambda ids: pieces[tuple(ids)])[0][:2], ("é", [1, 2]))
 
+    def test_without_spaces_each_piece_is_a_word_but_a_latin_name_stays_whole(self):
+        pieces = ["我们", "用", " Amazon", " Serv", "ices", "吧", "。"]
+        told = group(range(7), lambda ids: "".join(pieces[n] for n in ids), spaced=False)
+        self.assertEqual([word for word, _, _, _ in told], ["我们", "用", "Amazon", "Services", "吧"])
+        self.assertEqual(told[-1][2], "。")
+
 
     def test_what_is_written_on_to_a_known_word_is_a_word_of_its_own(self):
         known = said("dial 1")

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mock, test } from 'node:test';
-import { Listener } from '../listener.ts';
+import { Listener, stableText } from '../listener.ts';
 import type { Caption, Incoming } from '../messages.ts';
 
 const golden = (name: string): Incoming =>
@@ -17,6 +17,14 @@ test('a partial settles into its final, and the final stays', () => {
   it.take(golden('transcription.final'));
   assert.equal(it.partials.size, 0);
   assert.deepEqual(it.finals.map(({ text }) => text), ['Buenos días a todos.']);
+});
+
+test('the part that will not change is sliced off the text, whether its words have spaces between them or not', () => {
+  assert.equal(stableText(golden('transcription.characters') as Caption), '我们用𠮷野家的 Amazon');
+  assert.equal(stableText(golden('transcription.partial') as Caption), 'Buenos días', 'of a worker that tells words alone');
+  const none = caption({ isFinal: false, text: 'こんにちは', stableWords: 0, stableChars: 0 }) as Caption;
+  assert.equal(stableText(none), '');
+  assert.equal(stableText(golden('transcription.whole') as Caption), 'Buenos días a todos.', 'a final is stable, all of it');
 });
 
 test('the same sentence said twice stays twice, the same caption sent twice stays once', () => {

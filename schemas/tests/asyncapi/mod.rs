@@ -181,7 +181,7 @@ const DESCRIPTION: &str = "\
 Seen from a listener's application: it sends `joinSession` and `heartbeat`, and gets captions in its language.
 
 - Key captions on `segmentId`: partials replace each other, one final replaces them all. Never key on the text.
-- The first `stableWords` words of a caption never change.
+- The first `stableChars` UTF-16 code units of a caption never change: `text.slice(0, stableChars)`. `stableWords` tells the same in words between spaces, for languages that have them.
 - Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`. Of one that comes again the higher `revision` counts.
 - Show `degraded` captions as what they are: the original, because translation failed or is late. When it comes within ten seconds after \
 all, the final is sent once more, `revised`, with the same `segmentId` and `cursor`: put it in the place of the first. Whoever drops a cursor that comes again keeps the original.

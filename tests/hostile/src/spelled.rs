@@ -87,12 +87,6 @@ impl Score {
 }
 
 impl Spelling {
-    /// Whether its words are written with spaces between them.
-    #[must_use]
-    pub fn is_spaced(&self) -> bool {
-        !matches!(self.language, "zh" | "ja" | "th")
-    }
-
     /// The word of this place.
     #[must_use]
     pub fn spell(&self, (sentence, word): Place) -> String {

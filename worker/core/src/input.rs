@@ -232,6 +232,8 @@ pub struct TranscriptResult {
     pub is_partial: bool,
     /// The language that was found, where the stream identifies it.
     pub language: Option<Language>,
+    /// The text as the service writes it; empty where it gives none.
+    pub transcript: String,
     /// The words and punctuation.
     pub items: Vec<TranscriptItem>,
 }

@@ -200,10 +200,11 @@ fn audio_events(
 
 fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<TranscriptResult> {
     let best = result.alternatives().first();
+    let transcript = best.and_then(|best| best.transcript()).unwrap_or_default();
     let mut items: Vec<TranscriptItem> =
         best.map(|best| best.items()).unwrap_or_default().iter().map(|item| to_item(item, result.is_partial)).collect();
     if items.is_empty() {
-        items = spread(best.and_then(|best| best.transcript()).unwrap_or_default(), result);
+        items = spread(transcript, result);
     }
     Some(TranscriptResult {
         result_id: result.result_id()?.to_owned(),
@@ -211,6 +212,7 @@ fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<Transcr
         end: result.end_time,
         is_partial: result.is_partial,
         language: result.language_code().and_then(|code| languages::from_transcribe(code.as_str())),
+        transcript: transcript.to_owned(),
         items,
     })
 }

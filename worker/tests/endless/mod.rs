@@ -216,6 +216,7 @@ impl Session {
                 end: start + 4.0,
                 is_partial: false,
                 language: None,
+                transcript: String::new(),
                 items: (0..10).map(word).collect(),
             };
             (self.results, self.finals) = (self.results + 1, self.finals + 1);

@@ -312,6 +312,7 @@ pub(crate) mod samples {
             source_language: language("en"),
             source_text: (to != "en").then(|| format!("said {segment}")),
             stable_words: 0,
+            stable_chars: Some(0),
             start_ms: segment.saturating_sub(1) * 1000,
             end_ms: segment * 1000,
             lag_ms: 700,

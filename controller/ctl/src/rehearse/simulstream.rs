@@ -12,7 +12,7 @@
 //! and `computation_time` is 0. A token is a word; in a language written without spaces, a character.
 
 use super::record::{ListenerLog, Recording};
-use schemas::ids::Timestamp;
+use schemas::ids::{Language, Timestamp};
 use schemas::message::Caption;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -87,8 +87,8 @@ impl Page {
 }
 
 impl Unit {
-    fn of(language: &str) -> Self {
-        if matches!(language, "ja" | "zh" | "th") { Self::Char } else { Self::Word }
+    fn of(language: &Language) -> Self {
+        if language.is_spaced() { Self::Word } else { Self::Char }
     }
 
     fn tokens(self, text: &str) -> Vec<String> {
@@ -103,14 +103,14 @@ impl Unit {
 #[must_use]
 pub fn log(listener: &ListenerLog, r: &Recording, wav: &str) -> String {
     let Some(began) = r.speech_began else { return String::new() };
-    let language = listener.plan.language.as_str();
+    let language = &listener.plan.language;
     let unit = Unit::of(language);
     let metadata = Metadata {
         wav_name: wav,
         session: r.session.as_str(),
         listener: &listener.plan.label(),
         source_language: r.source.as_str(),
-        target_language: language,
+        target_language: language.as_str(),
         latency_unit: unit,
     };
     let head = serde_json::to_string(&Head { id: 0, metadata });
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_language_without_spaces_is_counted_in_characters() {
         let mut japanese = text(1, 1, true, "今日 は。");
-        japanese.language = schemas::ids::Language::try_new("ja").unwrap();
+        japanese.language = Language::try_new("ja").unwrap();
         let lines = lines(&talk("ja", &[(2_000, japanese)]));
         assert_eq!(lines[0]["metadata"]["latency_unit"], "char");
         assert_eq!(lines[1]["generated_tokens"], serde_json::json!(["今", "日", "は", "。"]));

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 # What Transcribe tells as items of their own, behind a word.
-MARKS = ".,!?;:…。，！？、；：।؟،"
-# Written without spaces, so each piece is a word.
+MARKS = ".,!?;:…。，！？、；：．।؟،؛۔"
+# Written without spaces, so each piece is a word; but for what is Latin in between.
 UNSPACED = {"zh", "ja", "th", "lo", "my", "yue"}
 # Nothing that was said.
 DECORATION = set("\"“”„«»()[]{}♪♫*_~#-–— ") | set(MARKS)
@@ -43,7 +43,7 @@ def group(ids, decode, spaced=True):
         if words and all(letter in MARKS for letter in bare):
             words[-1][2] += bare
             words[-1][3] += tokens
-        elif not words or text[0].isspace() or not spaced:
+        elif not words or text[0].isspace() or not (spaced or is_latin(words[-1][0][-1] + bare[0])):
             words.append([bare, list(tokens), "", []])
         else:
             # A mark inside a word is none: 28.8, U.S.
@@ -51,6 +51,10 @@ def group(ids, decode, spaced=True):
             words[-1][1] += words[-1][3] + tokens
             words[-1][2], words[-1][3] = "", []
     return [finish(*word) for word in words]
+
+
+def is_latin(letters):
+    return letters.isascii() and letters.isalnum()
 
 
 def finish(text, ids, mark, mark_ids):

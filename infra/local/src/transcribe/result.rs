@@ -1,5 +1,6 @@
 //! From what the recogniser understands to the JSON that Transcribe sends.
 
+use hostile_recogniser::wire::{Item, transcript};
 use serde_json::{Value, json};
 
 /// A word and when it was said, in seconds since the stream began.
@@ -26,8 +27,6 @@ pub enum Writing {
     Sentences {
         /// So many.
         stable: usize,
-        /// Whether there are spaces between words.
-        spaced: bool,
     },
 }
 
@@ -95,7 +94,7 @@ impl Teller {
         }
         let words = match heard.writing {
             Writing::Words => sentence(self.agree(&heard.words), heard.partial),
-            Writing::Sentences { stable, .. } => self.keep(&heard.words, stable),
+            Writing::Sentences { stable } => self.keep(&heard.words, stable),
         };
         let stable = if heard.partial { self.stable } else { words.len() };
         let items: Vec<Value> = (1..)
@@ -106,10 +105,8 @@ impl Teller {
                 [Some(self.item(word, heard.partial, nth <= stable)), mark].into_iter().flatten()
             })
             .collect();
-        let written: Vec<String> = words.iter().map(|word| format!("{}{}", word.text, word.mark)).collect();
-        let spaced = !matches!(heard.writing, Writing::Sentences { spaced: false, .. });
         let mut result = json!({
-            "Alternatives": [{ "Items": items, "Transcript": written.join(if spaced { " " } else { "" }) }],
+            "Alternatives": [{ "Items": items, "Transcript": text_of(&words) }],
             "StartTime": ms(words.first().map_or(0.0, |word| word.start)),
             "EndTime": ms(words.last().map_or(0.0, |word| word.end)),
             "IsPartial": heard.partial,
@@ -201,6 +198,14 @@ fn written(word: &str, first: bool) -> String {
     }
 }
 
+/// The words with their marks, spaces where their script has them.
+fn text_of(words: &[Word]) -> String {
+    let mark = |word: &Word| (!word.mark.is_empty()).then(|| Item::mark(&word.mark, 0, true));
+    let items =
+        words.iter().flat_map(|word| [Some(Item::word(&word.text, 0, 0, true)), mark(word)].into_iter().flatten());
+    transcript(&items.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,7 +292,7 @@ mod tests {
             let bare = word.text.trim_end_matches([',', '.', '?']).to_owned();
             word.mark = word.text.split_off(bare.len());
         }
-        Heard { writing: Writing::Sentences { stable, spaced: true }, ..heard }
+        Heard { writing: Writing::Sentences { stable }, ..heard }
     }
 
     fn contents(body: &Value) -> Vec<String> {
@@ -325,11 +330,10 @@ mod tests {
 
     #[test]
     fn a_language_that_was_found_out_is_told_and_its_words_stand_without_spaces_where_it_has_none() {
-        let mut heard = sentences(true, 0, "你 好");
-        heard.writing = Writing::Sentences { stable: 0, spaced: false };
+        let mut heard = sentences(true, 0, "我们 用 Amazon Web Services");
         heard.language = Some("zh-CN".into());
         let body = Teller::new(None).tell(&heard, || "x".into());
-        assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "你好");
+        assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "我们用Amazon Web Services");
         assert_eq!(result(&body)["LanguageCode"], "zh-CN");
     }
 }

@@ -8,9 +8,6 @@ use super::engine::Told;
 use super::request::{Language, Request};
 use super::result::{Heard, Stability, Word, Writing};
 
-/// Languages written without spaces between the words.
-const UNSPACED: [&str; 6] = ["zh", "ja", "th", "lo", "my", "yue"];
-
 /// A line of `serve.py`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -57,7 +54,7 @@ impl Utterance {
     /// As the writer of results takes it; `options` are the codes to choose from, where the language was to be found out.
     pub fn heard(self, partial: bool, options: Option<&[String]>) -> Told {
         let word = |(text, start, end, confidence, mark)| Word { text, start, end, confidence, mark };
-        let writing = Writing::Sentences { stable: self.stable, spaced: !UNSPACED.contains(&self.language.as_str()) };
+        let writing = Writing::Sentences { stable: self.stable };
         let language = options.and_then(|all| all.iter().find(|code| of_whisper(code) == self.language)).cloned();
         let words = self.words.into_iter().map(word).collect();
         Told::Heard(Heard { utterance: self.utterance, partial, words, writing, language })
@@ -117,6 +114,6 @@ mod tests {
             panic!("not heard")
         };
         assert_eq!((heard.language.as_deref(), heard.words[0].mark.as_str()), (Some("es-US"), ","));
-        assert_eq!(heard.writing, Writing::Sentences { stable: 1, spaced: true });
+        assert_eq!(heard.writing, Writing::Sentences { stable: 1 });
     }
 }

@@ -5,6 +5,7 @@ import { h } from './dom.ts';
 import { follow, FOLLOWING, label, type Follow, type Moved } from './follow.ts';
 import { direction } from './languages.ts';
 import { gapBefore, missingWords } from './link.ts';
+import { written } from './written.ts';
 
 /** So close to the end counts as the end, px. */
 const END = 40;
@@ -102,23 +103,21 @@ export class Captions {
   private say(caption: Caption): void {
     const { said } = this.parts;
     if (said === null) return;
-    const item = h('p', { lang: languageOf(caption) }, caption.degraded ? `Not translated: ${caption.text}` : caption.text);
+    const { lang, dir } = written(caption);
+    const text = h('bdi', { lang, dir }, caption.text);
+    const item = caption.degraded ? h('p', { lang: 'en', dir: 'ltr' }, 'Not translated: ', text) : h('p', { dir }, text);
     said.append(item);
     while (said.children.length > SAID) said.firstElementChild?.remove();
   }
 }
 
-const languageOf = (caption: Caption): string => (caption.degraded ? caption.sourceLanguage : caption.language);
-
-/** What is stable stands firm, what may still change is paler; the original stands below what is a translation. */
+/** What is stable stands firm, what may still change is paler; the original stands below what is a translation. The text is a `bdi`, so that
+ * a mark beside it, or an English name within Arabic, moves nothing of the rest. */
 function draw(item: HTMLElement, caption: Caption): void {
-  const words = caption.text.split(' ');
-  const firm = caption.isFinal ? words.length : caption.stableWords;
-  const rest = words.slice(firm).join(' ');
+  const { lang, dir, firm, loose } = written(caption);
   const marks = [caption.catchUp ? 'earlier' : '', caption.degraded ? 'not translated' : ''].filter((mark) => mark !== '').join(', ');
   item.className = [caption.isFinal ? 'final' : 'partial', caption.catchUp ? 'catch-up' : '', caption.degraded ? 'untranslated' : ''].join(' ').trim();
-  item.lang = languageOf(caption);
-  item.dir = direction(item.lang);
+  [item.lang, item.dir] = [lang, dir];
   Object.assign(item.dataset, {
     revision: `${caption.revision} ${caption.isFinal}`,
     cursor: String(caption.cursor),
@@ -127,7 +126,7 @@ function draw(item: HTMLElement, caption: Caption): void {
     transit: String(Date.now() - caption.timestamp),
     starts: String(caption.startMs),
   });
-  item.replaceChildren(h('span', {}, words.slice(0, firm).join(' ')), ...(rest === '' ? [] : [' ', h('span', { class: 'loose' }, rest)]));
+  item.replaceChildren(h('bdi', { dir }, h('span', {}, firm), ...(loose === '' ? [] : [h('span', { class: 'loose' }, loose)])));
   if (marks !== '') item.append(' ', h('span', { class: 'mark', lang: 'en', dir: 'ltr' }, marks));
   if (caption.sourceText !== null && caption.isFinal && caption.sourceText !== caption.text) {
     item.append(h('p', { class: 'original', lang: caption.sourceLanguage, dir: direction(caption.sourceLanguage) }, caption.sourceText));

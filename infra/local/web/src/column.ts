@@ -2,7 +2,7 @@
 import type { Incoming } from '../../../../schemas/front-end/messages.ts';
 import { Captions } from './captions.ts';
 import { h } from './dom.ts';
-import { nameOf, ownName } from './languages.ts';
+import { direction, nameOf, ownName } from './languages.ts';
 import { lagOf, Reader } from './reader.ts';
 
 export interface Column {
@@ -12,13 +12,13 @@ export interface Column {
 
 /** `said` is the live region of the page, for one column of it: two languages at once cannot be listened to. */
 export function column(socket: string, sessionId: string, language: string, said: HTMLElement | null, heard: (message: Incoming) => void, closed: () => void): Column {
-  const list = h('ol', { class: 'captions', tabindex: '0', 'aria-label': `Captions in ${nameOf(language)}` });
+  const list = h('ol', { class: 'captions', tabindex: '0', dir: direction(language), 'aria-label': `Captions in ${nameOf(language)}` });
   const more = h('button', { type: 'button', class: 'more', hidden: true });
   const lag = h('span', { class: 'lag', title: 'from the last spoken word to the post' });
   const notice = h('p', { class: 'notice', role: 'status', hidden: true });
   const alone = h('a', { href: linkOf(sessionId, language), target: '_blank', class: 'quiet', 'aria-label': `Open ${nameOf(language)} in its own tab` }, 'Open');
   const leave = h('button', { type: 'button', class: 'quiet', 'aria-label': `Close ${nameOf(language)}` }, '✕');
-  const head = h('header', {}, h('h3', { lang: language, title: nameOf(language) }, ownName(language)), lag, alone, leave);
+  const head = h('header', {}, h('h3', { lang: language, dir: direction(language), title: nameOf(language) }, ownName(language)), lag, alone, leave);
   const element = h('article', { class: 'listener', 'data-language': language, 'aria-label': `Listener in ${nameOf(language)}` }, head, notice, h('div', { class: 'sheet' }, list, more));
   const reader = new Reader(socket, sessionId, language, new Captions({ list, more, said }), (now, words) => {
     lag.textContent = lagOf(now).text;

@@ -47,7 +47,7 @@ export function preferred(wanted: readonly string[], offered: readonly string[])
 export function fillPicker(select: HTMLSelectElement, { here, marked }: { here: Choice[]; marked: Choice[] }, name: (code: string) => string, chosen?: string): void {
   const option = ({ code }: Choice) => {
     const made = new Option(name(code), code, code === chosen, code === chosen);
-    made.lang = code;
+    [made.lang, made.dir] = [code, direction(code)];
     return made;
   };
   const group = (label: string, list: Choice[]) => {

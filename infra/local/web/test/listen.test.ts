@@ -218,6 +218,23 @@ test('Arabic runs from the right, and what is not translated runs as it is writt
   const side = (cursor: number) => phone.page.evaluate((at) => getComputedStyle(document.querySelector(`li[data-cursor="${at}"]`) ?? document.body).direction, cursor);
   assert.deepEqual([await side(1), await side(2)], ['rtl', 'ltr']);
   assert.equal(await phone.page.getAttribute('li[data-cursor="2"]', 'lang'), 'en');
+  await phone.says(3, 'نستعمل اليوم Amazon Web Services.', { language: 'ar', catchUp: true });
+  await phone.says(4, 'ثم نترجم كل جملة', { language: 'ar', isFinal: false, stableWords: 2, stableChars: 8 });
+  const text = await phone.page.evaluate(() => [...document.querySelectorAll('li[data-cursor] > bdi')].map((bdi) => [getComputedStyle(bdi).unicodeBidi, bdi.getAttribute('dir')]));
+  assert.deepEqual(text, [['isolate', 'rtl'], ['isolate', 'ltr'], ['isolate', 'rtl'], ['isolate', 'rtl']]);
+  assert.equal(await phone.page.textContent('li[data-cursor="4"] .loose'), ' كل جملة');
+  // The mark of the English name stands at its left, where the sentence ends, and the label "earlier" further to the left.
+  const [mark, stop, name] = await phone.page.evaluate(() => {
+    const words = document.querySelector('li[data-cursor="3"] bdi span')?.firstChild as Text;
+    const letters = [words.length - 1, words.data.indexOf('Services')].map((from) => {
+      const range = document.createRange();
+      range.setStart(words, from);
+      range.setEnd(words, from + 1);
+      return range.getBoundingClientRect().left;
+    });
+    return [document.querySelector('li[data-cursor="3"] .mark')?.getBoundingClientRect().left ?? NaN, ...letters];
+  }) as [number, number, number];
+  assert.ok(mark < stop && stop < name, `${mark} ${stop} ${name}`);
   await phone.page.context().close();
 });
 

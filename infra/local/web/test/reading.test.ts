@@ -9,6 +9,7 @@ import { gapBefore, missingWords, words, type State } from '../src/link.ts';
 import { bar, Ear } from '../src/meter.ts';
 import { DEFAULTS, parse, resized, SIZES } from '../src/settings.ts';
 import { linkTo, pathOf } from '../src/share.ts';
+import { written } from '../src/written.ts';
 
 const golden = JSON.parse(readFileSync(new URL('../../../../schemas/golden/transcription.final.json', import.meta.url), 'utf8')) as Caption;
 const final = (generation: number, cursor: number): Caption => ({ ...golden, generation, cursor, segmentId: `${generation}-${cursor}` });
@@ -124,4 +125,20 @@ test('the link that is shared names the session and leaves the language to each 
 
 test('a QR code is drawn module by module', () => {
   assert.equal(pathOf([[true, false], [false, true]]), 'M0 0h1v1h-1zM1 1h1v1h-1z');
+});
+
+test('a caption carries its language and its direction, and the original that stands for a translation its own', () => {
+  const caption = (change: Partial<Caption>) => { const { lang, dir } = written({ ...golden, ...change }); return [lang, dir]; };
+  assert.deepEqual(caption({ language: 'ar' }), ['ar', 'rtl']);
+  assert.deepEqual(caption({ language: 'he' }), ['he', 'rtl']);
+  assert.deepEqual(caption({ language: 'ar', degraded: true, sourceLanguage: 'en' }), ['en', 'ltr']);
+  assert.deepEqual(caption({ language: 'en', degraded: true, sourceLanguage: 'ar' }), ['ar', 'rtl']);
+});
+
+test('what stands and what may still change are together the text, in languages with spaces and without', () => {
+  const parts = (change: Partial<Caption>) => { const { firm, loose } = written({ ...golden, isFinal: false, ...change }); return [firm, loose]; };
+  assert.deepEqual(parts({ text: '我们用 Amazon Web', stableWords: 2, stableChars: 10 }), ['我们用 Amazon', ' Web']);
+  assert.deepEqual(parts({ text: 'こんにちは世界', stableWords: 0, stableChars: 5 }), ['こんにちは', '世界']);
+  assert.deepEqual(parts({ text: 'Buenos días a', stableWords: 2 }), ['Buenos días', ' a'], 'of a worker that tells words alone');
+  assert.deepEqual(parts({ text: 'Amén.', isFinal: true, stableWords: 0 }), ['Amén.', '']);
 });

@@ -2,7 +2,7 @@
 
 use crate::audience::Body;
 use crate::hearing::SpokenClock;
-use crate::text::Rendered;
+use crate::text::{Rendered, Stable, begin_of};
 use crate::time::MediaInstant;
 use schemas::ids::{Generation, SessionId, Timestamp};
 use schemas::limits::WEBSOCKET_FRAME_BYTES;
@@ -33,15 +33,22 @@ fn fit(caption: Caption) -> String {
     if fits(&alone) {
         return json(&alone);
     }
-    let original = |text| Caption { text, translated: false, degraded: true, ..alone.clone() };
+    let original = |text| whole(Caption { text, translated: false, degraded: true, ..alone.clone() });
     let original = caption.source_text.filter(|_| caption.is_final).map(original);
     original.filter(fits).map_or_else(|| json(&shortened(alone)), |original| json(&original))
 }
 
 fn shortened(caption: Caption) -> Caption {
-    let text: String = caption.text.chars().take(LONGEST_TEXT).collect();
-    let words = u32::try_from(text.split_whitespace().count().saturating_sub(1)).unwrap_or(u32::MAX);
-    Caption { stable_words: caption.stable_words.min(words), text, ..caption }
+    let text = begin_of(&caption.text, LONGEST_TEXT).to_owned();
+    let left = Stable::within(&text, text.len());
+    let stable_chars = caption.stable_chars.map(|chars| chars.min(left.chars));
+    Caption { stable_words: caption.stable_words.min(left.words), stable_chars, text, ..caption }
+}
+
+/// Nothing in it will change.
+fn whole(caption: Caption) -> Caption {
+    let Stable { words, chars } = Stable::whole(&caption.text);
+    Caption { stable_words: words, stable_chars: Some(chars), ..caption }
 }
 
 /// Names a segment across all workers of a session.
@@ -103,7 +110,8 @@ impl Envelope<'_> {
             generation: self.generation,
             source_language: shown.source.clone(),
             source_text: translated.then(|| shown.text()),
-            stable_words: rendered.stable_words,
+            stable_words: rendered.stable.words,
+            stable_chars: Some(rendered.stable.chars),
             start_ms: shown.start_ms,
             end_ms: shown.end_ms,
             lag_ms: self.lag_ms(rendered),
@@ -134,7 +142,7 @@ mod tests {
             text: text.to_owned(),
             cursor: 1,
             revision: 1,
-            stable_words: 3_000,
+            stable: Stable::whole(text),
             degraded: false,
             catch_up: false,
             revised: false,
@@ -178,6 +186,7 @@ mod tests {
         for text in ["नमस्ते ".repeat(5_000), "\u{1}".repeat(40_000)] {
             let caption = posted(final_of(&said, &text));
             assert_eq!((caption.text.as_str(), caption.degraded, caption.translated), (said.trim_end(), true, false));
+            assert_eq!(caption.stable_chars, Some(2_999), "it tells what is stable of the original");
         }
     }
 
@@ -185,5 +194,6 @@ mod tests {
     fn what_no_recogniser_says_fits_a_frame_all_the_same() {
         let caption = posted(final_of(&"\u{1}".repeat(40_000), &"\u{1}".repeat(40_000)));
         assert_eq!(caption.text.chars().count(), LONGEST_TEXT);
+        assert_eq!(caption.stable_chars, Some(u32::try_from(LONGEST_TEXT).unwrap()));
     }
 }

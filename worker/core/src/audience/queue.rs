@@ -119,7 +119,7 @@ mod tests {
             text,
             cursor: 1,
             revision: 1,
-            stable_words: 1,
+            stable: crate::text::Stable::default(),
             degraded,
             catch_up,
             revised,

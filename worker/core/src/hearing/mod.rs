@@ -5,6 +5,7 @@ mod backoff;
 mod behind;
 mod clock;
 mod demand;
+mod gaps;
 mod gate;
 mod lanes;
 mod level;
@@ -15,6 +16,7 @@ mod timeline;
 
 pub(crate) use audio::{Audio, SAMPLES_PER_MS};
 pub(crate) use clock::SpokenClock;
+pub(crate) use gaps::Gap;
 
 use crate::config::EngineConfig;
 use crate::cx::Cx;
@@ -100,6 +102,8 @@ pub(crate) struct Word {
     pub(crate) text: String,
     /// A mark joins the word before it.
     pub(crate) mark: bool,
+    /// What stands before it.
+    pub(crate) gap: Gap,
     /// Begin, ms.
     pub(crate) start_ms: u64,
     /// End, ms.

@@ -2,6 +2,7 @@
 
 use super::behind::{Behind, Next};
 use super::demand::Moment;
+use super::gaps::{Gap, gaps};
 use super::timeline::{Timeline, in_ms};
 use super::{Heard, Word};
 use crate::hearing::{Audio, SAMPLES_PER_MS};
@@ -185,8 +186,8 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
 
 pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
     let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
-    for item in &timed(result) {
-        let word = to_word(item, &stream.timeline);
+    for (item, gap) in timed(result).iter().zip(gaps(&result.transcript, &result.items)) {
+        let word = to_word(item, gap, &stream.timeline);
         match words.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
             Some(last) if item.punctuation && !last.mark => {
@@ -234,13 +235,14 @@ fn timed(result: &TranscriptResult) -> Vec<TranscriptItem> {
     items
 }
 
-fn to_word(item: &TranscriptItem, timeline: &Timeline) -> Word {
+fn to_word(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Word {
     // Times may be off: where pauses were left out, a word lies where its middle does.
     let (start, end) = (in_ms(item.start), in_ms(item.end.max(item.start)));
     let start_ms = timeline.media_ms(start, u64::midpoint(start, end));
     Word {
         text: item.content.clone(),
         mark: item.punctuation,
+        gap,
         start_ms,
         end_ms: timeline.media_ms(end, u64::midpoint(start, end)).max(start_ms),
         stable: item.stable,

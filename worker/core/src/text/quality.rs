@@ -1,6 +1,6 @@
 //! What listeners of one language get: lag and erasure.
 
-use crate::text::has_spaces;
+use crate::text::written::units;
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,21 +16,14 @@ pub(crate) struct Quality {
     last: BTreeMap<(u64, CaptionMode), Vec<String>>,
     erased: u64,
     final_words: u64,
-    spaced: bool,
+    language: Language,
 }
 
 impl Quality {
-    /// Of this language: where words are written without spaces between them, characters count.
+    /// Of this language: where words have no spaces between them, characters count (see [`units`]).
     pub(crate) fn of(language: &Language) -> Self {
         let (lags, last) = (VecDeque::new(), BTreeMap::new());
-        Self { lags, last, erased: 0, final_words: 0, spaced: has_spaces(language) }
-    }
-
-    fn words(&self, text: &str) -> Vec<String> {
-        if self.spaced {
-            return text.split_whitespace().map(str::to_owned).collect();
-        }
-        text.chars().filter(|c| !c.is_whitespace()).map(String::from).collect()
+        Self { lags, last, erased: 0, final_words: 0, language: language.clone() }
     }
 
     /// A caption was posted so long after its last word.
@@ -44,12 +37,12 @@ impl Quality {
     /// A caption replaces the one before it in its segment: its words from the first difference on were retracted. A final, which has no
     /// mode, does so for all; where several modes are in use, the mean counts.
     pub(crate) fn shown(&mut self, segment: u64, mode: Option<CaptionMode>, text: &str) {
-        let words = self.words(text);
+        let words = units(text, &self.language);
         let Some(mode) = mode else {
             let befores: Vec<_> = self.last.iter().filter(|((of, _), _)| *of == segment).collect();
             self.final_words += (words.len() * befores.len().max(1)) as u64;
             self.erased += befores.iter().map(|(_, before)| retracted(before, &words)).sum::<u64>();
-            self.last.retain(|(of, _), _| *of > segment);
+            self.last.retain(|(of, _), _| *of != segment);
             return;
         };
         if let Some(before) = self.last.get(&(segment, mode)) {
@@ -60,7 +53,7 @@ impl Quality {
 
     /// An original gave way to its translation.
     pub(crate) fn revised(&mut self, original: &str, text: &str) {
-        let (before, words) = (self.words(original), self.words(text));
+        let (before, words) = (units(original, &self.language), units(text, &self.language));
         self.erased += retracted(&before, &words);
         self.final_words = self.final_words.saturating_sub(before.len() as u64) + words.len() as u64;
     }
@@ -143,5 +136,22 @@ mod tests {
         quality.shown(1, Some(CaptionMode::Stable), "oremos");
         quality.shown(1, None, "oremos juntos");
         assert_eq!(quality.erasure(), Some(0.75), "three words of two modes with two each");
+    }
+
+    #[test]
+    fn without_spaces_what_is_taken_back_is_counted_in_characters_that_a_person_sees() {
+        let erasure = |language: &str, partial: &str, last: &str| {
+            let mut quality = Quality::of(&Language::try_new(language).unwrap());
+            quality.shown(1, USUAL, partial);
+            quality.shown(1, None, last);
+            quality.erasure()
+        };
+        assert_eq!(erasure("ja", "今日は晴れ", "今日は雨だ。"), Some(2.0 / 6.0));
+        assert_eq!(erasure("th", "ที่นี่", "ที่นั่น"), Some(1.0 / 3.0), "a vowel and a tone are of their letter");
+        assert_eq!(
+            erasure("es", "今日は晴れ", "今日は雨だ。"),
+            Some(2.0 / 6.0),
+            "the original, for want of a translation"
+        );
     }
 }

@@ -10,7 +10,8 @@
 
 use super::align::Told;
 use super::results::{Key, Results};
-use super::{Shown, Snapshot, ends_sentence};
+use super::written::{ends_clause, ends_sentence};
+use super::{Shown, Snapshot};
 use crate::config::Timing;
 use crate::hearing::{Heard, Word};
 use crate::input::StreamId;
@@ -156,7 +157,7 @@ impl Open {
         let length_ms = spoken_ms.max(now.since(self.begun_at));
         let after = |index: usize| index + 1;
         let sentence = || settled.iter().rposition(ends_sentence).map(after);
-        let clause = || settled.iter().rposition(|w| w.mark).map(after);
+        let clause = || settled.iter().rposition(ends_clause).map(after);
         // The last stable word may still get its mark.
         let marked = settled.last().is_some_and(|w| w.mark);
         let word = || settled.len().checked_sub(usize::from(!marked)).filter(|end| *end > 0);

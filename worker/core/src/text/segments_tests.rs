@@ -1,5 +1,6 @@
 use super::super::tests::words;
 use super::*;
+use crate::hearing::Gap;
 use crate::input::StreamId;
 use crate::text::results;
 use proptest::prelude::*;
@@ -278,7 +279,7 @@ fn to_words(said: &Said, from_ms: u64) -> Vec<Word> {
         let text = if *mark { [",", "."][usize::from(*text) % 2].to_owned() } else { format!("w{text}") };
         let start_ms = at + gap;
         at = start_ms + length;
-        words.push(Word { text, mark: *mark, start_ms, end_ms: at, stable: *stable });
+        words.push(Word { text, mark: *mark, gap: Gap::Unknown, start_ms, end_ms: at, stable: *stable });
     }
     words
 }
@@ -314,7 +315,7 @@ proptest! {
             let tokens = tokens(&shown.text());
             let before = promised.entry(shown.segment).or_default();
             prop_assert!(tokens.starts_with(before), "{before:?} was stable, then came {tokens:?}");
-            *before = tokens[..(shown.stable_words() as usize).min(tokens.len())].to_vec();
+            *before = tokens[..(shown.stable().words as usize).min(tokens.len())].to_vec();
         }
     }
 

@@ -6,10 +6,10 @@
 //! segments becomes final first, but, once, its revision: the translation of an original that had gone out.
 
 use crate::outbox::earliest;
-use crate::text::Shown;
 use crate::text::offers::Offers;
 use crate::text::quality::Quality;
 use crate::text::translate::Parts;
+use crate::text::{Shown, Stable};
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
@@ -29,8 +29,8 @@ pub(crate) struct Rendered {
     pub(crate) cursor: u64,
     /// Rises with each caption of the segment.
     pub(crate) revision: u32,
-    /// The first so many words of `text` will not change.
-    pub(crate) stable_words: u32,
+    /// How much of `text` will not change.
+    pub(crate) stable: Stable,
     /// Translation failed; `text` is the original.
     pub(crate) degraded: bool,
     /// It was made for a listener who has just come.
@@ -77,7 +77,7 @@ pub(crate) struct Track {
     /// Finals that went out as their originals, by segment.
     originals: BTreeMap<u64, Arc<Rendered>>,
     offers: Offers,
-    /// The segment and the words of it that were shown last to those who read settled words alone.
+    /// The segment and the characters of it that were shown last to those who read settled words alone.
     settled: (u64, u32),
     /// What listeners of this language get.
     pub(crate) quality: Quality,
@@ -158,8 +158,8 @@ impl Track {
         let text = text?;
         let original = self.originals.remove(&shown.segment)?;
         self.quality.revised(&original.text, &text);
-        let (revision, stable_words) = (original.revision + 1, words(&text));
-        let rendered = Arc::new(Rendered { text, revision, stable_words, degraded: false, ..(*original).clone() });
+        let (revision, stable) = (original.revision + 1, Stable::whole(&text));
+        let rendered = Arc::new(Rendered { text, revision, stable, degraded: false, ..(*original).clone() });
         self.log.iter_mut().filter(|r| r.cursor == rendered.cursor).for_each(|r| *r = rendered.clone());
         Some(rendered)
     }
@@ -180,7 +180,7 @@ impl Track {
             };
             self.cursor += passed + 1;
             let revision = self.revisions.remove(&shown.segment).unwrap_or(0) + 1;
-            let stable_words = if degraded { 0 } else { words(&text) };
+            let stable = if degraded { Stable::default() } else { Stable::whole(&text) };
             let (language, cursor) = (self.language.clone(), self.cursor);
             self.quality.shown(shown.segment, None, &text);
             let (revised, mode) = (false, None);
@@ -190,7 +190,7 @@ impl Track {
                 text,
                 cursor,
                 revision,
-                stable_words,
+                stable,
                 degraded,
                 catch_up,
                 revised,
@@ -231,15 +231,15 @@ impl Track {
         if self.is_over(shown.segment) {
             return None;
         }
-        let (text, stable_words) = match (translated, mode) {
-            (Some(text), CaptionMode::Stable) => (text.clone(), words(&text)),
-            (Some(text), CaptionMode::Usual | CaptionMode::Fast) => (text, 0),
-            (None, CaptionMode::Stable) => (shown.stable_text(), shown.stable_words()),
-            (None, CaptionMode::Usual | CaptionMode::Fast) => (shown.text(), shown.stable_words()),
+        let (text, stable) = match (translated, mode) {
+            (Some(text), CaptionMode::Stable) => (text.clone(), Stable::whole(&text)),
+            (Some(text), CaptionMode::Usual | CaptionMode::Fast) => (text, Stable::default()),
+            (None, CaptionMode::Stable) => (shown.stable_text(), shown.stable()),
+            (None, CaptionMode::Usual | CaptionMode::Fast) => (shown.text(), shown.stable()),
         };
         if mode == CaptionMode::Stable {
-            let before = std::mem::replace(&mut self.settled, (shown.segment, stable_words));
-            if stable_words == 0 || before == self.settled {
+            let before = std::mem::replace(&mut self.settled, (shown.segment, stable.chars));
+            if stable.chars == 0 || before == self.settled {
                 return None;
             }
         }
@@ -252,7 +252,7 @@ impl Track {
             text,
             cursor: self.cursor + self.pending.iter().map(|p| p.passed + 1).sum::<u64>() + 1,
             revision: *revision,
-            stable_words,
+            stable,
             degraded: false,
             catch_up: false,
             revised: false,
@@ -296,10 +296,6 @@ impl Track {
     pub(crate) fn is_waiting(&self) -> bool {
         !self.pending.is_empty()
     }
-}
-
-fn words(text: &str) -> u32 {
-    u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -362,7 +358,7 @@ mod tests {
         assert_eq!(track.deadline(|_| 0, ORDER_MS), Some(NOW.plus_ms(ORDER_MS)));
         assert!(track.release(NOW.plus_ms(ORDER_MS - 1), ORDER_MS).is_empty());
         let released = track.release(NOW.plus_ms(ORDER_MS), ORDER_MS);
-        let told: Vec<_> = released.iter().map(|r| (r.text.as_str(), r.degraded, r.stable_words)).collect();
+        let told: Vec<_> = released.iter().map(|r| (r.text.as_str(), r.degraded, r.stable.words)).collect();
         assert_eq!(told, [("one", true, 0), ("dos", false, 1)], "in their order");
         assert_eq!(track.translated(&one, None), None, "there is still none");
         let revised = track.translated(&one, Some("uno".into())).unwrap();
@@ -382,7 +378,7 @@ mod tests {
         };
         let mut shown = |text: &str, stable: usize| {
             let rendered = track.partial(&partial(text, stable), CaptionMode::Stable, None);
-            rendered.map(|r| (r.text.clone(), r.stable_words))
+            rendered.map(|r| (r.text.clone(), r.stable.words))
         };
         assert_eq!(shown("let us", 1), None);
         assert_eq!(shown("let us pray", 2), Some(("let".into(), 1)));

@@ -18,6 +18,7 @@
 //! | everything throttled | `delivery` |
 //! | how it was said, and how good the microphone is | `voice` |
 //! | what the speaker is told | `notices` |
+//! | languages of other scripts, with spaces between words or without | `languages` |
 //! | the end, announced or not | `ending` |
 //! | a recogniser as hostile as the service may be | `hostile` |
 //! | anything at any time | `endurance`: a property over random faults |
@@ -31,6 +32,7 @@ mod gate;
 mod hostile;
 mod joining;
 mod lag;
+mod languages;
 mod late;
 mod modes;
 mod notices;

@@ -13,7 +13,8 @@ pub(crate) use job::{Done, Purpose};
 pub(crate) use translator::Translator;
 
 use crate::config::{PartialPolicy, Timing};
-use crate::text::{Snapshot, has_spaces};
+use crate::text::Snapshot;
+use crate::text::written::{append, text_ends_sentence, without_last};
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
 
@@ -118,27 +119,22 @@ impl Parts {
 
 /// Translated parts as one text.
 pub(crate) fn join_parts(parts: &[String], language: &Language) -> String {
-    parts.join(if has_spaces(language) { " " } else { "" })
+    let mut text = String::new();
+    parts.iter().for_each(|part| append(&mut text, part, language));
+    text
 }
 
 /// A translated partial without its last words: these change most when the next words come (mask-k, Arivazhagan et al.
 /// 2020). `None` when nothing is left.
-fn mask(text: &str, words: usize, language: &Language) -> Option<String> {
-    let kept = if has_spaces(language) {
-        let all: Vec<&str> = text.split_whitespace().collect();
-        all[..all.len().saturating_sub(words)].join(" ")
-    } else {
-        // About two characters make a word.
-        let all: Vec<char> = text.chars().collect();
-        all[..all.len().saturating_sub(2 * words)].iter().collect()
-    };
-    (!kept.is_empty()).then_some(kept)
+pub(crate) fn mask(text: &str, words: usize, language: &Language) -> Option<String> {
+    let kept = without_last(text, words, language);
+    (!kept.is_empty()).then(|| kept.to_owned())
 }
 
 /// The translation of a clause that goes on with a sentence: translators begin every text with a capital letter. German and
 /// English write capitals in the middle of a sentence, and the two letters i of Turkish are not each other's.
 pub(crate) fn carry_on(before: Option<&String>, clause: &str, translation: String, language: &Language) -> String {
-    let begins = before.is_none_or(|text| text.ends_with(['.', '?', '!']));
+    let begins = before.is_none_or(|text| text_ends_sentence(text));
     let small = clause.chars().next().is_some_and(char::is_lowercase);
     let mut letters = translation.chars();
     match (letters.next(), letters.next()) {
@@ -163,6 +159,7 @@ mod tests {
         };
         assert_eq!(to("es", Some("Mi abuela,"), "who was born here,", "Quién nació aquí,"), "quién nació aquí,");
         assert_eq!(to("es", None, "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
+        assert_eq!(to("es", Some("アーメン。"), "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
         assert_eq!(to("es", Some("Amén."), "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
         assert_eq!(to("es", Some("Hoy,"), "John came,", "Juan vino,"), "Juan vino,");
         assert_eq!(to("es", Some("Hoy,"), "you know NATO,", "OTAN,"), "OTAN,");
@@ -176,5 +173,17 @@ mod tests {
         assert_eq!(mask("uno dos", 3, &es), None);
         assert_eq!(mask("uno dos", 0, &es).as_deref(), Some("uno dos"));
         assert_eq!(mask("こんにちは世界", 2, &ja).as_deref(), Some("こんに"));
+        assert_eq!(mask("uno dos, tres ?", 1, &es).as_deref(), Some("uno dos,"), "a mark is no word");
+    }
+
+    #[test]
+    fn what_is_held_back_ends_where_a_word_or_a_character_that_a_person_sees_begins() {
+        let mask = |text: &str, words: usize, language: &str| mask(text, words, &Language::try_new(language).unwrap());
+        assert_eq!(mask("我们用Amazon Web Services。", 1, "zh").as_deref(), Some("我们用Amazon Web"));
+        assert_eq!(mask("我们用Amazon Web Services。今天", 1, "zh").as_deref(), Some("我们用Amazon Web Services。"));
+        assert_eq!(mask("今日はインターネット", 1, "ja").as_deref(), Some("今日は"), "a word in katakana");
+        assert_eq!(mask("ฉันอยู่ที่นี่", 1, "th").as_deref(), Some("ฉันอยู่"), "no vowel or tone loses its letter");
+        assert_eq!(mask("น้ำน้ำ", 1, "th"), None);
+        assert_eq!(mask("नमस्ते दोस्तों", 1, "hi").as_deref(), Some("नमस्ते"));
     }
 }

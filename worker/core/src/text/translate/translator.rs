@@ -18,7 +18,8 @@ use crate::config::{Timing, Wishes};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
-use crate::text::{Shown, has_spaces};
+use crate::text::Shown;
+use crate::text::written::append;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
@@ -147,8 +148,7 @@ impl Translator {
             let known = self.is_known(from, to, &sentence, now);
             match parts.last_mut() {
                 Some((false, text)) if !known => {
-                    text.push_str(if has_spaces(from) { " " } else { "" });
-                    text.push_str(&sentence);
+                    append(text, &sentence, from);
                 }
                 Some(_) | None => parts.push((known, sentence)),
             }

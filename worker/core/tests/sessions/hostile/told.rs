@@ -77,7 +77,15 @@ impl Desk {
         }
         let ends = items.iter().map(|item| item.end);
         let (start, end) = (items.first().map_or(0.0, |first| first.start), ends.fold(0.0, f64::max));
-        let result = TranscriptResult { result_id: id.into(), start, end, is_partial, language: None, items };
+        let result = TranscriptResult {
+            result_id: id.into(),
+            start,
+            end,
+            is_partial,
+            language: None,
+            transcript: String::new(),
+            items,
+        };
         self.world.push(0, Input::Transcribe(self.stream, TranscribeEvent::Result(result)));
         self.wait(300)
     }

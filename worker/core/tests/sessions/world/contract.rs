@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 impl World {
     /// The contract of captions, for every listener: cursors dense from the first that they saw, each final once and in
     /// the order of media time, revisions rising, nothing of a segment after its final but the translation of an original, once,
-    /// stable words never changed.
+    /// what is stable never changed, in words and in characters.
     pub fn check_contract(&self) {
         for (name, seat) in &self.seats {
             check(name, &seat.captions(), Gaps::Never);
@@ -23,17 +23,6 @@ impl World {
     }
 }
 
-impl World {
-    /// The same without stable words, which cannot be counted where no spaces are written.
-    pub fn check_finals(&self) {
-        for (name, seat) in &self.seats {
-            let captions = seat.captions().into_iter().cloned();
-            let counted: Vec<Caption> = captions.map(|caption| Caption { stable_words: 0, ..caption }).collect();
-            check(name, &counted.iter().collect::<Vec<_>>(), Gaps::Never);
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gaps {
     Never,
@@ -44,6 +33,7 @@ fn check(name: &str, captions: &[&Caption], gaps: Gaps) {
     let mut last_final: BTreeMap<&Language, &Caption> = BTreeMap::new();
     let mut finished: BTreeMap<(&Language, &str), &Caption> = BTreeMap::new();
     let mut stable: BTreeMap<(&Language, &str), Vec<&str>> = BTreeMap::new();
+    let mut begins: BTreeMap<(&Language, &str), String> = BTreeMap::new();
     let mut revisions: BTreeMap<(&Language, &str), u32> = BTreeMap::new();
     for caption in captions {
         let key = (&caption.language, caption.segment_id.as_str());
@@ -57,6 +47,14 @@ fn check(name: &str, captions: &[&Caption], gaps: Gaps) {
         let promised = stable.get(&key).cloned().unwrap_or_default();
         if !caption.degraded {
             assert!(words.starts_with(&promised), "{name}: {promised:?} was stable, then came {words:?}");
+            let told = caption.stable_chars.expect("every worker tells it");
+            let begin = slice(&caption.text, told)
+                .unwrap_or_else(|| panic!("{name}: {told} units cut a character of {:?}", caption.text));
+            let known = begins.entry(key).or_default();
+            let text = &caption.text;
+            assert!(text.starts_with(known.as_str()), "{name}: {known:?} was stable, then came {text:?}");
+            assert!(!caption.is_final || begin == *text, "{name}: a final is stable, all of it");
+            *known = begin;
             stable.insert(key, words[..(caption.stable_words as usize).min(words.len())].to_vec());
         }
         if caption.is_final
@@ -75,4 +73,10 @@ fn check(name: &str, captions: &[&Caption], gaps: Gaps) {
 fn revises(caption: &Caption, original: &Caption) -> bool {
     let of_it = caption.cursor == original.cursor && caption.generation == original.generation;
     of_it && caption.is_final && caption.revised && caption.translated && original.degraded
+}
+
+/// What JavaScript's `text.slice(0, units)` gives; `None` when that cuts a character in two.
+fn slice(text: &str, units: u32) -> Option<String> {
+    let units: Vec<u16> = text.encode_utf16().take(units as usize).collect();
+    String::from_utf16(&units).ok()
 }

@@ -92,6 +92,7 @@ fn from_wire(result: Wire) -> TranscriptResult {
     };
     TranscriptResult {
         items: result.items().iter().map(item).collect(),
+        transcript: result.transcript().to_owned(),
         result_id: result.result_id,
         start: result.start_time,
         end: result.end_time,

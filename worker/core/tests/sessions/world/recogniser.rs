@@ -13,7 +13,7 @@ const LATENCY_MS: u64 = 200;
 const PARTIAL_MS: u64 = 300;
 const SILENCE_MS: u64 = 600;
 /// What a word may be followed by.
-const MARKS: [char; 10] = [',', '.', '?', '!', '，', '、', '。', '？', '।', '،'];
+const MARKS: [char; 13] = [',', '.', '?', '!', '，', '、', '。', '？', '！', '।', '،', '؟', '؛'];
 /// A word of which less was heard than this is not recognised.
 const LEAST_WORD_MS: u64 = 150;
 
@@ -52,6 +52,7 @@ pub struct Recogniser {
 struct Stream {
     id: StreamId,
     texts: Vec<String>,
+    gaps: Vec<&'static str>,
     heard_ms: u64,
     last_audio: u64,
     results: u64,
@@ -82,6 +83,7 @@ impl Recogniser {
         self.streams.push(Stream {
             id,
             texts,
+            gaps: talk.gaps.clone(),
             heard_ms: 0,
             last_audio: now,
             results: 0,
@@ -151,6 +153,13 @@ impl Recogniser {
             [Some(spoken), mark]
         };
         let items: Vec<TranscriptItem> = whole.iter().enumerate().flat_map(item).flatten().collect();
+        let mut gaps = whole.iter().filter_map(|(word, _, _)| stream.gaps.get(*word as usize));
+        let before = |item: &TranscriptItem| if item.punctuation { Some("") } else { gaps.next().copied() };
+        let befores: Option<Vec<&str>> = items.iter().map(before).collect();
+        let written = |befores: Vec<&str>| {
+            befores.iter().zip(&items).map(|(before, item)| format!("{before}{}", item.content)).collect::<String>()
+        };
+        let transcript = befores.map(written).unwrap_or_default().trim_start().to_owned();
         let mute = self.mute.is_some_and(|(from, until)| (from..until).contains(&now));
         if !items.is_empty() && !mute {
             let result = TranscriptResult {
@@ -159,6 +168,7 @@ impl Recogniser {
                 end: stream.heard_ms as f64 / 1_000.0,
                 is_partial: !is_final,
                 language: None,
+                transcript,
                 items,
             };
             let at = match &mut self.delay {

@@ -13,6 +13,8 @@ pub struct Spoken {
 #[derive(Debug, Clone, Default)]
 pub struct Talk {
     pub words: Vec<Spoken>,
+    /// What the service writes before each word, where its own text is given.
+    pub gaps: Vec<&'static str>,
     /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words.
     pub voice: Option<Vec<i16>>,
     /// A voice that is heard while words are spelled: their spelling keeps the first sample of each millisecond.
@@ -32,6 +34,20 @@ impl Talk {
             at += 1_000;
         }
         talk
+    }
+
+    /// Sentences as the service writes them, with a bar where two words meet without a space: `我们|用 Amazon Web Services。`
+    pub fn written(sentences: &[&str]) -> Self {
+        let gap = |separator: char| if separator == '|' { "" } else { " " };
+        let begins = |sentence: &&str| {
+            [" "]
+                .into_iter()
+                .chain(sentence.matches(['|', ' ']).map(|s| gap(s.chars().next().unwrap())))
+                .collect::<Vec<_>>()
+        };
+        let gaps = sentences.iter().flat_map(begins).collect();
+        let items: Vec<String> = sentences.iter().map(|sentence| sentence.replace('|', " ")).collect();
+        Self { gaps, ..Self::of(&items.iter().map(String::as_str).collect::<Vec<_>>()) }
     }
 
     /// So many sentences of eight different words.
