@@ -179,6 +179,7 @@ Seen from a listener's application: it sends `joinSession` and `heartbeat`, and 
 - Key captions on `segmentId`: partials replace each other, one final replaces them all. Never key on the text.
 - The first `stableWords` words of a caption never change.
 - Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`; drop one that comes again.
+- The newest `generation` wins: drop every message, of whatever type, of an older one than you have seen, over all connections. One without the field is taken as it comes.
 - Show `degraded` captions as what they are: the original, because translation failed.
 - After a reconnect join again: the last whole sentences come at once, marked `catchUp`. Within a `generation`, the gap between the cursor of the last final before and the first after it is what was missed.
 - Ignore messages and fields that you do not know: both may be added, none is removed or renamed.";
