@@ -16,6 +16,7 @@
 //! | how it was said, and how good the microphone is | `voice` |
 //! | what the speaker is told | `notices` |
 //! | the end, announced or not | `ending` |
+//! | a table that cannot be reached | `outage` |
 //! | a recogniser as hostile as the service may be | `hostile` |
 //! | anything at any time | `endurance`: a property over random faults |
 
@@ -28,6 +29,7 @@ mod gate;
 mod hostile;
 mod joining;
 mod notices;
+mod outage;
 mod streams;
 mod text;
 mod transcription;
