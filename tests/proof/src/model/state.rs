@@ -190,7 +190,8 @@ impl Session {
             can_write: current == Some(task.lease) || mutation == Mutation::WorkerWithoutFence,
             may_speak: task.speaks(now) || (mutation == Mutation::WorkerWithoutLease && task.is_awake()),
             stays: task.stays(now),
-            overstays: task.worker == Process::CutOff && task.unconfirmed(now) >= STAY,
+            // One that has never reached the table has never begun to speak.
+            overstays: task.worker == Process::CutOff && task.confirmed.is_some() && task.unconfirmed(now) >= STAY,
         })
     }
 }
