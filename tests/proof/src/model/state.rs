@@ -191,7 +191,10 @@ impl Session {
             may_speak: task.speaks(now) || (mutation == Mutation::WorkerWithoutLease && task.is_awake()),
             stays: task.stays(now),
             // One that has never reached the table has never begun to speak.
-            overstays: task.worker == Process::CutOff && task.confirmed.is_some() && task.unconfirmed(now) >= STAY,
+            overstays: task.worker == Process::CutOff
+                && task.confirmed.is_some()
+                && task.unconfirmed(now) >= STAY
+                && mutation != Mutation::WorkerWithoutLease,
         })
     }
 }
