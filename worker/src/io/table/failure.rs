@@ -56,7 +56,7 @@ fn is_outage<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool
             answer.raw().status().is_server_error() || answer.err().code().is_some_and(|code| THROTTLED.contains(&code))
         }
         // Never sent, or of a kind that this SDK does not have yet.
-        _ => false,
+        SdkError::ConstructionFailure(_) | _ => false,
     }
 }
 
