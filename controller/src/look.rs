@@ -9,16 +9,20 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Worke
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
-use controller_core::{happening, reconcile, sweep};
+use controller_core::{happening, liveness, reconcile, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
 use serde::Serialize;
+use std::time::Duration;
 use tracing::Instrument as _;
 
 /// Plans that one look may carry out before it leaves the rest to the next trigger.
 const PASSES: usize = 6;
+
+/// Between two looks at a worker that seems silent: longer than a worker waits between two tries to write its row.
+const SECOND_LOOK: Duration = Duration::from_secs(3);
 
 /// What was last counted of the fleet is good for so long, ms: two sweeps.
 const IS_KNOWN_MS: i64 = 120_000;
@@ -136,9 +140,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         hints: &[TaskArn],
         knowing: Knowing,
     ) -> Result<(View, Plan, Timestamp), PortError> {
-        let mut view = self.view(id, hints, knowing).await?;
-        let now = (self.clock)();
-        let plan = reconcile(&view, &self.policy, now);
+        let (mut view, plan, now) = self.decide_alone(id, hints, knowing).await?;
         if !plan.needs_leave() {
             return Ok((view, plan, now));
         }
@@ -151,6 +153,28 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             return Ok((view, plan, now));
         }
         view.fleet.launches_left = 0;
+        let plan = reconcile(&view, &self.policy, now);
+        Ok((view, plan, now))
+    }
+
+    /// The decision from this session alone. A worker that seems silent is looked at twice: after an outage of the table a controller may
+    /// read a row before its worker could write it.
+    async fn decide_alone(
+        &self,
+        id: &SessionId,
+        hints: &[TaskArn],
+        knowing: Knowing,
+    ) -> Result<(View, Plan, Timestamp), PortError> {
+        let view = self.view(id, hints, knowing).await?;
+        let now = (self.clock)();
+        let plan = reconcile(&view, &self.policy, now);
+        let silent = view.worker.as_ref().is_some_and(|row| liveness::is_silent(row, &self.policy, now));
+        if !silent || !plan.is_noteworthy() {
+            return Ok((view, plan, now));
+        }
+        (self.pause)(SECOND_LOOK).await;
+        let view = self.view(id, hints, knowing).await?;
+        let now = (self.clock)();
         let plan = reconcile(&view, &self.policy, now);
         Ok((view, plan, now))
     }

@@ -36,6 +36,8 @@ export class Listener {
   missed: Missed | null = null;
   /** The last final that was read before the connection was lost. */
   private before: Caption | null = null;
+  /** The newest worker that has spoken. */
+  private newest = 0;
   private socket: WebSocket | null = null;
   private timers: ReturnType<typeof setTimeout>[] = [];
   private alive = true;
@@ -86,12 +88,21 @@ export class Listener {
   }
 
   take(message: Incoming): void {
+    if (!this.follows(message)) return;
     if (message.type === 'transcription') this.caption(message);
     else if (message.type === 'captionStatus') this.notice = message.rung === 'full' ? '' : message.message;
     else if (message.type === 'sessionEnded') this.over = true;
     else if (message.type === 'sessionJoined') [this.failures, this.link] = [0, 'joined'];
     else return; // whatever else there is, now or later
     this.show(this);
+  }
+
+  /** The newest generation wins: a worker that was replaced may speak for some minutes more. Whoever names no generation is taken as it comes. */
+  protected follows(message: Incoming): boolean {
+    const generation = 'generation' in message ? message.generation : undefined;
+    if (typeof generation !== 'number') return true;
+    this.newest = Math.max(this.newest, generation);
+    return generation === this.newest;
   }
 
   private say(message: Outgoing): void {

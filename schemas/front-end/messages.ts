@@ -286,6 +286,10 @@ export interface Emotion {
    */
   flags: VoiceFlag[];
   /**
+   * The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+   */
+  generation?: Generation | null;
+  /**
    * How far from usual, 0 to 1, whichever way; null unless the mode is `emotion`.
    */
   intensity: number | null;
@@ -408,6 +412,10 @@ export interface CaptionStatus {
    */
   cause?: RungCause | null;
   /**
+   * The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+   */
+  generation?: Generation | null;
+  /**
    * One sentence for people.
    */
   message: string;
@@ -428,6 +436,10 @@ export interface CaptionStatus {
  * The session is over.
  */
 export interface SessionEnded {
+  /**
+   * The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+   */
+  generation?: Generation | null;
   /**
    * Why.
    */
@@ -490,6 +502,10 @@ export interface AudioQualityWarning {
     [k: string]: number;
   };
   /**
+   * The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+   */
+  generation?: Generation | null;
+  /**
    * What is wrong.
    */
   issue: AudioIssue;
@@ -514,6 +530,10 @@ export interface AudioQualityWarning {
  * Tells the speaker what becomes of their words; sent when it changes.
  */
 export interface SpeakerNotice {
+  /**
+   * The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+   */
+  generation?: Generation | null;
   /**
    * One sentence for people.
    */

@@ -8,6 +8,7 @@
 //! | [`reason`] | why a session is as it is, and who is to blame |
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
+//! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
 //! | [`voice`] | how the speaker sounds, and how good the microphone is |
@@ -17,6 +18,7 @@
 //! | [`limits`] | AWS limits, each with its source |
 //! | [`metrics`] | the metrics that the binaries write |
 
+pub mod follow;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;

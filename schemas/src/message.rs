@@ -38,6 +38,10 @@
 //!   of their cursors is what was missed, and no gap means that nothing was. Finals that nobody listened to in the language meanwhile
 //!   are counted too. Across generations nothing can be told.
 //!
+//! - *The newest generation wins.* A worker that was replaced may speak for up to five minutes more, when it cannot reach its table
+//!   ([`crate::follow`]). A client drops every message, whatever its type, whose `generation` is older than the newest that it has
+//!   seen, over all of its connections; segments and cursors of the newer one are its own. A message without a `generation` (notices of older workers) is taken as it comes.
+//!
 //! **Assumptions.** A connection delivers in order. A client that reconnects is a late comer.
 //!
 //! The same for front ends: `json/asyncapi.json`, and `front-end/` with TypeScript types and an example listener.
@@ -70,6 +74,17 @@ pub enum Message {
 }
 
 impl Message {
+    /// The worker that says it, where it is named.
+    #[must_use]
+    pub fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Transcription(caption) => Some(caption.generation),
+            Self::Emotion(emotion) => emotion.generation,
+            Self::CaptionStatus(status) => status.generation,
+            Self::SessionEnded(ended) => ended.generation,
+        }
+    }
+
     /// The JSON text that is posted.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -153,6 +168,9 @@ pub struct Emotion {
     pub session_id: SessionId,
     /// The segment that it speaks of; null when it speaks of the last second of speech.
     pub segment_id: Option<String>,
+    /// The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// When it was posted, epoch ms.
     pub timestamp: Timestamp,
     /// What was found.
@@ -171,6 +189,9 @@ impl Emotion {
 pub struct CaptionStatus {
     /// The session.
     pub session_id: SessionId,
+    /// The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// The rung of the ladder.
     pub rung: Rung,
     /// Why it is not `full`; absent when it is.
@@ -188,6 +209,9 @@ pub struct CaptionStatus {
 pub struct SessionEnded {
     /// The session.
     pub session_id: SessionId,
+    /// The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// Why.
     pub reason: Cause,
     /// When it was posted, epoch ms.

@@ -51,7 +51,7 @@ pub const CONTROLLER: [Metric; 11] = [
 ];
 
 /// What a worker writes once a minute and at its end.
-pub const WORKER: [Metric; 24] = [
+pub const WORKER: [Metric; 25] = [
     Metric { name: "TranscribedSeconds", unit: "Seconds", by_language: false },
     count("TranscribeStreams"),
     count("TranslatedCharacters"),
@@ -61,6 +61,7 @@ pub const WORKER: [Metric; 24] = [
     count("Listeners"),
     count("Degraded"),
     ms("LongestWait"),
+    ms("RowUnwritten"),
     count("ModelJudged"),
     count("ModelMissed"),
     count("ModelFailed"),

@@ -8,7 +8,7 @@
 //!
 //! **Caveats.** None of them is promised to arrive, or to arrive once: a connection that turns up later is told what holds then.
 
-use crate::ids::{SessionId, Timestamp};
+use crate::ids::{Generation, SessionId, Timestamp};
 use crate::voice::AudioIssue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub enum Topic {
 pub struct AudioQualityWarning {
     /// The session.
     pub session_id: SessionId,
+    /// The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// What is wrong.
     pub issue: AudioIssue,
     /// What was measured: dB of `snr_low` and `echo`, hundredths of `clipping` and `packet_loss`, seconds of `silence`, ms of `jitter`.
@@ -98,6 +101,9 @@ pub enum Notice {
 pub struct SpeakerNotice {
     /// The session.
     pub session_id: SessionId,
+    /// The number of the worker that says it; absent in messages of older workers. See the contract: the newest wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// What is so now.
     pub notice: Notice,
     /// One sentence for people.

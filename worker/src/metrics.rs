@@ -23,6 +23,8 @@ pub struct Metrics {
     warned: BTreeMap<AudioIssue, u64>,
     model: ModelStatus,
     next_at: Option<Timestamp>,
+    /// The longest that the row was not written since the line before, ms.
+    unwritten_ms: u64,
 }
 
 impl Metrics {
@@ -36,11 +38,13 @@ impl Metrics {
             warned: BTreeMap::new(),
             model: ModelStatus::default(),
             next_at: None,
+            unwritten_ms: 0,
         }
     }
 
-    /// The lines that are due with this status, none most of the time.
-    pub fn lines(&mut self, phase: Phase, status: &WorkerStatus) -> Vec<String> {
+    /// The lines that are due with this status, none most of the time; the row was last written so long ago.
+    pub fn lines(&mut self, phase: Phase, status: &WorkerStatus, unwritten_ms: u64) -> Vec<String> {
+        self.unwritten_ms = self.unwritten_ms.max(unwritten_ms);
         let now = status.heartbeat_at;
         let next = *self.next_at.get_or_insert(now.plus_ms(EVERY_MS));
         if now < next && !phase.is_final() {
@@ -95,6 +99,7 @@ impl Metrics {
             ("Listeners", "Count", Value::from(listeners)),
             ("Degraded", "Count", Value::from(u8::from(is_degraded(status)))),
             ("LongestWait", "Milliseconds", Value::from(longest_wait(status))),
+            ("RowUnwritten", "Milliseconds", Value::from(std::mem::take(&mut self.unwritten_ms))),
         ];
         let model = status.voice_model.as_ref().map(|model| self.judged(model));
         let values: Vec<_> = values.into_iter().chain(model.into_iter().flatten()).collect();
@@ -176,21 +181,21 @@ mod tests {
     fn once_a_minute_a_line_tells_what_was_used_since_the_one_before() {
         let mut metrics = metrics();
         let counts: Vec<usize> =
-            (0..60).step_by(2).map(|s| metrics.lines(Phase::Live, &status(1_000, s)).len()).collect();
+            (0..60).step_by(2).map(|s| metrics.lines(Phase::Live, &status(1_000, s), 2_000).len()).collect();
         assert!(counts.iter().all(|n| *n == 0), "{counts:?}");
-        let first = read(&metrics.lines(Phase::Live, &status(60_700, 60)));
+        let first = read(&metrics.lines(Phase::Live, &status(60_700, 60), 2_000));
         assert_eq!(first[0]["TranscribedSeconds"], 60);
-        let second = read(&metrics.lines(Phase::Live, &status(121_000, 120)));
+        let second = read(&metrics.lines(Phase::Live, &status(121_000, 120), 2_000));
         assert_eq!((&second[0]["TranscribedSeconds"], &second[0]["Posts"]), (&json!(61), &json!(0)), "nothing is lost");
     }
 
     #[test]
     fn warnings_are_counted_once_and_nothing_of_the_voice_is_told() {
         let mut metrics = metrics();
-        metrics.lines(Phase::Live, &status(0, 0));
-        let first = read(&metrics.lines(Phase::Live, &status(0, 60))).pop().unwrap();
+        metrics.lines(Phase::Live, &status(0, 0), 2_000);
+        let first = read(&metrics.lines(Phase::Live, &status(0, 60), 2_000)).pop().unwrap();
         assert_eq!((&first["WarningsSnrLow"], &first["SignalToNoise"]), (&json!(2), &json!(17.5)));
-        let second = read(&metrics.lines(Phase::Live, &status(0, 120))).pop().unwrap();
+        let second = read(&metrics.lines(Phase::Live, &status(0, 120), 2_000)).pop().unwrap();
         assert_eq!((&second["WarningsSnrLow"], &second["WarningsEcho"]), (&json!(0), &json!(0)));
         assert!(second["arousal"].is_null() && second["pitch"].is_null(), "{second}");
     }
@@ -198,8 +203,8 @@ mod tests {
     #[test]
     fn the_published_list_is_what_is_written() {
         let mut metrics = metrics();
-        metrics.lines(Phase::Live, &status(0, 0));
-        let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
+        metrics.lines(Phase::Live, &status(0, 0), 2_000);
+        let lines = read(&metrics.lines(Phase::Live, &status(0, 60), 2_000));
         let mut written: Vec<Value> = Vec::new();
         for metric in lines.iter().flat_map(|l| l["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap()) {
             if !written.contains(metric) {
@@ -247,16 +252,16 @@ mod tests {
     #[test]
     fn the_end_is_told_at_once() {
         let mut metrics = metrics();
-        assert!(metrics.lines(Phase::Live, &status(0, 0)).is_empty());
-        let last = read(&metrics.lines(Phase::Stopped, &status(9_000, 2)));
+        assert!(metrics.lines(Phase::Live, &status(0, 0), 2_000).is_empty());
+        let last = read(&metrics.lines(Phase::Stopped, &status(9_000, 2), 2_000));
         assert_eq!(last[0]["TranscribedSeconds"], 9);
     }
 
     #[test]
     fn the_dimensions_are_environment_and_language_and_the_session_is_a_property() {
         let mut metrics = metrics();
-        metrics.lines(Phase::Live, &status(0, 0));
-        let lines = read(&metrics.lines(Phase::Live, &status(0, 60)));
+        metrics.lines(Phase::Live, &status(0, 0), 2_000);
+        let lines = read(&metrics.lines(Phase::Live, &status(0, 60), 2_000));
         assert_eq!(lines.len(), 4, "usage, en, es, the audio");
         for line in &lines {
             let directive = &line["_aws"]["CloudWatchMetrics"][0];

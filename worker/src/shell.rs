@@ -364,14 +364,14 @@ impl Shell {
     }
 
     fn write_status(&mut self, write: Box<StatusWrite>) {
-        let lines = self.metrics.as_mut().map(|metrics| metrics.lines(write.phase, &write.status));
+        let lines = self.metrics.as_mut().map(|metrics| metrics.lines(write.phase, &write.status, write.unwritten_ms));
         lines.into_iter().flatten().for_each(|line| telemetry::line(&line));
         let (table, events, row, id) = (self.table.clone(), self.events.clone(), self.row.clone(), write.id);
         tokio::spawn(async move {
             let event = match table.write(&write, Some(row)).await {
                 Ok(Written::Row(row)) => Event::Row(row, id),
                 Ok(Written::LeaseLost) => Event::Input(Input::LeaseLost),
-                Err(error) => Event::Input(Input::ControlFailed(id, error.to_string())),
+                Err(error) => Event::Input(Input::ControlFailed(id, error.into())),
             };
             drop(events.send(event));
         });

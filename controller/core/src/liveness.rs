@@ -9,12 +9,12 @@ use crate::model::{Policy, View};
 use crate::run_rule::Run;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Intent, WorkerRow};
+use schemas::worker::{Intent, Phase, WorkerRow};
 
 /// A worker that runs: rest until its heartbeat would be overdue, or replace it when that has happened.
 #[must_use]
 pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
-    let last = row.worker.as_ref().map_or(row.phase_since, |worker| worker.heartbeat_at);
+    let last = last_heartbeat(row);
     let overdue = last.plus_ms(policy.heartbeat_deadline_ms);
     if overdue > now {
         return Plan::rest(Some(overdue.min(now.plus_ms(policy.idle_look_ms)).min(run.ends_at)));
@@ -24,6 +24,21 @@ pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Ti
     }
     let text = format!("no heartbeat for {} s", now.since(last) / 1_000);
     launch::replace(view, row, run, Why::new(Cause::HeartbeatLost, text, now), policy, now)
+}
+
+/// Whether the worker of this row should have heartbeat. When the table was away for everybody, all workers look silent until they have
+/// written again: whoever acts on it looks twice, some seconds apart.
+#[must_use]
+pub fn is_silent(row: &WorkerRow, policy: &Policy, now: Timestamp) -> bool {
+    let runs = match row.phase {
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => true,
+        Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => false,
+    };
+    runs && last_heartbeat(row).plus_ms(policy.heartbeat_deadline_ms) <= now
+}
+
+fn last_heartbeat(row: &WorkerRow) -> Timestamp {
+    row.worker.as_ref().map_or(row.phase_since, |worker| worker.heartbeat_at)
 }
 
 /// The worker's orders follow the row: another language, another end, paused or resumed.

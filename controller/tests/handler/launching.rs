@@ -1,6 +1,6 @@
 //! Leave to launch, RunTask's answers, and what a stored decision says.
 
-use super::common::{NOW, controller, id, session};
+use super::common::{InMemory, NOW, controller, id, session};
 use super::{handle, launched, name, record};
 use controller_core::action::Plan;
 use controller_core::admission::Bucket;
@@ -10,6 +10,7 @@ use schemas::ids::{Generation, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::Phase;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -89,6 +90,47 @@ async fn a_worker_without_a_stream_at_transcribe_makes_new_sessions_wait_and_kee
     controller.clock = || NOW.plus_ms(130_000);
     handle(&controller, &json!({"sessionIds": [name(2)]})).await;
     assert_eq!(controller.workers.row(&name(2)).phase, Phase::Launching, "nobody has said so for two sweeps");
+}
+
+thread_local! {
+    /// Whose worker writes its row while the controller waits.
+    static WRITES_MEANWHILE: RefCell<Option<Arc<InMemory>>> = const { RefCell::new(None) };
+}
+
+/// The generation of a session whose last heartbeat is a minute old when the controller looks, as after an outage of the table.
+async fn after_an_outage(writes_meanwhile: bool) -> Generation {
+    let mut controller = controller();
+    controller.pause = |_| {
+        WRITES_MEANWHILE.with_borrow(|controller| {
+            let Some(controller) = controller else { return };
+            let mut rows = controller.workers.rows.lock().unwrap();
+            rows.values_mut().next().unwrap().worker.as_mut().unwrap().heartbeat_at = NOW;
+        });
+        Box::pin(std::future::ready(()))
+    };
+    let controller = Arc::new(controller);
+    controller.sessions.put(&name(1), session("active"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    {
+        let mut rows = controller.workers.rows.lock().unwrap();
+        let row = rows.values_mut().next().unwrap();
+        row.phase = Phase::Live;
+        let golden: schemas::worker::WorkerRow =
+            serde_json::from_str(include_str!("../../../schemas/golden/worker-row.json")).unwrap();
+        let mut status = golden.worker.unwrap();
+        status.progress = schemas::worker::Progress::default();
+        status.heartbeat_at = NOW.plus_ms(-60_000);
+        row.worker = Some(status);
+    }
+    WRITES_MEANWHILE.set(writes_meanwhile.then(|| controller.clone()));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    controller.workers.row(&name(1)).generation
+}
+
+#[tokio::test]
+async fn a_worker_that_seems_silent_is_looked_at_twice_before_it_is_replaced() {
+    assert_eq!(after_an_outage(true).await, Generation(1));
+    assert_eq!(after_an_outage(false).await, Generation(2));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! | `/mapping/faults`, `/mapping/replay`, `/mapping/ttl` | the event source mapping of the Sessions table, and its TTL |
 //! | `/rows/faults`, `/rows/replay` | the event source mapping of our own table; `GET /rows/faults` counts what its filter drops |
 //! | `/functions/kill` | kills the processes of the compiled functions (the controller) |
-//! | `/ecs/…`, `/kvs/…`, `/transcribe/…`, `/translate/…`, `/gateway/…` | that stand-in's own `/_local/…` |
+//! | `/ecs/…`, `/kvs/…`, `/transcribe/…`, `/translate/…`, `/gateway/…`, `/table/…` | that stand-in's own `/_local/…` |
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

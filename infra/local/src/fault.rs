@@ -55,6 +55,11 @@ pub enum Fault {
         /// The knobs.
         knobs: Vec<String>,
     },
+    /// Take DynamoDB away for a while, for example `seconds=60`, `how=fault`, `session=blessed-shepherd-123`; `seconds=0` brings it back.
+    Table {
+        /// The knobs.
+        knobs: Vec<String>,
+    },
     /// Set knobs of the posts to listeners, for example `refuse={"status":429,"times":9,"connection":"abc="}`.
     Gateway {
         /// The knobs.
@@ -104,6 +109,7 @@ impl Fault {
             Self::Transcribe { knobs } => set("transcribe", knobs)?,
             Self::Translate { knobs } => set("translate", knobs)?,
             Self::Network { knobs } => set("kvs/network", knobs)?,
+            Self::Table { knobs } => set("table", knobs)?,
             Self::Gateway { knobs } => set("gateway", knobs)?,
         })
     }

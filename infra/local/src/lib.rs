@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod network;
 pub mod run;
 pub mod standin;
+pub mod table;
 pub mod transcribe;
 pub mod translate;
 pub mod web;

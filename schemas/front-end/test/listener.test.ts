@@ -55,9 +55,9 @@ test('who comes back after an original was translated reads the translation in i
 
 test('who comes late reads the last sentences in their order, and a replaced worker comes after the first', () => {
   const it = listener();
-  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
   it.take(caption({ segmentId: '1-9', generation: 1, cursor: 9, catchUp: true }));
   it.take(caption({ segmentId: '1-8', generation: 1, cursor: 8, catchUp: true }));
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
   assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-8', '1-9', '2-1']);
 });
 
@@ -66,6 +66,41 @@ test('what a worker that died had begun to say does not hang about when the next
   it.take({ ...(golden('transcription.partial') as Caption), type: 'transcription', segmentId: '1-5', generation: 1 });
   it.take({ ...(golden('transcription.partial') as Caption), type: 'transcription', segmentId: '2-1', generation: 2 });
   assert.deepEqual([...it.partials.keys()], ['2-1']);
+});
+
+test('a caption of an older worker than one that has spoken is dropped, partial or final, and the newer one counts by itself', () => {
+  const it = listener();
+  it.take(caption({ segmentId: '1-7', generation: 1, cursor: 7 }));
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1, isFinal: false }));
+  it.take(caption({ segmentId: '1-8', generation: 1, cursor: 8 }));
+  it.take(caption({ segmentId: '1-9', generation: 1, cursor: 9, isFinal: false }));
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
+  it.take(caption({ segmentId: '2-2', generation: 2, cursor: 2 }));
+  assert.deepEqual(it.finals.map(({ segmentId }) => segmentId), ['1-7', '2-1', '2-2']);
+  assert.equal(it.partials.size, 0);
+});
+
+test('neither a notice nor the end is taken from an older worker than one that has spoken', () => {
+  const it = listener();
+  const of = (name: string, generation?: number) => ({ ...golden(name), generation }) as Incoming;
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
+  it.take(of('captionStatus', 1));
+  it.take(of('sessionEnded', 1));
+  assert.deepEqual([it.notice, it.over], ['', false]);
+  it.take(of('captionStatus', 2));
+  assert.notEqual(it.notice, '');
+  it.take(of('sessionEnded', 2));
+  assert.ok(it.over);
+});
+
+test('a worker that a notice has told of is newer too, and a message without a generation is taken as it comes', () => {
+  const it = listener();
+  it.take({ ...golden('captionStatus'), generation: 3, rung: 'full' } as Incoming);
+  it.take(caption({ segmentId: '2-1', generation: 2, cursor: 1 }));
+  assert.equal(it.finals.length, 0);
+  const { generation: _, ...ended } = golden('sessionEnded') as Extract<Incoming, { type: 'sessionEnded' }>;
+  it.take(ended as Incoming);
+  assert.ok(it.over);
 });
 
 test('a notice is shown until the service is complete again', () => {

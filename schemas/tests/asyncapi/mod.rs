@@ -183,6 +183,7 @@ Seen from a listener's application: it sends `joinSession` and `heartbeat`, and 
 - Key captions on `segmentId`: partials replace each other, one final replaces them all. Never key on the text.
 - The first `stableChars` UTF-16 code units of a caption never change: `text.slice(0, stableChars)`. `stableWords` tells the same in words between spaces, for languages that have them.
 - Finals of a language carry `cursor` 1, 2, 3 … without a gap within a `generation`. Of one that comes again the higher `revision` counts.
+- The newest `generation` wins: drop every message, of whatever type, of an older one than you have seen, over all connections. One without the field is taken as it comes.
 - Show `degraded` captions as what they are: the original, because translation failed or is late. When it comes within ten seconds after \
 all, the final is sent once more, `revised`, with the same `segmentId` and `cursor`: put it in the place of the first. Whoever drops a cursor that comes again keeps the original.
 - `captionMode` in `joinSession` chooses: `stable` shows nothing that is ever taken back, `fast` whatever is known, the soonest.

@@ -1,5 +1,6 @@
 //! What always holds, by name. The model check and the simulation call the same functions.
 
+use schemas::follow::Following;
 use schemas::ids::{Generation, Timestamp};
 use schemas::operator::Verb;
 use schemas::reason::Cause;
@@ -9,8 +10,11 @@ use std::fmt;
 /// The names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Invariant {
-    /// Of a session's workers, at most one can write the row, and at most one may still speak to listeners.
+    /// Of a session's workers, at most one can write the row, and at most one holds a lease that is not over.
     AtMostOneWriter,
+    /// Of a session's workers that speak, listeners follow one at most, and the one that holds the lease, if there is one. One that
+    /// cannot confirm its lease speaks for [`Seen::overstays`]'s limit at most.
+    ListenersFollowTheNewest,
     /// A generation starts one task at most.
     AtMostOneTaskPerGeneration,
     /// From every state, without further faults, the schedule alone brings a wanted session to one worker that serves it.
@@ -34,8 +38,9 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AtMostOneWriter,
+        Self::ListenersFollowTheNewest,
         Self::AtMostOneTaskPerGeneration,
         Self::LiveSessionEventuallyServed,
         Self::EndedSessionEventuallyEmpty,
@@ -88,6 +93,10 @@ pub struct Seen {
     pub can_write: bool,
     /// Whether it holds a lease that is not over, so that it may speak to listeners.
     pub may_speak: bool,
+    /// Whether it cannot reach the table, and goes on speaking past its lease.
+    pub stays: bool,
+    /// Whether it does so although it should have left.
+    pub overstays: bool,
 }
 
 /// [`Invariant::AtMostOneWriter`].
@@ -102,6 +111,38 @@ pub fn at_most_one_writer(workers: impl Iterator<Item = Seen> + Clone) -> Holds 
     }
     let seen = format!("{writers} can write, {speakers} may speak: {:?}", workers.collect::<Vec<_>>());
     Err(Violation::of(Invariant::AtMostOneWriter, seen))
+}
+
+/// [`Invariant::ListenersFollowTheNewest`]: all that may speak do, and a client that has heard all of them, and those before them
+/// (`spoken`), follows whom `takes` says.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn listeners_follow_the_newest(
+    workers: impl Iterator<Item = Seen> + Clone,
+    spoken: impl Iterator<Item = Generation>,
+    takes: impl Fn(&mut Following, Generation) -> bool,
+) -> Holds {
+    let broken = |seen: String| {
+        let workers: Vec<Seen> = workers.clone().collect();
+        Err(Violation::of(Invariant::ListenersFollowTheNewest, format!("{seen}: {workers:?}")))
+    };
+    let speak = workers.clone().filter(|w| w.may_speak || w.stays || w.overstays);
+    let mut following = Following::default();
+    for generation in spoken.chain(speak.clone().map(|w| w.generation)) {
+        following.takes(Some(generation));
+    }
+    let followed = |worker: &Seen| takes(&mut following.clone(), worker.generation);
+    if speak.clone().filter(|w| followed(w)).count() > 1 {
+        return broken("listeners take the words of two".to_owned());
+    }
+    if let Some(ignored) = speak.clone().find(|w| w.may_speak && !followed(w)) {
+        return broken(format!("listeners do not follow generation {}, which holds the lease", ignored.generation));
+    }
+    if let Some(late) = speak.clone().find(|w| w.overstays) {
+        return broken(format!("generation {} stays for too long", late.generation));
+    }
+    Ok(())
 }
 
 /// [`Invariant::AtMostOneTaskPerGeneration`], for one session's tasks.

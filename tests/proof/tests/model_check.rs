@@ -144,6 +144,16 @@ fn a_worker_that_speaks_without_its_lease_is_noticed() {
 }
 
 #[test]
+fn listeners_who_follow_anybody_are_noticed() {
+    breaks(World::of(1, 1, 1, 0).with(Mutation::ListenersFollowAnybody), Invariant::ListenersFollowTheNewest);
+}
+
+#[test]
+fn a_worker_that_never_leaves_a_table_that_it_cannot_reach_is_noticed() {
+    breaks(World::of(1, 1, 1, 0).with(Mutation::WorkerStaysForEver), Invariant::ListenersFollowTheNewest);
+}
+
+#[test]
 fn a_retry_that_beats_a_stop_is_noticed() {
     breaks(World::of(1, 1, 0, 1).with(Mutation::RetryBeatsStop), Invariant::ReasonNeverWorsens);
 }

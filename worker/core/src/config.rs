@@ -132,8 +132,10 @@ pub struct Timing {
     pub audience_idle_ms: u64,
     /// The same after a read that failed.
     pub audience_failed_ms: u64,
-    /// A lease that is not confirmed for so long is lost.
+    /// A lease that is not confirmed for so long is over: another worker may hold the session.
     pub lease_ms: u64,
+    /// A worker whose table does not answer goes on for so long after its lease was confirmed last, see `life/lease.rs`.
+    pub stay_ms: u64,
     /// Before an unanswered offer is sent again; rises to [`Timing::offer_retry_max_ms`].
     pub offer_retry_ms: u64,
     /// Longest span between two offers.
@@ -217,6 +219,7 @@ impl Default for Timing {
             audience_idle_ms: 2 * SECOND,
             audience_failed_ms: 3 * SECOND,
             lease_ms: 30 * SECOND,
+            stay_ms: 5 * MINUTE,
             offer_retry_ms: 3 * SECOND,
             offer_retry_max_ms: 10 * SECOND,
             peer_fresh_ms: 4 * MINUTE,

@@ -16,7 +16,7 @@ pub enum Input {
     /// Our row was read or written: what it says now.
     Control(Control),
     /// This write of our row failed.
-    ControlFailed(WriteId, String),
+    ControlFailed(WriteId, RowFailure),
     /// Another generation owns the session (a conditional write was refused).
     LeaseLost,
     /// The listeners, read anew and completely, and the speaker's connections that were found beside them.
@@ -64,6 +64,24 @@ pub struct AudienceRows {
 impl From<Vec<ListenerRow>> for AudienceRows {
     fn from(listeners: Vec<ListenerRow>) -> Self {
         Self { listeners, speakers: Vec::new() }
+    }
+}
+
+/// Why our row was not written this time, by what it says of the session. That another generation holds it is none of these:
+/// [`Input::LeaseLost`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowFailure {
+    /// The table does not answer: a time-out, a fault of the service or of the network, throttling. Nothing is known of the session.
+    Outage(String),
+    /// The table answers, and the row cannot be written all the same: a missing right, a row that cannot be read.
+    Refused(String),
+}
+
+impl std::fmt::Display for RowFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Outage(detail) | Self::Refused(detail) => f.write_str(detail),
+        }
     }
 }
 

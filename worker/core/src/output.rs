@@ -131,6 +131,8 @@ pub struct StatusWrite {
     pub why: Option<Why>,
     /// The section.
     pub status: WorkerStatus,
+    /// How long the row has not been written when this is, ms; for the metrics.
+    pub unwritten_ms: u64,
 }
 
 /// A fact for the log: what a user would notice at INFO, what would wake somebody at WARN.

@@ -3,6 +3,8 @@
 //! *Guarantee*: a write of this worker is conditional on its generation and on the row being neither final nor queued, so
 //! neither an old worker nor a late write can undo the controller's word.
 
+mod failure;
+
 use super::aws::explain;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -19,26 +21,15 @@ use worker_core::input::AudienceRows;
 use worker_core::output::StatusWrite;
 use worker_core::start::Claim;
 
+pub use failure::TableError;
+use failure::failed;
+
 /// Longest time of one call, retries included; a heartbeat that takes longer is better written anew.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A row that has ended is kept for so long, seconds.
 const KEEP_S: i64 = 30 * 86_400;
 /// The controller may write between our read and our write; so often we look again.
 const LOOKS: usize = 4;
-
-/// Why a table cannot be used this time.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The call failed.
-    #[error("DynamoDB: {0}")]
-    Call(String),
-    /// The row cannot be read.
-    #[error("the row of the session cannot be read: {0}; was it written by another version?")]
-    Malformed(String),
-    /// The row changed under every try.
-    #[error("the row changed {LOOKS} times while it was written; the next heartbeat tries again")]
-    Busy,
-}
 
 /// What became of a write.
 #[derive(Debug)]
@@ -81,7 +72,7 @@ impl Table {
     /// [`TableError`] when it cannot be read.
     pub async fn read(&self) -> Result<Option<WorkerRow>, TableError> {
         let request = self.client.get_item().table_name(&self.workers).consistent_read(true).set_key(Some(self.key()));
-        let item = request.send().await.map_err(|e| TableError::Call(explain(&e)))?.item;
+        let item = request.send().await.map_err(|e| failed(&e))?.item;
         item.map(parse).transpose()
     }
 
@@ -103,7 +94,7 @@ impl Table {
                 Ok(Some(row))
             }
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
-            Err(e) => Err(TableError::Call(explain(&e))),
+            Err(e) => Err(failed(&e)),
         }
     }
 
@@ -197,7 +188,7 @@ impl Table {
                 Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
                     // The controller wrote in between, or the lease is lost: the row says which.
                 }
-                Err(e) => return Err(TableError::Call(explain(&e))),
+                Err(e) => return Err(failed(&e)),
             }
         }
         Err(TableError::Busy)
@@ -276,7 +267,7 @@ impl Table {
             .send();
         let mut audience = AudienceRows::default();
         while let Some(page) = pages.next().await {
-            for item in page.map_err(|e| TableError::Call(explain(&e)))?.items.unwrap_or_default() {
+            for item in page.map_err(|e| failed(&e))?.items.unwrap_or_default() {
                 // A row that is not a listener's, or not readable as one, is theirs to mind.
                 let row: serde_json::Map<_, _> =
                     serde_dynamo::from_item(item).map_err(|e| TableError::Malformed(e.to_string()))?;
@@ -306,7 +297,7 @@ impl Table {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(e) => Err(TableError::Call(explain(&e))),
+            Err(e) => Err(failed(&e)),
         }
     }
 }
@@ -392,7 +383,8 @@ mod tests {
             cpu_ms: 0,
             peak_memory_bytes: 0,
         };
-        StatusWrite { id: WriteId(1), phase, why: Some(Why::new(Cause::SessionActive, "w", Timestamp(0))), status }
+        let why = Some(Why::new(Cause::SessionActive, "w", Timestamp(0)));
+        StatusWrite { id: WriteId(1), phase, why, status, unwritten_ms: 2_000 }
     }
 
     #[test]

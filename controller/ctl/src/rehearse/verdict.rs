@@ -291,6 +291,7 @@ mod tests {
         let mut r = recording(&["es"]);
         let ended = Message::SessionEnded(SessionEnded {
             session_id: r.session.clone(),
+            generation: None,
             reason: Cause::SessionEnded,
             timestamp: Timestamp(9),
         });

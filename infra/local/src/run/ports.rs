@@ -14,6 +14,7 @@ pub struct Ports {
     pub transcribe: TcpListener,
     pub translate: TcpListener,
     pub gateway: TcpListener,
+    pub table: TcpListener,
     pub admin: TcpListener,
     pub page: Option<TcpListener>,
     /// The listener's page, for the network.
@@ -29,13 +30,13 @@ impl Ports {
         // Ours first: the emulator's is free until it listens itself.
         let (ecs, kvs) = (free().await?, free().await?);
         let (transcribe, translate) = (free().await?, free().await?);
-        let (gateway, admin) = (free().await?, free().await?);
+        let (gateway, admin, table) = (free().await?, free().await?, free().await?);
         let emulator = match fixed {
             Some(port) => listen(port).await.map_err(|cause| Error::Taken { port, cause })?,
             None => free().await?,
         };
         let emulator = port(&emulator)?;
-        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, admin, page: None, open: None })
+        Ok(Self { emulator, ecs, kvs, transcribe, translate, gateway, table, admin, page: None, open: None })
     }
 
     /// Takes one for the page, if it is wanted.

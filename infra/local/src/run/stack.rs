@@ -24,6 +24,7 @@ use crate::kvs::{self, KvsConfig};
 use crate::mapping::{self, Poller};
 use crate::network::{Roads, own};
 use crate::standin::Running;
+use crate::table::{self, Caller};
 use crate::transcribe::{self, Recogniser, TranscribeConfig};
 use crate::translate::{self, Offer, TranslateConfig};
 use crate::web::{self, WebConfig};
@@ -166,6 +167,10 @@ impl Stack {
         let url = format!("http://127.0.0.1:{}", ports.emulator);
         let mut endpoints = standins.clone();
         endpoints.push(("AWS_ENDPOINT_URL".to_owned(), url.clone()));
+        // Workers and functions reach the tables through what can be broken; whoever looks at the stack does not.
+        let of = |caller| Ok::<_, Error>(table::endpoint(port(&ports.table)?, caller));
+        let through = |caller| Ok::<_, Error>(standins.iter().cloned().chain([of(caller)?]).collect::<Vec<_>>());
+        let (functions, workers) = (through(Caller::Function)?, of(Caller::Worker)?);
         let admin = format!("http://127.0.0.1:{}", port(&ports.admin)?);
         let (page, open) = (ports.page.take(), ports.open.take());
         let shared = open.as_ref().map(|open| open.local_addr().map_err(Error::NoPort)).transpose()?;
@@ -173,9 +178,10 @@ impl Stack {
         let mut environment = client_environment(&endpoints, &url, &admin, page_url.as_deref());
 
         let gateway = format!("http://127.0.0.1:{}", port(&ports.gateway)?);
-        let starting = Emulator::start(emulator_config(layout, ports.emulator, standins), &guard);
+        let starting = Emulator::start(emulator_config(layout, ports.emulator, functions), &guard);
         let emulator = progress.step("emulator", starting).await?;
         let api = emulator.api();
+        endpoints.push(workers);
         let ecs_config = ecs_config(options, &emulator, endpoints, &guard);
         // Synthesis needs none of the others, so it runs beside them.
         let (template, _theirs, stand_ins) = tokio::try_join!(
@@ -286,10 +292,24 @@ async fn stand_ins(
             Ok(translate::serve(ports.translate, models).await?)
         },)?;
     let gateway = gateway::serve(ports.gateway, emulator.to_owned())?;
-    let others = [("kvs", &kvs), ("transcribe", &transcribe), ("translate", &translate), ("gateway", &gateway)];
+    let table = table::serve(ports.table, emulator.to_owned()).map_err(Error::NoPort)?;
+    let others = [
+        ("kvs", &kvs),
+        ("transcribe", &transcribe),
+        ("translate", &translate),
+        ("gateway", &gateway),
+        ("table", &table),
+    ];
     let mut urls: BTreeMap<_, _> = others.map(|(name, running)| (name, running.url())).into();
     urls.insert("ecs", ecs.url());
-    Ok(StandIns { ecs, others: vec![kvs, transcribe, translate, gateway], admin: ports.admin, urls, offer, spoken })
+    Ok(StandIns {
+        ecs,
+        others: vec![kvs, transcribe, translate, gateway, table],
+        admin: ports.admin,
+        urls,
+        offer,
+        spoken,
+    })
 }
 
 /// Starts the recogniser and says who listens; what it understands.

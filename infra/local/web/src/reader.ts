@@ -9,7 +9,7 @@ class Attentive extends Listener {
   heard: (message: Incoming) => void = () => {};
 
   override take(message: Incoming): void {
-    this.heard(message);
+    if (this.follows(message)) this.heard(message);
     super.take(message);
   }
 }

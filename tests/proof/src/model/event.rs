@@ -3,7 +3,7 @@
 use super::control::{Eyes, Look, Outcome};
 use super::mutation::Mutation;
 use super::operator::{self, Wished};
-use super::state::{LEASE, Process, Session, State, Task, Told, Wish};
+use super::state::{LEASE, Process, STAY, Session, State, Task, Told, Wish};
 use super::{TICK, World, worker};
 use crate::exit::Exit;
 use crate::invariants::Violation;
@@ -75,6 +75,8 @@ pub enum Happening {
     Wakes,
     /// The table can be reached again.
     Rejoins,
+    /// A successor has joined in its place while it could not reach the table, and it sees that.
+    IsDisplaced,
     /// The speaker is gone for long.
     SpeakerLeaves,
     /// The signaling channel has been deleted under it.
@@ -104,6 +106,9 @@ pub fn enabled(world: &World, state: &State, events: &mut Vec<Event>) {
             events.extend(operator::wishes(row, state.now).map(|wished| Event::Wish(n, wished)));
         }
         for (t, task) in (0_u8..).zip(&session.tasks) {
+            let displaced = task.stays(state.now)
+                && session.tasks.iter().any(|other| other.lease > task.lease && other.worker == Process::Serving);
+            events.extend(displaced.then_some(Event::Task(n, t, Happening::IsDisplaced)));
             let happenings = happenings(state, task, session.run < 2 && world.edits > 0);
             events.extend(happenings.map(|happening| Event::Task(n, t, happening)));
         }
@@ -249,6 +254,12 @@ fn happen(world: &World, state: &mut State, n: usize, t: usize, happening: Happe
         Happening::Finishes => worker::finish(session, t, now)?,
         Happening::Terminates => worker::exit(session, t, terminated(session.tasks[t].worker), now),
         Happening::IsTold => session.tasks[t].told = Told::Stopped,
+        Happening::Rejoins if session.tasks[t].stays(now) => {
+            // Its next write tells whose the session is.
+            session.tasks[t].worker = Process::Serving;
+            worker::heartbeat(world.mutation, session, t, now);
+        }
+        Happening::IsDisplaced => worker::exit(session, t, Exit::LeaseLost, now),
         Happening::Wakes | Happening::Rejoins => {
             let lease_is_over = session.tasks[t].confirmed.is_some_and(|at| now.since(at) >= LEASE);
             if lease_is_over && world.mutation != Mutation::WorkerWithoutLease {
@@ -291,6 +302,7 @@ fn happen(world: &World, state: &mut State, n: usize, t: usize, happening: Happe
         | Happening::Claims
         | Happening::Wakes
         | Happening::Rejoins
+        | Happening::IsDisplaced
         | Happening::SpeakerLeaves
         | Happening::ChannelGoes => {}
     }
@@ -348,8 +360,8 @@ fn pass(world: &World, state: &mut State, n: usize, t: usize) -> Result<(), Viol
         Process::Serving => worker::heartbeat(world.mutation, session, t, now),
         // A restart in place takes far less than a lease.
         Process::Restarted | Process::Claiming if waited => again(world, session, n, t, now)?,
-        Process::CutOff if task.confirmed.is_none_or(|at| now.since(at) >= LEASE) => {
-            if world.mutation != Mutation::WorkerWithoutLease {
+        Process::CutOff if task.confirmed.is_none_or(|at| now.since(at) >= STAY) => {
+            if !matches!(world.mutation, Mutation::WorkerWithoutLease | Mutation::WorkerStaysForEver) {
                 worker::exit(session, t, Exit::LeaseLost, now);
             }
         }

@@ -21,6 +21,10 @@ pub enum Mutation {
     WorkerWithoutFence,
     /// A worker speaks whether or not its lease has been confirmed.
     WorkerWithoutLease,
+    /// Listeners take the words of any worker.
+    ListenersFollowAnybody,
+    /// A worker that cannot reach the table never leaves by itself.
+    WorkerStaysForEver,
     /// A session that is ended is launched again when its task has ended.
     RetryBeatsStop,
     /// Older tasks are left alone.
@@ -59,6 +63,8 @@ pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestam
         | Mutation::FreshTokenPerCall
         | Mutation::WorkerWithoutFence
         | Mutation::WorkerWithoutLease
+        | Mutation::ListenersFollowAnybody
+        | Mutation::WorkerStaysForEver
         | Mutation::SessionReadFirst
         | Mutation::HoldsAreNotRead
         | Mutation::HoldIsNoLock

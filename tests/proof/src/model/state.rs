@@ -24,6 +24,9 @@ pub const FAR: i64 = 6;
 /// A worker may speak for so long after its last heartbeat that was taken, ms: as long as the heartbeat deadline, as in the
 /// real worker.
 pub const LEASE: i64 = 2 * TICK;
+/// A worker that cannot reach the table goes on for so long after its last heartbeat that was taken, ms: longer than its successor
+/// needs to speak, as in the real worker.
+pub const STAY: i64 = 5 * TICK;
 
 /// Everything.
 #[derive(Debug, Clone)]
@@ -186,6 +189,12 @@ impl Session {
             generation: task.lease,
             can_write: current == Some(task.lease) || mutation == Mutation::WorkerWithoutFence,
             may_speak: task.speaks(now) || (mutation == Mutation::WorkerWithoutLease && task.is_awake()),
+            stays: task.stays(now),
+            // One that has never reached the table has never begun to speak.
+            overstays: task.worker == Process::CutOff
+                && task.confirmed.is_some()
+                && task.unconfirmed(now) >= STAY
+                && mutation != Mutation::WorkerWithoutLease,
         })
     }
 }
@@ -218,7 +227,16 @@ impl Task {
     /// Whether its worker may speak to listeners.
     #[must_use]
     pub fn speaks(&self, now: Timestamp) -> bool {
-        self.is_awake() && self.confirmed.is_some_and(|at| now.since(at) < LEASE)
+        self.is_awake() && self.unconfirmed(now) < LEASE
+    }
+    /// Whether its worker speaks past its lease, because it cannot reach the table.
+    #[must_use]
+    pub fn stays(&self, now: Timestamp) -> bool {
+        self.worker == Process::CutOff && (LEASE..STAY).contains(&self.unconfirmed(now))
+    }
+    /// How long ago its last heartbeat was taken, ms.
+    fn unconfirmed(&self, now: Timestamp) -> i64 {
+        self.confirmed.map_or(i64::MAX, |at| now.since(at))
     }
 }
 
@@ -260,7 +278,12 @@ impl State {
     /// [`Violation`] of the first that does not hold.
     pub fn check(&self, world: &World) -> Result<(), Violation> {
         for session in &self.sessions {
-            invariants::at_most_one_writer(session.workers(world.mutation, self.now))?;
+            let workers = session.workers(world.mutation, self.now);
+            invariants::at_most_one_writer(workers.clone())?;
+            let spoken = session.tasks.iter().filter(|task| task.confirmed.is_some()).map(|task| task.lease);
+            invariants::listeners_follow_the_newest(workers, spoken, |following, generation| {
+                following.takes(Some(generation)) || world.mutation == Mutation::ListenersFollowAnybody
+            })?;
             invariants::at_most_one_task_per_generation(session.tasks.iter().map(|task| task.generation))?;
             invariants::at_most_one_task_per_generation(session.tasks.iter().map(|task| task.lease))?;
         }
@@ -284,7 +307,9 @@ impl State {
             for task in tasks {
                 (task.generation, task.lease, task.listed, task.told, task.stopping, task.worker).hash(&mut hasher);
                 let (since, confirmed) = task.times_that_matter();
-                (self.age(since, 2), self.age(confirmed, 2), self.age(task.struck, 1)).hash(&mut hasher);
+                // Only who cannot reach the table goes on for longer than a lease.
+                let told_apart = if task.worker == Process::CutOff { STAY / TICK } else { LEASE / TICK };
+                (self.age(since, 2), self.age(confirmed, told_apart), self.age(task.struck, 1)).hash(&mut hasher);
             }
         }
         for session in &self.sessions {

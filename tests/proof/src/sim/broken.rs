@@ -12,6 +12,8 @@ pub enum Broken {
     WorkerWithoutFence,
     /// A worker speaks whether or not its lease has been confirmed.
     WorkerWithoutLease,
+    /// Listeners take the words of any worker.
+    ListenersFollowAnybody,
     /// RunTask gets a new token with each call.
     FreshTokenPerCall,
     /// The schedule does not find who is wanted.
@@ -38,9 +40,10 @@ pub enum Broken {
 
 impl Broken {
     /// All of them, each with the invariant that must notice it.
-    pub const ALL: [(Self, Invariant); 13] = [
+    pub const ALL: [(Self, Invariant); 14] = [
         (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
         (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
+        (Self::ListenersFollowAnybody, Invariant::ListenersFollowTheNewest),
         (Self::FreshTokenPerCall, Invariant::AtMostOneTaskPerGeneration),
         (Self::WantedAreForgotten, Invariant::LiveSessionEventuallyServed),
         (Self::DrainsAreNotStopped, Invariant::EndedSessionEventuallyEmpty),

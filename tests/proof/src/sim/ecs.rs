@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::schedule::{Event, Happening};
-use super::workers::{BEAT_MS, LEASE_MS};
+use super::workers::{BEAT_MS, LEASE_MS, STAY_MS};
 use super::world::{Process, Task, World, name};
 use crate::exit::Exit;
 use crate::invariants::{self, Violation};
@@ -201,10 +201,22 @@ impl World {
         task.began = now;
         task.listed_at = task.listed_at.min(now);
         task.process = Process::Serving;
+        let lease = task.lease;
+        self.displace(n, lease);
         self.trigger(Event::TaskEvent(n));
         self.after(BEAT_MS, Event::Task(n, t, Happening::Beats));
         let ms = self.rng.between(1_000, 300_000);
         self.after(ms, Event::Task(n, t, Happening::MeetsChance));
+    }
+
+    /// A worker joins with the client id of the session: an older one that cannot reach the table sees that, unless it reads a KVS stream.
+    fn displace(&mut self, n: usize, lease: Generation) {
+        for older in 0..self.sessions[n].tasks.len() {
+            let task = &self.sessions[n].tasks[older];
+            if task.lease < lease && task.stays(self.now) && self.rng.chance(50_000) {
+                self.exit(n, older, Exit::LeaseLost);
+            }
+        }
     }
 
     /// The accidents of a worker's life.
@@ -230,7 +242,9 @@ impl World {
                     generation,
                 );
                 self.sessions[n].tasks[t].process = if kind == 2 { Process::Hung } else { Process::CutOff };
-                let ms = self.rng.between(5_000, 120_000);
+                let most = if kind == 3 { 400_000 } else { 120_000 };
+                let left = STAY_MS - self.sessions[n].tasks[t].confirmed.map_or(0, |at| self.now.since(at));
+                let ms = self.rng.between(5_000, most).min(if kind == 3 { left } else { most });
                 if kind == 3 || self.rng.chance(50_000) {
                     self.after(ms, Event::Task(n, t, Happening::Recovers));
                 }
@@ -239,14 +253,15 @@ impl World {
         }
     }
 
-    /// A hung process goes on, or a cut-off one reaches the table again; it first looks at its lease, as the real worker does,
-    /// which ends it 30 s after its last heartbeat at the latest.
+    /// A hung process goes on, or a cut-off one reaches the table again. As the real worker does, the one looks at its lease first, which
+    /// ends it 30 s after its last heartbeat; the other has stayed past it, for five minutes at most, and its next write tells.
     fn recover(&mut self, n: usize, t: usize) {
         let task = &self.sessions[n].tasks[t];
         if !matches!(task.process, Process::Hung | Process::CutOff) {
             return;
         }
-        let lease_is_over = task.confirmed.is_none_or(|at| self.now.since(at) >= LEASE_MS);
+        let most = if task.process == Process::CutOff { STAY_MS } else { LEASE_MS };
+        let lease_is_over = task.confirmed.is_none_or(|at| self.now.since(at) >= most);
         if lease_is_over && self.broken_rule != Broken::WorkerWithoutLease {
             self.exit(n, t, Exit::LeaseLost);
         } else {

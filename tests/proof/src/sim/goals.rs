@@ -1,9 +1,10 @@
 //! What must hold of a session: at every moment, and when it is left alone.
 
 use super::broken::Broken;
-use super::workers::LEASE_MS;
+use super::workers::{LEASE_MS, STAY_MS};
 use super::world::{Process, Task, World};
 use crate::invariants::{self, Invariant, Seen, Violation};
+use schemas::follow::Following;
 use schemas::worker::Phase;
 
 impl World {
@@ -19,8 +20,15 @@ impl World {
             may_speak: task.awake()
                 && (task.confirmed.is_some_and(|at| now.since(at) < LEASE_MS)
                     || self.broken_rule == Broken::WorkerWithoutLease),
+            stays: task.stays(now),
+            overstays: task.stays(now) && task.confirmed.is_none_or(|at| now.since(at) > STAY_MS),
         });
-        let holds = invariants::at_most_one_writer(workers);
+        let spoken = session.tasks.iter().filter(|task| task.confirmed.is_some()).map(|task| task.lease);
+        let anybody = self.broken_rule == Broken::ListenersFollowAnybody;
+        let holds = invariants::at_most_one_writer(workers.clone()).and_then(|()| {
+            let takes = |following: &mut Following, generation| following.takes(Some(generation)) || anybody;
+            invariants::listeners_follow_the_newest(workers, spoken, takes)
+        });
         self.hold(n, holds);
     }
 

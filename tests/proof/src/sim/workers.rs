@@ -6,6 +6,7 @@ use super::schedule::{Event, Happening};
 use super::world::{Process, Task, World};
 use crate::exit::Exit;
 use crate::obey;
+use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase};
 
@@ -13,12 +14,20 @@ use schemas::worker::{Desired, Phase};
 pub const BEAT_MS: i64 = 2_000;
 /// A worker speaks for so long after its last heartbeat, ms.
 pub const LEASE_MS: i64 = 30_000;
+/// A worker that cannot reach the table goes on for so long after its last heartbeat, ms.
+pub const STAY_MS: i64 = 300_000;
 
 impl Task {
     /// Whether its process may still act.
     #[must_use]
     pub fn awake(&self) -> bool {
         matches!(self.process, Process::Serving | Process::CutOff | Process::Flushing)
+    }
+
+    /// Whether its process speaks past its lease, because it cannot reach the table.
+    #[must_use]
+    pub fn stays(&self, now: Timestamp) -> bool {
+        self.process == Process::CutOff && self.confirmed.is_some_and(|at| now.since(at) >= LEASE_MS)
     }
 
     /// Whether its process can write its row.

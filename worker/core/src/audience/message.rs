@@ -74,9 +74,14 @@ impl Envelope<'_> {
     fn seal(&self, body: &Body, catch_up: bool) -> Message {
         match body {
             Body::Caption(rendered) => Message::Transcription(self.caption(rendered, catch_up)),
-            Body::Emotion(emotion) => Message::Emotion(Emotion { timestamp: self.wall, ..(**emotion).clone() }),
+            Body::Emotion(emotion) => Message::Emotion(Emotion {
+                generation: Some(self.generation),
+                timestamp: self.wall,
+                ..(**emotion).clone()
+            }),
             Body::Status(service) => Message::CaptionStatus(CaptionStatus {
                 session_id: self.session.clone(),
+                generation: Some(self.generation),
                 rung: service.rung,
                 cause: service.cause,
                 message: service.sentence.to_owned(),
@@ -84,6 +89,7 @@ impl Envelope<'_> {
             }),
             Body::Ended(cause) => Message::SessionEnded(SessionEnded {
                 session_id: self.session.clone(),
+                generation: Some(self.generation),
                 reason: *cause,
                 timestamp: self.wall,
             }),

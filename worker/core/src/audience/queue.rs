@@ -89,6 +89,7 @@ mod tests {
         item(Body::Emotion(Arc::new(Emotion {
             version: Emotion::VERSION,
             session_id: SessionId::try_new("s").unwrap(),
+            generation: None,
             segment_id: segment.map(str::to_owned),
             timestamp: Timestamp(0),
             voice: voice.unwrap(),

@@ -167,6 +167,7 @@ mod tests {
     fn notice(notice: Notice) -> ToSpeaker {
         ToSpeaker::SpeakerNotice(SpeakerNotice {
             session_id: SessionId::try_new("a-b-123").unwrap(),
+            generation: None,
             notice,
             message: String::new(),
             timestamp: Timestamp(0),

@@ -1,9 +1,9 @@
 //! Where the worker is in its life, and what ends it.
 //!
-//! *Guarantees*: the first cause wins; every stage that is not the last has a deadline; a worker that cannot confirm its
-//! lease ends without another word.
+//! *Guarantees*: the first cause wins; every stage that is not the last has a deadline; a worker that has lost its lease
+//! (see `lease.rs`) ends without another word.
 
-use super::{ending, notices};
+use super::{ending, lease, notices};
 use crate::config::Timing;
 use crate::cx::Cx;
 use crate::input::Control;
@@ -66,7 +66,6 @@ pub(crate) struct Lifecycle {
     expires_at: Option<Timestamp>,
     /// A handover that waits for a silence, and until when.
     leaving: Option<(Why, Timestamp)>,
-    lease_confirmed: MediaInstant,
     joined_at: Option<MediaInstant>,
     heard_first: bool,
     resumed_at: MediaInstant,
@@ -81,7 +80,6 @@ impl Lifecycle {
             start_up: StartUp { process_at: Some(process_at), ..StartUp::default() },
             expires_at: None,
             leaving: None,
-            lease_confirmed: MediaInstant(0),
             joined_at: None,
             heard_first: false,
             resumed_at: MediaInstant(0),
@@ -132,9 +130,8 @@ impl Lifecycle {
         self.desired == Desired::Pause
     }
 
-    /// The row speaks of us, as of a write that was issued then.
-    pub(crate) fn on_control(&mut self, control: &Control, issued_at: MediaInstant, now: MediaInstant) {
-        self.lease_confirmed = self.lease_confirmed.max(issued_at);
+    /// The row speaks of us.
+    pub(crate) fn on_control(&mut self, control: &Control, now: MediaInstant) {
         if self.is_paused() && control.desired != Desired::Pause {
             self.resumed_at = now;
         }
@@ -180,11 +177,6 @@ impl Lifecycle {
         (silent || wall >= *by).then(|| why.clone())
     }
 
-    /// Whether the lease was confirmed recently enough to go on.
-    pub(crate) fn lease_is_over(&self, now: MediaInstant, timing: &Timing) -> bool {
-        now.since(self.lease_confirmed) >= timing.lease_ms
-    }
-
     /// Why the session ends by itself now.
     pub(crate) fn reason_to_end(
         &self,
@@ -227,14 +219,15 @@ impl Lifecycle {
         }
     }
 
-    /// When it ends, or is handed over, by itself.
+    /// When it ends, or is handed over, by itself; `lease` is when that has to be looked at.
     fn deadline(
         &self,
+        lease: MediaInstant,
         heard_at: Option<MediaInstant>,
         timing: &Timing,
         moment: impl Fn(Timestamp) -> MediaInstant,
     ) -> Option<MediaInstant> {
-        let lease = Some(self.lease_confirmed.plus_ms(timing.lease_ms));
+        let lease = Some(lease);
         match &self.stage {
             Stage::Serving => {
                 let leaves = self.leaving.as_ref().map(|(_, by)| moment(*by));
@@ -254,7 +247,8 @@ pub(crate) fn control(cx: &mut Cx, control: &Control) {
     }
     let issued_at = cx.row.heartbeat.answered(control.answers, cx.now);
     let before = (cx.life.cycle.desired, cx.life.cycle.language.clone());
-    cx.life.cycle.on_control(control, issued_at, cx.now);
+    cx.life.lease.confirm(issued_at, cx.now, &mut cx.out);
+    cx.life.cycle.on_control(control, cx.now);
     notices::know_speakers(cx, control.speaker.iter().cloned().collect());
     if before != (cx.life.cycle.desired, cx.life.cycle.language.clone()) {
         cx.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
@@ -272,11 +266,16 @@ pub(crate) fn control(cx: &mut Cx, control: &Control) {
 /// Ends a worker whose lease is over, whose session has ended by itself, or who hands it over.
 pub(crate) fn run(cx: &mut Cx) {
     let (now, wall, heard_at) = (cx.now, cx.wall(), cx.hearing.audio.heard_at);
-    if cx.life.cycle.lease_is_over(now, &cx.config.timing) {
-        ending::lose_lease(cx, "it could not be confirmed in time");
+    if let Some(how) = lease::lost(cx) {
+        ending::lose_lease(cx, how);
         return;
     }
     if let Some(why) = cx.life.cycle.reason_to_end(now, wall, heard_at, &cx.config.timing) {
+        if lease::is_past(cx) {
+            // The speaker may be with another worker by now: its listeners must not read that all is over.
+            ending::lose_lease(cx, &why.text);
+            return;
+        }
         let why = precise(cx, why);
         ending::drain(cx, why, Farewell::SessionEnded);
     }
@@ -292,7 +291,8 @@ pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     // Packets that stop are a silence as well.
     let quiet = cx.hearing.audio.heard_at.filter(|_| cycle.leaving.is_some() && cycle.is_serving());
     let silence = quiet.map(|at| at.plus_ms(LEAVE_SILENCE_MS));
-    let by_itself = cycle.deadline(cx.hearing.audio.heard_at, &cx.config.timing, |wall| cx.moment_of(wall));
+    let by_itself =
+        cycle.deadline(lease::due(cx), cx.hearing.audio.heard_at, &cx.config.timing, |wall| cx.moment_of(wall));
     earliest([silence, by_itself])
 }
 

@@ -100,6 +100,7 @@ fn unheard_at(cx: &Cx) -> Option<MediaInstant> {
 fn notice(cx: &Cx, notice: Notice, sentence: &str) -> ToSpeaker {
     ToSpeaker::SpeakerNotice(SpeakerNotice {
         session_id: cx.config.session.clone(),
+        generation: Some(cx.config.generation),
         notice,
         message: sentence.to_owned(),
         timestamp: cx.wall(),

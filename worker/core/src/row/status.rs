@@ -1,7 +1,7 @@
 //! Our section of the row.
 
 use crate::cx::Cx;
-use crate::input::{StreamEnd, WriteId};
+use crate::input::{RowFailure, StreamEnd, WriteId};
 use crate::life::lifecycle::Stage;
 use crate::output::{Output, StatusWrite};
 use crate::row::heartbeat::NewPhase;
@@ -21,9 +21,10 @@ const TOLD_BEHIND_MS: u64 = 5_000;
 const SPEECH_GOES_ON_MS: u64 = 10_000;
 
 /// The row could not be written or read this time.
-pub(crate) fn failed(cx: &mut Cx, id: WriteId, detail: String) {
+pub(crate) fn failed(cx: &mut Cx, id: WriteId, failure: RowFailure) {
     cx.row.heartbeat.failed(id, cx.now);
-    cx.out.warn("row_not_written", detail);
+    cx.out.warn("row_not_written", failure.to_string());
+    cx.life.lease.failed(failure);
 }
 
 /// When the row is written next.
@@ -45,7 +46,8 @@ pub(crate) fn run(cx: &mut Cx) {
     cx.out.push(Output::MeasureResources);
     let waiting = waiting(cx);
     let status = status(cx, waiting);
-    cx.out.push(Output::WriteStatus(Box::new(StatusWrite { id, phase, why, status })));
+    let unwritten_ms = cx.life.lease.unwritten_ms(cx.now);
+    cx.out.push(Output::WriteStatus(Box::new(StatusWrite { id, phase, why, status, unwritten_ms })));
 }
 
 fn why(cx: &Cx, phase: Phase) -> Why {
@@ -153,7 +155,7 @@ fn rung_trouble(cx: &Cx) -> Option<Why> {
     Some(Why::new(cause, text, cx.wall_of(cx.life.ladder.since)))
 }
 
-/// Wishes that are not fulfilled.
+/// Wishes that are not fulfilled, and what else an operator should know.
 fn notes(cx: &Cx) -> Vec<String> {
     let refused = cx.hearing.transcriber.refused_wishes.as_ref();
     let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
@@ -169,7 +171,14 @@ fn notes(cx: &Cx) -> Vec<String> {
             "Captions have been late for {seconds} s, since a reconnect: pauses are left out until they have caught up."
         )
     });
-    let told = stream.into_iter().chain(cx.text.translator.notes()).chain(cx.audience.notes()).chain(unheard).chain(behind);
+    let unwritten = cx.life.lease.note(cx.now);
+    let told = stream
+        .into_iter()
+        .chain(cx.text.translator.notes())
+        .chain(cx.audience.notes())
+        .chain(unheard)
+        .chain(behind)
+        .chain(unwritten);
     cx.config.notes.iter().cloned().chain(told).collect()
 }
 

@@ -100,6 +100,11 @@ impl Join {
         self.channel.start(now, out);
     }
 
+    /// Whether the connection to the channel is open.
+    pub(crate) fn signaling_is_open(&self) -> bool {
+        self.channel.is_open()
+    }
+
     /// Ends both connections.
     pub(crate) fn stop(&mut self, out: &mut Outbox) {
         self.channel.stop(out);

@@ -6,11 +6,11 @@ pub(crate) mod pace;
 pub(crate) mod path;
 pub(crate) mod reader;
 
-use crate::config::Source;
+use crate::config::{Source, Timing};
 use crate::cx::Cx;
 use crate::input::{AudioFrame, MediaStreamEvent, PeerEvent, SignalingEvent};
-use crate::life::ending;
 use crate::life::lifecycle::Farewell;
+use crate::life::{ending, lease};
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
 use crate::{hearing, voice};
@@ -46,6 +46,11 @@ pub(crate) fn stop(cx: &mut Cx) {
 
 /// Something came from the signaling channel.
 pub(crate) fn signaling(cx: &mut Cx, event: SignalingEvent) {
+    if event == SignalingEvent::GoAway && lease::is_past(cx) {
+        // A new connection would displace a successor. The old one tells for a while yet that there is none.
+        cx.out.fact("signaling_kept", "the service sends us away, and the lease is not confirmed");
+        return;
+    }
     let relayed = cx.source.media.candidate_type.as_deref() == Some("relay");
     if event == SignalingEvent::Connected {
         cx.life.cycle.on_joined(cx.now, cx.wall());
@@ -100,7 +105,7 @@ pub(crate) fn run(cx: &mut Cx) {
     if !cx.life.cycle.is_serving() {
         return;
     }
-    let (now, heard_at, timing) = (cx.now, cx.hearing.audio.heard_at, &cx.config.timing);
+    let (now, heard_at, timing) = (cx.now, cx.hearing.audio.heard_at, &timing(cx));
     cx.source.path.advance(now, timing.connect_ms);
     match cx.config.source {
         Source::Channel => {
@@ -116,10 +121,16 @@ pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     if !cx.life.cycle.is_serving() {
         return None;
     }
-    let (heard_at, timing) = (cx.hearing.audio.heard_at, &cx.config.timing);
+    let (heard_at, timing) = (cx.hearing.audio.heard_at, &timing(cx));
     let way = match cx.config.source {
         Source::Channel => cx.source.join.deadline(heard_at, timing),
         Source::Stream => cx.source.reader.deadline(heard_at),
     };
     earliest([way, cx.source.path.deadline(timing.connect_ms)])
+}
+
+/// As configured; past its lease a worker does not renew its signaling connection, which would displace a successor.
+fn timing(cx: &Cx) -> Timing {
+    let timing = cx.config.timing.clone();
+    if lease::is_past(cx) { Timing { signaling_renew_ms: u64::MAX, ..timing } } else { timing }
 }

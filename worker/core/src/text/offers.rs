@@ -87,7 +87,16 @@ mod tests {
 
     fn shown(segment: u64) -> Shown {
         let source = Language::try_new("en").unwrap();
-        Arc::new(Snapshot { segment, source, stable: 0, is_final: false, order: 0, start_ms: 0, end_ms: 0, words: Vec::new() })
+        Arc::new(Snapshot {
+            segment,
+            source,
+            stable: 0,
+            is_final: false,
+            order: 0,
+            start_ms: 0,
+            end_ms: 0,
+            words: Vec::new(),
+        })
     }
 
     fn parts(closed: &[&str], open: &str) -> Parts {

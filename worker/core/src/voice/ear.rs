@@ -170,7 +170,7 @@ fn tell_emotion(cx: &mut Cx, voice: Voice, segment_id: Option<String>) {
     cx.voice.ear.last = Some(voice.clone());
     let session_id = cx.config.session.clone();
     let timestamp = Timestamp::default();
-    let emotion = Emotion { version: Emotion::VERSION, session_id, segment_id, timestamp, voice };
+    let emotion = Emotion { version: Emotion::VERSION, session_id, generation: None, segment_id, timestamp, voice };
     cx.audience.delivery.tell_all(&Body::Emotion(Arc::new(emotion)));
 }
 
@@ -185,6 +185,7 @@ fn warn_speaker(cx: &mut Cx, warnings: Vec<Warning>) {
             cx,
             ToSpeaker::AudioQualityWarning(AudioQualityWarning {
                 session_id: cx.config.session.clone(),
+                generation: Some(cx.config.generation),
                 issue: warning.issue,
                 value: warning.value,
                 message: warning.advice.to_owned(),

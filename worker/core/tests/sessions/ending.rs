@@ -5,7 +5,7 @@ use schemas::ids::{Generation, Timestamp};
 use schemas::message::Message;
 use schemas::reason::Cause;
 use schemas::worker::{Desired, Phase, Rung};
-use worker_core::input::{Input, SignalingEvent};
+use worker_core::input::{Input, RowFailure, SignalingEvent};
 
 fn gone() -> Input {
     Input::Signaling(SignalingEvent::Closed { detail: "404".into(), gone: true })
@@ -147,6 +147,7 @@ fn a_worker_that_cannot_confirm_its_lease_falls_silent() {
     let mut world = World::new(Talk::long(30));
     world.listener("ann", "en");
     world.table_down = vec![(10_000, 1_000_000)];
+    world.table_failure = RowFailure::Refused("AccessDeniedException".into());
     world.run_until(200_000);
     let (at, code, why) = world.exit.clone().unwrap();
     assert_eq!((code, why.cause), (3, Cause::LeaseLost));

@@ -20,6 +20,7 @@
 //! | what the speaker is told | `notices` |
 //! | languages of other scripts, with spaces between words or without | `languages` |
 //! | the end, announced or not | `ending` |
+//! | a table that cannot be reached | `outage` |
 //! | a recogniser as hostile as the service may be | `hostile` |
 //! | anything at any time | `endurance`: a property over random faults |
 
@@ -36,6 +37,7 @@ mod languages;
 mod late;
 mod modes;
 mod notices;
+mod outage;
 mod streams;
 mod text;
 mod transcription;

@@ -69,6 +69,8 @@ pub struct World {
     pub generation: u64,
     /// The row can not be written between these, process time.
     pub table_down: Vec<(u64, u64)>,
+    /// What its writes fail with then.
+    pub table_failure: RowFailure,
     /// Writes between these, process time, are answered after so long.
     pub table_slow: Vec<(u64, u64, u64)>,
     pub expires_at: i64,
@@ -134,6 +136,7 @@ impl World {
             source: language("en"),
             generation: 1,
             table_down: Vec::new(),
+            table_failure: RowFailure::Outage("timeout".into()),
             table_slow: Vec::new(),
             expires_at: BEGIN + 86_400_000,
             translate: prompt_translator,

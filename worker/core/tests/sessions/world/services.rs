@@ -118,7 +118,7 @@ impl World {
 
     fn write(&mut self, write: StatusWrite) {
         if self.table_down.iter().any(|(from, until)| (*from..*until).contains(&self.now)) {
-            self.push(15, Input::ControlFailed(write.id, "timeout".into()));
+            self.push(15, Input::ControlFailed(write.id, self.table_failure.clone()));
             return;
         }
         let answers = Some(write.id);
