@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use talk::world::hostile_session::HostileSession;
 
 /// The end of a session is late when its words come so much later than those of the begin, ms.
-const LATE_MS: u64 = 500;
+const LATE_MS: u64 = 750;
 /// So many seeds of sessions that were not whole are told.
 const TOLD: usize = 20;
 

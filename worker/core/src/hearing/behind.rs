@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 /// Of a pause so much is sent after speech and before it, ms: a recogniser needs to hear how words end and begin.
 const EDGE_MS: u64 = 150;
 /// A service that has so much more to do than it ever had at its best is behind, ms.
-const BEHIND_MS: u64 = 300;
+const BEHIND_MS: u64 = 600;
 /// One that was behind has made up for it with so much more to do, ms.
-const CAUGHT_UP_MS: u64 = 150;
+const CAUGHT_UP_MS: u64 = 300;
 /// What a service has to do at its best is never taken for more than this, ms: Transcribe's partials take some 500.
 const MOST_USUAL_MS: u64 = 1_000;
 /// So much more than it was behind is left out at most, ms: what does not go away then is how slow the service is.
