@@ -248,3 +248,38 @@ fn to_word(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Word {
         stable: item.stable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begin and end of each item, s; 0 where the service tells none.
+    fn times(items: &[(&str, f64, f64)]) -> Vec<(f64, f64)> {
+        let item = |(content, start, end): &(&str, f64, f64)| TranscriptItem {
+            content: (*content).to_owned(),
+            punctuation: *content == ".",
+            start: *start,
+            end: *end,
+            stable: false,
+        };
+        let result = TranscriptResult {
+            result_id: "r".into(),
+            start: 1.0,
+            end: 9.0,
+            is_partial: true,
+            language: None,
+            transcript: String::new(),
+            items: items.iter().map(item).collect(),
+        };
+        timed(&result).iter().map(|item| (item.start, item.end)).collect()
+    }
+
+    #[test]
+    fn an_item_without_a_time_lies_between_its_neighbours_and_not_at_the_begin_of_the_stream() {
+        let told = times(&[("let", 1.0, 1.25), ("us", 0.0, 0.0), ("all", 0.0, 0.0), ("pray", 1.75, 2.0)]);
+        assert_eq!(told, [(1.0, 1.25), (1.25, 1.5), (1.5, 1.75), (1.75, 2.0)]);
+        assert_eq!(times(&[("let", 0.0, 0.0), ("us", 1.25, 1.5)]), [(1.0, 1.25), (1.25, 1.5)]);
+        let last = times(&[("let", 1.0, 1.5), ("us", 0.0, 0.0), (".", 0.0, 0.0)]);
+        assert_eq!(last, [(1.0, 1.5), (1.5, 1.9), (1.9, 1.9)], "what a result hears after its last word is silence");
+    }
+}
