@@ -7,7 +7,10 @@ mod endless;
 use cap::Cap;
 use endless::{Stream, Whole, nothing};
 use std::alloc::System;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use worker::io::peer::{Peer, PeerMessage};
+use worker_core::input::PeerEvent;
 
 #[global_allocator]
 static HELD: Cap<System> = Cap::new(System, usize::MAX);
@@ -75,4 +78,28 @@ fn eight_bytes_kept_of_every_sentence_would_be_seen() {
         kept.extend((0..15).map(|n| Box::new(minutes * 15 + n)));
     });
     assert!(grown > SLACK, "{grown}");
+}
+
+/// A peer that makes its offer and is closed.
+async fn offer_and_close() {
+    let (said, mut messages) = tokio::sync::mpsc::unbounded_channel();
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let peer = Peer::start(loopback, 46_000..=46_099, async { Vec::new() }, move |message| drop(said.send(message)));
+    let first = messages.recv().await;
+    assert!(matches!(first, Some(PeerMessage::Event(PeerEvent::OfferReady(_)))), "{first:?}");
+    peer.close().await;
+}
+
+#[test]
+fn three_hundred_peers_that_made_an_offer_and_were_closed_leave_nothing_behind() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut held = Vec::new();
+    for _tenth in 0..10 {
+        (0..30).for_each(|_| runtime.block_on(offer_and_close()));
+        held.push(HELD.allocated());
+    }
+    println!("peers: held after each thirty, KiB: {:?}", held.iter().map(|bytes| bytes >> 10).collect::<Vec<_>>());
+    let grown = held[9].saturating_sub(held[1]);
+    assert!(grown < SLACK, "{grown} bytes more are held after 240 peers");
 }

@@ -88,6 +88,20 @@ fn bursts_jitter_and_duplicates_leave_the_length_exact() {
 }
 
 #[test]
+fn a_browser_without_red_on_a_path_of_200_ms_jitter_has_less_than_3_percent_made_up_and_with_red_no_more_delay() {
+    let speech = speech();
+    let packets = encode(&speech);
+    let network = Network { jitter_ms: 200.0, doubled: 0.1, ..Network::default() };
+    for seed in [42, 43, 44] {
+        let plain = run(&speech, &packets, (network, false), seed);
+        let share = plain.heard.concealed_ms as f64 * 16.0 / plain.heard.pcm.len() as f64;
+        assert!(share < 0.03, "{share} {:?}", plain.heard.media);
+        let red = run(&speech, &packets, (network, true), seed);
+        assert!(red.heard.media.buffer_ms <= 60.0, "{:?}", red.heard.media);
+    }
+}
+
+#[test]
 #[ignore = "prints the table of docs/benchmarks.md"]
 #[allow(clippy::print_stdout, reason = "it prints a table")]
 fn table() {

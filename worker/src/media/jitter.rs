@@ -4,7 +4,8 @@
 //! *Guarantees*: what is said to be played joins without gap or overlap, in order of the RTP timestamp; a packet in order is played at
 //! once, only a gap makes later packets wait, and never longer than the hold. *Assumptions*: the clock is 48 kHz. *Design*: keyed by
 //! timestamp, because padding-only packets use up sequence numbers but no time; sequence numbers only tell loss from
-//! a sender that was silent. The hold follows the jitter, and is at its longest for a while after a packet came too late.
+//! a sender that was silent. The hold follows the jitter, and is at its longest for a while after a packet came too late. The longest hold depends
+//! on the sender: where copies come with later packets (RED), a late packet is rarely missed; where none come (Firefox, Safari), waiting is all that saves it.
 
 use super::packet::{RtpAudio, TICKS_PER_MS, has_fec, opus_ticks, red_blocks};
 use super::sender::{Belongs, Stream, Waiting};
@@ -12,8 +13,10 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use worker_core::time::MediaInstant;
 
-/// How long later packets wait for a missing one at the most: longer than reordering on the open internet takes, short for captions.
+/// How long later packets wait for a missing one at the most, when copies come: longer than reordering on the open internet takes, short for captions.
 pub const HOLD_MS: u64 = 60;
+/// The same for a stream in which no copy was seen.
+pub const PLAIN_HOLD_MS: u64 = 150;
 /// On a path without jitter a packet that has not come one packet later is lost.
 const LEAST_HOLD_MS: u64 = 20;
 /// After a packet that came too late, the longest hold is kept for so long.
@@ -76,10 +79,8 @@ pub struct Counts {
 }
 
 /// Orders the packets of one speaker, across streams.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct JitterBuffer {
-    /// The longest hold.
-    hold_ms: u64,
     /// Until when the longest hold is kept.
     careful_until: MediaInstant,
     stream: Option<Stream>,
@@ -89,13 +90,6 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer; later packets wait so long for a missing one at the most.
-    #[must_use]
-    pub fn new(hold_ms: u64) -> Self {
-        let careful_until = MediaInstant(0);
-        Self { hold_ms, careful_until, stream: None, retired: None, ready: VecDeque::new(), counts: Counts::default() }
-    }
-
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -171,7 +165,11 @@ impl JitterBuffer {
             return;
         };
         let primary = blocks.pop();
-        let started = self.stream.as_ref().is_some_and(|s| s.due.is_some());
+        let copies = blocks.iter().any(|block| !block.payload.is_empty());
+        let started = self.stream.as_mut().is_some_and(|stream| {
+            stream.has_copies |= copies;
+            stream.due.is_some()
+        });
         for block in blocks.into_iter().filter(|b| started && !b.payload.is_empty()) {
             self.insert(timestamp - i64::from(block.offset), None, block.payload, now);
         }
@@ -217,19 +215,20 @@ impl JitterBuffer {
     /// When a missing packet is given up.
     #[must_use]
     pub fn deadline(&self) -> Option<MediaInstant> {
-        let first = self.stream.as_ref()?.waiting.values().map(|w| w.arrived).min()?;
-        Some(first.plus_ms(self.hold(first)))
+        let stream = self.stream.as_ref()?;
+        let first = stream.waiting.values().map(|w| w.arrived).min()?;
+        Some(first.plus_ms(self.hold(first, if stream.has_copies { HOLD_MS } else { PLAIN_HOLD_MS })))
     }
 
-    /// How long a packet that arrived then makes those after it wait, ms.
-    fn hold(&self, arrived: MediaInstant) -> u64 {
+    /// How long a packet that arrived then waits for those before it, at the most `most_ms`, ms.
+    fn hold(&self, arrived: MediaInstant, most_ms: u64) -> u64 {
         if arrived < self.careful_until {
-            return self.hold_ms;
+            return most_ms;
         }
         // Four times the mean deviation covers nearly every packet (as TCP reckons, RFC 6298).
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some milliseconds")]
         let deviations = (4.0 * self.counts.jitter_ms) as u64;
-        (LEAST_HOLD_MS + deviations).min(self.hold_ms)
+        (LEAST_HOLD_MS + deviations).min(most_ms)
     }
 
     fn decide(&mut self, now: MediaInstant, patience: Patience) -> Option<Playout> {

@@ -55,7 +55,7 @@ fn play(buffer: &mut JitterBuffer, now: u64) -> Vec<String> {
 }
 
 fn buffer_with(packets: impl IntoIterator<Item = (RtpAudio, u64)>) -> JitterBuffer {
-    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut buffer = JitterBuffer::default();
     for (n, (packet, now)) in packets.into_iter().enumerate() {
         buffer.push(&packet, MediaInstant(now));
         if n == 0 {
@@ -69,7 +69,7 @@ fn buffer_with(packets: impl IntoIterator<Item = (RtpAudio, u64)>) -> JitterBuff
 
 #[test]
 fn packets_in_order_do_not_wait() {
-    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut buffer = JitterBuffer::default();
     for n in 0..200 {
         buffer.push(&packet(n), MediaInstant(u64::from(n) * 20));
         assert_eq!(play(&mut buffer, u64::from(n) * 20), [n.to_string()], "through both wraps");
@@ -94,8 +94,44 @@ fn a_path_without_jitter_is_not_waited_for_long_and_one_with_late_packets_is() {
     assert_eq!(play(&mut buffer, 60), ["conceal 20", "2"]);
     buffer.push(&packet(1), MediaInstant(70));
     buffer.push(&packet(4), MediaInstant(80));
-    assert!(play(&mut buffer, 139).is_empty(), "a packet came late: the hold is at its longest");
-    assert_eq!(play(&mut buffer, 140), ["conceal 20", "4"]);
+    assert!(play(&mut buffer, 229).is_empty(), "a packet came late: the hold is at its longest");
+    assert_eq!(play(&mut buffer, 230), ["conceal 20", "4"]);
+}
+
+#[test]
+fn without_copies_a_late_packet_is_waited_for_up_to_150_ms_and_with_copies_60_as_before() {
+    // 1 comes too late, so the hold is at its longest; then 11 comes 130 ms after the packet behind it.
+    let mut plain = buffer_with([(packet(0), 0), (packet(2), 40)]);
+    assert_eq!(play(&mut plain, 60), ["conceal 20", "2"]);
+    for n in [1, 3, 4, 5, 6, 7, 8, 9, 10, 12] {
+        plain.push(&packet(n), MediaInstant(70 + u64::from(n) * 20));
+        let _ = play(&mut plain, 70 + u64::from(n) * 20);
+    }
+    assert_eq!(plain.deadline(), Some(MediaInstant(310 + PLAIN_HOLD_MS)));
+    assert!(play(&mut plain, 439).is_empty(), "11 may still come");
+    plain.push(&packet(11), MediaInstant(440));
+    assert_eq!(play(&mut plain, 440), ["11", "12"]);
+    // The same with RED; 10 and 11 are gone, and the copy in 12 stands for 11 only.
+    let mut copies = buffer_with([(packet(0), 0), (red(3), 60)]);
+    assert_eq!(play(&mut copies, 80), ["conceal 20", "2", "3"]);
+    for n in [1, 4, 5, 6, 7, 8, 9, 12] {
+        copies.push(&if n == 1 { packet(n) } else { red(n) }, MediaInstant(70 + u64::from(n) * 20));
+        let _ = play(&mut copies, 70 + u64::from(n) * 20);
+    }
+    assert_eq!(copies.deadline(), Some(MediaInstant(310 + HOLD_MS)), "the delay has not grown");
+    assert_eq!(play(&mut copies, 310 + HOLD_MS), ["conceal 20", "11", "12"]);
+}
+
+#[test]
+fn a_path_without_jitter_is_held_for_20_ms_without_copies_too() {
+    let mut buffer = buffer_with([(packet(0), 0)]);
+    for n in (1..200).filter(|n| n % 10 != 5) {
+        buffer.push(&packet(n), MediaInstant(u64::from(n) * 20));
+        assert!(buffer.deadline().is_none_or(|at| at.0 <= u64::from(n) * 20 + LEAST_HOLD_MS), "{n}");
+        let _ = play(&mut buffer, u64::from(n) * 20);
+        let _ = buffer.deadline().map(|at| play(&mut buffer, at.0));
+    }
+    assert_eq!((buffer.counts().lost, buffer.counts().late), (20, 0));
 }
 
 #[test]
@@ -192,7 +228,7 @@ fn with_a_jump(at: u32, jump_ms: i64) -> impl Iterator<Item = RtpAudio> {
 #[test]
 fn a_clock_that_jumps_by_seconds_either_way_costs_no_audio_and_no_time() {
     for jump_ms in [-1_500, 1_500, -4_000, 4_000, -60_000, 60_000] {
-        let mut buffer = JitterBuffer::new(HOLD_MS);
+        let mut buffer = JitterBuffer::default();
         let mut played = Vec::new();
         for (n, packet) in (0_u64..100).zip(with_a_jump(50, jump_ms)) {
             buffer.push(&packet, MediaInstant(n * 20));
@@ -216,7 +252,7 @@ fn a_clock_that_jumps_by_seconds_either_way_costs_no_audio_and_no_time() {
 fn a_packet_from_before_the_jump_that_comes_after_it_is_late_and_no_third_clock() {
     let mut packets: Vec<_> = with_a_jump(50, -4_000).take(100).collect();
     packets.swap(49, 50);
-    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut buffer = JitterBuffer::default();
     let mut played = Vec::new();
     for (at, packet) in (0..).step_by(20).zip(&packets) {
         buffer.push(packet, MediaInstant(at));
@@ -228,7 +264,7 @@ fn a_packet_from_before_the_jump_that_comes_after_it_is_late_and_no_third_clock(
 
 #[test]
 fn a_network_that_stalls_for_seconds_and_then_delivers_all_is_no_jump() {
-    let mut buffer = JitterBuffer::new(HOLD_MS);
+    let mut buffer = JitterBuffer::default();
     let mut played = Vec::new();
     for n in 0..400 {
         let at = if (100..250).contains(&n) { 5_000 } else { u64::from(n) * 20 };
@@ -332,7 +368,7 @@ proptest! {
     fn no_packets_whatsoever_break_it(
         packets in proptest::collection::vec((0_u32..3, any::<u16>(), any::<u32>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20)), 0..60),
     ) {
-        let mut buffer = JitterBuffer::new(HOLD_MS);
+        let mut buffer = JitterBuffer::default();
         for (at, (ssrc, sequence, timestamp, red, payload)) in (0..).step_by(10).zip(packets) {
             buffer.push(&RtpAudio { ssrc, sequence, timestamp, red, payload: Bytes::from(payload) }, MediaInstant(at));
             let _ = std::iter::from_fn(|| buffer.next(MediaInstant(at))).count();

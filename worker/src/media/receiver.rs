@@ -2,7 +2,7 @@
 //! network or the speaker does. When another stream begins (the speaker came back), media time advances by the wall time that has
 //! passed, filled with silence.
 
-use super::jitter::{Counts, HOLD_MS, JitterBuffer, Playout};
+use super::jitter::{Counts, JitterBuffer, Playout};
 use super::meter::Meter;
 use super::opus::{Decoder, OpusError, SAMPLES_PER_MS, samples};
 use super::packet::RtpAudio;
@@ -38,7 +38,7 @@ impl AudioReceiver {
     /// [`OpusError`] when there is no decoder to be had.
     pub fn new() -> Result<Self, OpusError> {
         Ok(Self {
-            jitter: JitterBuffer::new(HOLD_MS),
+            jitter: JitterBuffer::default(),
             decoder: Decoder::new()?,
             cursor: 0,
             silence: 0,

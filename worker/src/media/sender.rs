@@ -45,6 +45,8 @@ pub(super) struct Stream {
     pub(super) played: Option<i64>,
     /// Sequence numbers of packets without a payload.
     pub(super) padding: BTreeSet<i64>,
+    /// Whether a packet came with a copy of one before it (RED).
+    pub(super) has_copies: bool,
     pub(super) newest_timestamp: i64,
     pub(super) newest_sequence: i64,
     pub(super) last_arrival: MediaInstant,
@@ -64,6 +66,7 @@ impl Stream {
             due: None,
             played: None,
             padding: BTreeSet::new(),
+            has_copies: false,
             newest_timestamp: timestamp,
             newest_sequence: sequence,
             last_arrival: now,

@@ -9,4 +9,5 @@ mod relay;
 mod rivals;
 mod signaling_life;
 mod speaker;
+mod turn;
 mod viewer;

@@ -23,6 +23,9 @@ const OPUS_FMTP: &str = "minptime=10;useinbandfec=1;usedtx=0;stereo=0;maxaverage
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Checks per candidate pair, 30 s of them: the crate's default gives a pair up for ever after 7.
 const CHECKS: u16 = 600;
+/// Between two refreshes of a relay's allocation, which lasts ten minutes; the crate's default is five. When the relay's nonce has expired, the relay
+/// refuses a request and tells the next nonce, and the crate does not ask again by itself: so it asks often, as often as the checks that keep the path.
+const RELAY_REFRESH: Duration = Duration::from_secs(2);
 
 /// Builds on the first port that is free. Between looking and binding another process may take it, so the next is tried then.
 pub(super) async fn build(config: &PeerConfig, handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {
@@ -65,6 +68,7 @@ async fn build_on(
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_turn_allocation_refresh_interval_cap(RELAY_REFRESH)
         .with_mid_generator(|_| "0".into())
         .build();
     let servers = config.servers.iter().filter_map(usable).collect();
