@@ -51,7 +51,7 @@ pub const CONTROLLER: [Metric; 11] = [
 ];
 
 /// What a worker writes once a minute and at its end.
-pub const WORKER: [Metric; 25] = [
+pub const WORKER: [Metric; 26] = [
     Metric { name: "TranscribedSeconds", unit: "Seconds", by_language: false },
     count("TranscribeStreams"),
     count("TranslatedCharacters"),
@@ -62,6 +62,7 @@ pub const WORKER: [Metric; 25] = [
     count("Degraded"),
     ms("LongestWait"),
     ms("RowUnwritten"),
+    ms("SoundUnheard"),
     count("ModelJudged"),
     count("ModelMissed"),
     count("ModelFailed"),

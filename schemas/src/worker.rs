@@ -181,6 +181,10 @@ pub struct Progress {
     /// What waits for its next stage.
     #[serde(default)]
     pub waiting: Waiting,
+    /// Since when audio sounds in which nobody is heard to speak, so that no stream is open but for trials; absent while one is, and in
+    /// digital silence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard_since: Option<Timestamp>,
 }
 
 /// Since when something waits for the stage that should take it up; absent while nothing does. A long silence is no wait.

@@ -100,6 +100,7 @@ impl Metrics {
             ("Degraded", "Count", Value::from(u8::from(is_degraded(status)))),
             ("LongestWait", "Milliseconds", Value::from(longest_wait(status))),
             ("RowUnwritten", "Milliseconds", Value::from(std::mem::take(&mut self.unwritten_ms))),
+            ("SoundUnheard", "Milliseconds", Value::from(sound_unheard(status))),
         ];
         let model = status.voice_model.as_ref().map(|model| self.judged(model));
         let values: Vec<_> = values.into_iter().chain(model.into_iter().flatten()).collect();
@@ -155,6 +156,11 @@ fn longest_wait(status: &WorkerStatus) -> i64 {
     let Waiting { speech_since, transcript_since, caption_since } = &status.progress.waiting;
     let oldest = [speech_since, transcript_since, caption_since].into_iter().filter_map(|at| *at).min();
     oldest.map_or(0, |at| status.heartbeat_at.since(at).max(0))
+}
+
+/// How long a sound has gone on that no stream hears, ms; 0 while one is open, and in digital silence.
+fn sound_unheard(status: &WorkerStatus) -> i64 {
+    status.progress.unheard_since.map_or(0, |since| status.heartbeat_at.since(since).max(0))
 }
 
 #[cfg(test)]
@@ -247,6 +253,15 @@ mod tests {
         assert_eq!(longest_wait(&status), 0);
         status.progress.waiting = waiting;
         assert_eq!(longest_wait(&status), 45_000);
+    }
+
+    #[test]
+    fn a_sound_that_no_stream_hears_is_told_for_as_long_as_it_goes_on() {
+        let mut status = status(0, 0);
+        status.progress.unheard_since = None;
+        assert_eq!(sound_unheard(&status), 0);
+        status.progress.unheard_since = Some(status.heartbeat_at.plus_ms(-95_000));
+        assert_eq!(sound_unheard(&status), 95_000);
     }
 
     #[test]

@@ -214,6 +214,9 @@ pub struct RehearseArgs {
     /// The same in words; gives the word error rate.
     #[arg(long, value_name = "FILE.txt")]
     pub script: Option<PathBuf>,
+    /// With a script: the rehearsal fails when more of its words are wrong, 0 to 100; characters count in a language that is written without spaces.
+    #[arg(long, value_name = "PERCENT", default_value = "50", requires = "script", value_parser = percent)]
+    pub max_wer: f64,
     /// Languages of the listeners; `es:stable` and `es:fast` choose how to read, `es@12` joins 12 s after the speech began. On a local stack something really translates into es and ca, and
     /// into what `local-stack doctor` tells beyond; the others come untranslated.
     #[arg(long, value_delimiter = ',', required = true, value_name = "LANG[:MODE][@SECONDS],…")]
@@ -257,6 +260,11 @@ pub struct RehearseArgs {
     /// A line for the report card; a local stack tells here what stands in for the translation service.
     #[arg(long, env = "SESSION_REHEARSAL_NOTE", value_name = "TEXT")]
     pub note: Option<String>,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let asked = text.trim_end_matches('%').trim_end().parse::<f64>().ok();
+    asked.filter(|percent| (0.0..=100.0).contains(percent)).ok_or("expected 0 to 100, for example 25".into())
 }
 
 /// `terminology=church`.
@@ -325,6 +333,25 @@ mod tests {
             "sessionctl hold a-b-001 --for 2 --note x",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn half_of_a_scripts_words_may_be_wrong_unless_told_otherwise() {
+        let most = |more: &str| {
+            let line =
+                format!("sessionctl rehearse --audio a.wav --listeners es --websocket-url ws://127.0.0.1:1 {more}");
+            let Command::Rehearse(args) = parse(line.trim_end()).map_err(|e| e.exit_code())?.command else {
+                panic!("another verb")
+            };
+            Ok(args.max_wer)
+        };
+        assert_eq!(most("--script a.txt"), Ok(50.0));
+        assert_eq!(most(""), Ok(50.0), "without a script it is not asked");
+        assert_eq!(most("--script a.txt --max-wer 12.5"), Ok(12.5));
+        assert_eq!(most("--max-wer 10"), Err(2), "there is nothing to compare with");
+        for wrong in ["many", "-1", "NaN", "101"] {
+            assert_eq!(most(&format!("--script a.txt --max-wer={wrong}")), Err(2), "{wrong}");
         }
     }
 

@@ -17,6 +17,8 @@ const LONG_DRAIN: i64 = 120_000;
 const LONG_WAIT: i64 = 300_000;
 /// Text, translation or delivery that is behind by so much, ms.
 const STAGE_BEHIND: i64 = 10_000;
+/// A sound that no stream hears for so long, ms: a room that waits, or the wrong microphone.
+const UNHEARD: i64 = 30_000;
 /// The schedule looks every minute: twice that without a look that was due, ms.
 const OVERDUE: i64 = 120_000;
 /// Twice the product's promise of 2 s, ms.
@@ -94,6 +96,9 @@ fn of_worker(said: &mut Vec<String>, row: &WorkerRow, worker: &WorkerStatus, now
             said.push(format!("{from} without {to} for {}", age(since, now)));
         }
     }
+    if let Some(since) = worker.progress.unheard_since.filter(|since| now.since(*since) > UNHEARD) {
+        said.push(format!("sound without a stream for {}", age(since, now)));
+    }
     let media = &worker.media;
     let sent = media.packets + media.lost;
     if row.phase == Phase::Live && sent > ENOUGH_PACKETS && media.lost * 20 > sent {
@@ -136,6 +141,13 @@ mod tests {
     #[test]
     fn a_silent_speaker_is_no_concern() {
         assert!(with(|w| w.progress.speech_at = Some(Timestamp(T0 - 3_600_000))).is_empty());
+    }
+
+    #[test]
+    fn a_sound_that_no_stream_hears_is_a_concern_after_half_a_minute() {
+        let unheard = |ms: i64| with(|w| w.progress.unheard_since = Some(NOW.plus_ms(-ms)));
+        assert!(unheard(30_000).is_empty());
+        assert_eq!(unheard(42_000), ["sound without a stream for 42s"]);
     }
 
     #[test]

@@ -103,8 +103,8 @@ pub async fn run(env: &str, region: Option<&str>, args: RehearseArgs) -> Result<
         write_logs(folder, &recording, &args.audio)?;
     }
     let now = store::now();
-    let report =
-        report::Report { note: args.note.clone(), ..report::report(&recording, script.as_deref(), speech_ms, now) };
+    let script = script.as_deref().map(|text| report::Script { text, max_wer: args.max_wer });
+    let report = report::Report { note: args.note.clone(), ..report::report(&recording, script, speech_ms, now) };
     if args.json {
         let text = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
         writeln!(stdout(), "{text}")?;

@@ -3,8 +3,8 @@
 use super::lag;
 use super::record::{ListenerLog, Recording};
 use super::stats::percentile;
-use super::verdict::{Check, checks};
-use super::wer::{WordErrors, compare};
+use super::verdict::{Check, checks, understood};
+use super::wer::{Unit, WordErrors, compare};
 use crate::board::{self, Scene};
 use crate::definitions::{Definitions, Size};
 use crate::money::{Cost, cost, dollars};
@@ -113,9 +113,9 @@ pub struct Report {
     pub lag_measured: &'static str,
     /// The listeners.
     pub listeners: Vec<ListenerReport>,
-    /// Words against the script, when there was one.
+    /// Words against the script, when there was one; characters in a language that is written without spaces.
     pub words: Option<WordErrors>,
-    /// Errors per word, percent.
+    /// Errors per word (or character), percent.
     pub word_error_rate_percent: Option<f64>,
     /// How the speaker sounded in the last segment, in words.
     pub voice: Option<String>,
@@ -131,11 +131,23 @@ pub struct Report {
     pub row: Option<WorkerRow>,
 }
 
+/// What was to be understood.
+#[derive(Debug, Clone, Copy)]
+pub struct Script<'a> {
+    /// The speech in words.
+    pub text: &'a str,
+    /// So many of them may be wrong, percent.
+    pub max_wer: f64,
+}
+
 /// Reckons the card.
 #[must_use]
-pub fn report(recording: &Recording, script: Option<&str>, speech_ms: u64, now: Timestamp) -> Report {
-    let checks = checks(recording);
-    let words = script.map(|script| compare(script, &heard(recording)));
+pub fn report(recording: &Recording, script: Option<Script<'_>>, speech_ms: u64, now: Timestamp) -> Report {
+    // Who came late has not heard all of it.
+    let script = script.filter(|_| recording.listeners.iter().any(|log| log.plan.late_s.is_none()));
+    let words = script.map(|script| compare(script.text, &heard(recording), Unit::of(&recording.source)));
+    let mut checks = checks(recording);
+    checks.extend(words.zip(script).map(|(words, script)| understood(&words, script.max_wer)));
     Report {
         session_id: recording.session.clone(),
         passed: checks.iter().all(Check::passed),
@@ -296,8 +308,12 @@ impl Report {
         lines.push(String::new());
         if let (Some(words), Some(percent)) = (&self.words, self.word_error_rate_percent) {
             lines.push(format!(
-                "  words      {} heard, {} in the script, {} errors: WER {percent:.1} %",
-                words.heard, words.words, words.errors
+                "  {:<11}{} heard, {} in the script, {} errors: {} {percent:.1} %",
+                words.unit.name(),
+                words.heard,
+                words.words,
+                words.errors,
+                words.unit.rate()
             ));
         }
         if let Some(voice) = &self.voice {
@@ -344,6 +360,7 @@ mod tests {
     use super::super::record::samples::{caption, recording, said};
     use super::super::record::{Event, SpeakerEvent};
     use super::*;
+    use schemas::message::Caption;
 
     #[test]
     fn words_are_those_of_a_listener_in_the_speakers_language() {
@@ -383,11 +400,35 @@ mod tests {
 
     #[test]
     fn the_card_of_a_failure_has_every_failed_check_on_its_own_line() {
-        let report = report(&recording(&["es"]), Some("one two"), 1_000, Timestamp(0));
+        let report = report(&recording(&["es"]), Some(script("one two")), 1_000, Timestamp(0));
         let card = report.card(100, Timestamp(0));
         assert!(!report.passed);
-        assert_eq!(card.lines().filter(|l| l.starts_with("  - ")).count(), 6, "{card}");
+        assert_eq!(card.lines().filter(|l| l.starts_with("  - ")).count(), 7, "{card}");
         assert!(card.contains("WER 100.0 %"), "{card}");
+    }
+
+    #[test]
+    fn who_came_late_cannot_tell_how_much_was_understood() {
+        let report = report(&recording(&["es@5"]), Some(script("one two")), 1_000, Timestamp(0));
+        assert_eq!((report.words, report.word_error_rate_percent), (None, None));
+        assert!(report.checks.iter().all(|check| !check.what.contains("script")));
+    }
+
+    #[test]
+    fn the_card_of_a_language_without_spaces_counts_characters() {
+        let mut r = recording(&["ja"]);
+        r.source = Language::try_new("ja").unwrap();
+        let text = "本日は晴天です".to_owned();
+        r.take(Timestamp(1), said(0, Caption { text, source_text: None, ..caption("ja", 1, 1, true) }));
+        let report = report(&r, Some(script("本日は晴天なり。")), 1_000, Timestamp(0));
+        let card = report.card(100, Timestamp(0));
+        assert!(card.contains("  characters 7 heard, 7 in the script, 2 errors: CER 28.6 %"), "{card}");
+        assert!(report.checks.last().unwrap().passed(), "as one word it would be all wrong");
+        assert_eq!(serde_json::to_value(&report).unwrap()["words"]["unit"], "characters");
+    }
+
+    fn script(text: &str) -> Script<'_> {
+        Script { text, max_wer: 50.0 }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whether the rehearsal proves what it must: every final exactly once, a told audience, a clean end.
 
 use super::record::{ListenerLog, Recording};
+use super::wer::WordErrors;
 use schemas::ids::Generation;
 use schemas::worker::Phase;
 use serde::Serialize;
@@ -47,6 +48,18 @@ pub fn checks(recording: &Recording) -> Vec<Check> {
     checks.push(Check::new("the worker row is Stopped", stopped(recording)));
     checks.push(Check::new("the task is STOPPED with exit code 0", exited(recording)));
     checks
+}
+
+/// Whether the words were understood: at most so many percent of the script's are wrong.
+#[must_use]
+pub fn understood(words: &WordErrors, most: f64) -> Check {
+    let percent = words.percent();
+    let failure = format!(
+        "{percent:.1} % are: {} heard of {}, {} errors; the audio, the speaker's language or the recogniser is not what the script says",
+        words.heard, words.words, words.errors
+    );
+    let unit = words.unit.name();
+    Check::new(format!("no more than {most} % of the script's {unit} are wrong"), (percent > most).then_some(failure))
 }
 
 fn joined(log: &ListenerLog) -> Option<String> {
@@ -182,6 +195,7 @@ fn exited(recording: &Recording) -> Option<String> {
 mod tests {
     use super::super::record::samples::{caption, recording, said};
     use super::super::record::{Event, ListenerEvent, SpeakerEvent, TaskSeen};
+    use super::super::wer::Unit;
     use super::*;
     use proptest::prelude::*;
     use schemas::ids::Timestamp;
@@ -313,6 +327,16 @@ mod tests {
         }
         let failed: Vec<_> = checks(&r).into_iter().filter(|c| !c.passed()).collect();
         assert_eq!(failed, []);
+    }
+
+    #[test]
+    fn a_talk_that_was_mostly_not_understood_does_not_pass() {
+        let words = |errors| WordErrors { unit: Unit::Words, words: 100, heard: 27, errors };
+        assert_eq!(understood(&words(50), 50.0).failure, None);
+        let failed = understood(&words(73), 50.0);
+        assert_eq!(failed.what, "no more than 50 % of the script's words are wrong");
+        assert!(failed.failure.unwrap().starts_with("73.0 % are: 27 heard of 100"));
+        assert!(understood(&words(73), 80.0).passed());
     }
 
     #[test]

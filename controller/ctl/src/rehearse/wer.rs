@@ -1,21 +1,68 @@
-//! Word error rate: word-level Levenshtein distance over the number of words of the script.
+//! Word error rate: Levenshtein distance by words over the number of words of the script. A language that is written without spaces
+//! is counted by characters, since a whole sentence would be one word there.
 
+use schemas::ids::Language;
 use serde::Serialize;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unit {
+    /// Words, where spaces part them.
+    Words,
+    /// Characters, where none do.
+    Characters,
+}
+
+impl Unit {
+    /// As the language is written.
+    #[must_use]
+    pub fn of(language: &Language) -> Self {
+        if language.is_spaced() { Self::Words } else { Self::Characters }
+    }
+
+    /// In a line for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Characters => "characters",
+        }
+    }
+
+    /// What the rate is called.
+    #[must_use]
+    pub fn rate(self) -> &'static str {
+        match self {
+            Self::Words => "WER",
+            Self::Characters => "CER",
+        }
+    }
+
+    fn parts(self, text: &str) -> Vec<String> {
+        match self {
+            Self::Words => words(text),
+            Self::Characters => words(text).concat().chars().map(String::from).collect(),
+        }
+    }
+}
 
 /// Errors of a transcript against its script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WordErrors {
-    /// Words of the script.
+    /// What the three numbers count.
+    pub unit: Unit,
+    /// Words (or characters) of the script.
     pub words: usize,
-    /// Words heard.
+    /// Words (or characters) heard.
     pub heard: usize,
     /// Substitutions, deletions and insertions together, as few as possible.
     pub errors: usize,
 }
 
 impl WordErrors {
-    /// Errors per word of the script, percent; above 100 when much was made up.
+    /// Errors per word (or character) of the script, percent; above 100 when much was made up.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of words")]
     pub fn percent(&self) -> f64 {
@@ -37,9 +84,9 @@ pub fn words(text: &str) -> Vec<String> {
 
 /// Compares what was heard with the script.
 #[must_use]
-pub fn compare(script: &str, heard: &str) -> WordErrors {
-    let (script, heard) = (words(script), words(heard));
-    WordErrors { words: script.len(), heard: heard.len(), errors: distance(&script, &heard) }
+pub fn compare(script: &str, heard: &str, unit: Unit) -> WordErrors {
+    let (script, heard) = (unit.parts(script), unit.parts(heard));
+    WordErrors { unit, words: script.len(), heard: heard.len(), errors: distance(&script, &heard) }
 }
 
 /// Levenshtein distance with one row of memory.
@@ -61,6 +108,18 @@ fn distance(a: &[String], b: &[String]) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn compare(script: &str, heard: &str) -> WordErrors {
+        super::compare(script, heard, Unit::Words)
+    }
+
+    #[test]
+    fn a_language_without_spaces_is_counted_by_characters_wherever_spaces_stand() {
+        let unit = Unit::of(&Language::try_new("ja").unwrap());
+        let errors = super::compare("本日は AWS の話をします。", "本日はAWSの話をしました", unit);
+        assert_eq!((errors.unit, errors.words, errors.heard, errors.errors), (Unit::Characters, 12, 13, 2));
+        assert_eq!(Unit::of(&Language::try_new("en").unwrap()), Unit::Words);
+    }
 
     #[test]
     fn case_and_punctuation_are_no_errors() {

@@ -61,6 +61,7 @@ pub(crate) fn row(session: &str) -> WorkerRow {
                 first_caption_at: Some(Timestamp(T0 + 6_000)),
             },
             progress: Progress {
+                unheard_since: None,
                 rtp_at: Some(Timestamp(T0 + 9_000)),
                 speech_at: Some(Timestamp(T0 + 8_800)),
                 transcript_at: Some(Timestamp(T0 + 8_000)),

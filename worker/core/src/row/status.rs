@@ -13,8 +13,6 @@ use schemas::reason::{Cause, Why};
 use schemas::worker::{LanguageStatus, Phase, Progress, RungCause, Usage, Waiting, WorkerStatus};
 use std::collections::BTreeMap;
 
-/// A sound without speech that lasts so long is told, ms.
-const TOLD_UNHEARD_MS: u64 = 30_000;
 /// A stream that is behind for so long is told, ms.
 const TOLD_BEHIND_MS: u64 = 5_000;
 /// Speech that goes on without a pause of so long is owed words; a cough before a silence is not, ms.
@@ -98,6 +96,7 @@ fn status(cx: &Cx, waiting: Waiting) -> WorkerStatus {
             translation_at: at(cx.text.translator.answered_at),
             delivery_at: at(cx.audience.delivery.delivered_at),
             waiting,
+            unheard_since: at(cx.hearing.gate.unheard_since),
         },
         media: cx.source.join.describe(cx.source.media.clone()),
         languages: languages(cx),
@@ -159,11 +158,6 @@ fn rung_trouble(cx: &Cx) -> Option<Why> {
 fn notes(cx: &Cx) -> Vec<String> {
     let refused = cx.hearing.transcriber.refused_wishes.as_ref();
     let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
-    let unheard_ms = cx.hearing.gate.unheard_since.map(|since| cx.now.since(since));
-    let unheard = unheard_ms.filter(|ms| *ms >= TOLD_UNHEARD_MS).map(|ms| {
-        let seconds = ms / TOLD_UNHEARD_MS * (TOLD_UNHEARD_MS / 1_000);
-        format!("Sound without speech for {seconds} s: no stream is open; one is tried every minute.")
-    });
     let behind_ms = cx.hearing.transcriber.behind_since().map(|since| cx.now.since(since));
     let behind = behind_ms.filter(|ms| *ms >= TOLD_BEHIND_MS).map(|ms| {
         let seconds = ms / TOLD_BEHIND_MS * (TOLD_BEHIND_MS / 1_000);
@@ -172,13 +166,8 @@ fn notes(cx: &Cx) -> Vec<String> {
         )
     });
     let unwritten = cx.life.lease.note(cx.now);
-    let told = stream
-        .into_iter()
-        .chain(cx.text.translator.notes())
-        .chain(cx.audience.notes())
-        .chain(unheard)
-        .chain(behind)
-        .chain(unwritten);
+    let told =
+        stream.into_iter().chain(cx.text.translator.notes()).chain(cx.audience.notes()).chain(behind).chain(unwritten);
     cx.config.notes.iter().cloned().chain(told).collect()
 }
 
