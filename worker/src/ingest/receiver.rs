@@ -178,7 +178,10 @@ impl StreamReceiver {
         }
         let Some(decoder) = &mut self.decoder else { return };
         self.frames += 1;
-        let step = self.timeline.place(at_ms.saturating_add(offset), decoder.pending());
+        let step = self.timeline.place(at_ms.saturating_add(offset), data, decoder.pending());
+        if step == Step::Skip {
+            return;
+        }
         let (mut pcm, kind) = match decoder.decode(data) {
             Ok(pcm) => (pcm, AudioKind::Decoded),
             Err(error) => {
@@ -187,7 +190,7 @@ impl StreamReceiver {
             }
         };
         match step {
-            Step::Play => {}
+            Step::Play | Step::Skip => {}
             Step::Fill(samples) => self.fill(samples, now),
             Step::Trim(samples) => drop(pcm.drain(..pcm.len().min(usize::try_from(samples).unwrap_or(usize::MAX)))),
         }

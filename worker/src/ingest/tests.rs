@@ -240,3 +240,37 @@ fn pcm_of_every_width_is_the_same_speech() {
         assert!(heard.len() == speech.len() && worst <= if bits == 8 { 255 } else { 0 }, "{bits} bits: off by {worst}");
     }
 }
+
+/// A fragment of two seconds; `says` is what its samples are about.
+fn says(number: u64, producer_ms: i64, says: i16) -> Vec<u8> {
+    let frame = |n: i16| (n * 20, (0..320).flat_map(|i| (says * 100 + n + i).to_le_bytes()).collect());
+    let fragment = Fragment { number, server_ms: producer_ms + 40, producer_ms, frames: (0..100).map(frame).collect() };
+    head(&fragment, &track("A_PCM/INT/LIT", 16_000.0, 1)).unwrap()
+}
+
+/// What is heard of fragments with these times and words: (milliseconds, of these silence).
+fn heard_of(fragments: &[(i64, i16)]) -> (usize, usize) {
+    let mut receiver = StreamReceiver::default();
+    receiver.connected();
+    for (number, (producer_ms, words)) in (1..).zip(fragments) {
+        receiver.push(&says(number, *producer_ms, *words), MediaInstant(0));
+    }
+    let frames = hear(&mut receiver);
+    (frames.iter().map(|f| f.pcm.len()).sum::<usize>() / 16, samples(&frames, AudioKind::Filled) / 16)
+}
+
+#[test]
+fn a_fragment_that_the_producer_sends_again_under_a_new_number_is_heard_once() {
+    assert_eq!(heard_of(&[(BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN + 2_000, 2), (BEGIN + 4_000, 4)]), (6_000, 0));
+    // A producer that lost its connection goes back by several fragments, and may not have sent one of them before.
+    let back = [(BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN + 4_000, 4)];
+    assert_eq!(heard_of(&back), (6_000, 0));
+}
+
+#[test]
+fn a_producer_whose_clock_goes_back_to_times_that_were_heard_says_something_new_and_is_heard() {
+    // It began at 0 and begins anew at 0.
+    assert_eq!(heard_of(&[(0, 1), (2_000, 2), (0, 3), (2_000, 4)]), (8_000, 0));
+    // Its clock is put back by three seconds.
+    assert_eq!(heard_of(&[(BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN + 1_000, 3), (BEGIN + 3_000, 4)]), (8_000, 0));
+}

@@ -226,7 +226,11 @@ fn a_result_id_that_comes_again_of_later_audio_is_another_result() {
         true,
         words("second sentence.", 9_000, 0),
     );
-    assert_eq!(page.finals(), [(1, "let us pray.".to_owned()), (2, "second sentence.".to_owned())]);
+    let expected = [(1, "let us pray.".to_owned()), (2, "second sentence.".to_owned())];
+    assert_eq!(page.finals(), expected);
+    let mut page = Page::new();
+    page.hear(1, "a", true, words("let us pray.", 0, 0)).hear(1, "a", true, words("second sentence.", 9_000, 0));
+    assert_eq!(page.finals(), expected, "and without a partial result in between");
 }
 
 #[test]
