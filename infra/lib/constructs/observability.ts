@@ -178,6 +178,7 @@ export class Observability extends Construct {
           ['Less than the full service', [ours('Degraded', 'Sum'), ours('Erasure', 'Average')]],
           ['Messages to listeners', [ours('Posts', 'Sum'), ours('PostsFailed', 'Sum')]],
           ['Audio of the speakers', [ours('SignalToNoise', 'Minimum'), ours('PacketLoss', 'Maximum'), ours('Clipping', 'Maximum')]],
+          ['Longest time without the table, ms', [ours('RowUnwritten', 'Maximum')]],
           ['Sound that no stream hears, ms', [ours('SoundUnheard', 'Maximum')]],
           ['Warnings to speakers', [
             ours('WarningsSnrLow', 'Sum'), ours('WarningsClipping', 'Sum'), ours('WarningsEcho', 'Sum'), ours('WarningsSilence', 'Sum'),

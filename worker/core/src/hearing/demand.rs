@@ -40,7 +40,7 @@ pub(crate) fn demand(cx: &Cx) -> Demand {
 
 /// Whether nobody would read the captions. A listener whose network fails comes back within seconds, to a stream that is open.
 fn is_unheard(cx: &Cx) -> bool {
-    let lingers = cx.hearing.transcriber.is_open();
+    let lingers = cx.hearing.lanes.is_open();
     let patience_ms = if lingers { cx.config.timing.linger_ms } else { 0 };
     let gone = cx.audience.nobody_for(cx.now).is_some_and(|ms| ms >= patience_ms);
     gone && cx.config.listen == ListenPolicy::WhenHeard
@@ -48,7 +48,7 @@ fn is_unheard(cx: &Cx) -> bool {
 
 /// When a stream that is open for nobody ends.
 pub(crate) fn unheard_at(cx: &Cx) -> Option<MediaInstant> {
-    let lingers = cx.config.listen == ListenPolicy::WhenHeard && cx.hearing.transcriber.is_open();
+    let lingers = cx.config.listen == ListenPolicy::WhenHeard && cx.hearing.lanes.is_open();
     let gone_ms = cx.audience.nobody_for(cx.now).filter(|_| lingers)?;
     Some(cx.now.plus_ms(cx.config.timing.linger_ms.saturating_sub(gone_ms)))
 }

@@ -47,7 +47,7 @@ struct Probe {
 
 /// A frame of audio that is heard.
 pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
-    let waits = cx.hearing.transcriber.waits_for_speech() && cx.hearing.gate.probe.is_none();
+    let waits = cx.hearing.lanes.waits_for_speech() && cx.hearing.gate.probe.is_none();
     let gate = &mut cx.hearing.gate;
     if waits {
         gate.detector.get_or_insert_default().push(frame.start_ms, &frame.pcm);
@@ -58,7 +58,7 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
 
 /// Begins a try, and ends it.
 pub(crate) fn run(cx: &mut Cx) {
-    let (now, sounds, waits) = (cx.now, sounds(cx), cx.hearing.transcriber.waits_for_speech());
+    let (now, sounds, waits) = (cx.now, sounds(cx), cx.hearing.lanes.waits_for_speech());
     let levels = &cx.hearing.audio.levels;
     let (end_ms, spoken_ms) = (levels.end_ms(), levels.end_ms() - levels.silent_for_ms());
     let gate = &mut cx.hearing.gate;
@@ -88,7 +88,7 @@ pub(crate) fn run(cx: &mut Cx) {
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     let gate = &cx.hearing.gate;
     let over = gate.probe.map(|probe| probe.since.plus_ms(PROBE_MS));
-    let waits = gate.probe.is_none() && cx.hearing.transcriber.waits_for_speech() && sounds(cx);
+    let waits = gate.probe.is_none() && cx.hearing.lanes.waits_for_speech() && sounds(cx);
     let voice = gate.detector.as_ref().is_some_and(|d| d.speech_within_ms(ONSET_WINDOW_MS) >= VOICE_MS);
     let begins = earliest([gate.probe_at, voice.then_some(gate.voice_not_before)]);
     earliest([over, begins.filter(|_| waits)])
@@ -105,7 +105,7 @@ pub(crate) fn is_silent(cx: &Cx) -> bool {
     if cx.hearing.gate.probe.is_some() {
         return false;
     }
-    if cx.hearing.transcriber.waits_for_speech() {
+    if cx.hearing.lanes.waits_for_speech() {
         return levels.speech_within_ms(ONSET_WINDOW_MS) < ONSET_MS;
     }
     levels.silent_for_ms() >= cx.config.timing.silence_close_ms

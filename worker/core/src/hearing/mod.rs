@@ -34,7 +34,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct Hearing {
     pub(crate) audio: Audio,
-    pub(crate) transcriber: Lanes,
+    pub(crate) lanes: Lanes,
     pub(crate) gate: Gate,
     /// When the last result came.
     pub(crate) transcript_at: Option<MediaInstant>,
@@ -44,7 +44,7 @@ impl Hearing {
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             audio: Audio::new(config.timing.ring_ms),
-            transcriber: Lanes::new(config.stream_wishes),
+            lanes: Lanes::new(config.stream_wishes),
             gate: Gate::default(),
             transcript_at: None,
         }
@@ -59,7 +59,7 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
         hearing.audio.notice(frame, cx.now);
     } else {
         hearing.audio.take(frame, cx.now);
-        hearing.transcriber.notice(frame);
+        hearing.lanes.notice(frame);
         gate::take(cx, frame);
     }
 }
@@ -67,14 +67,14 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
 /// Something came from a stream.
 pub(crate) fn transcribed(cx: &mut Cx, id: StreamId, event: TranscribeEvent) {
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
-    let heard = cx.hearing.transcriber.on_event(id, event, &at, &mut cx.out);
+    let heard = cx.hearing.lanes.on_event(id, event, &at, &mut cx.out);
     lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
 }
 
 /// What lost streams were about to say is heard again.
 fn lose(cx: &mut Cx) {
-    for stream in std::mem::take(&mut cx.hearing.transcriber.lost) {
+    for stream in std::mem::take(&mut cx.hearing.lanes.lost) {
         cx.text.segments.lose(stream);
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn run(cx: &mut Cx) {
     gate::run(cx);
     let demand = demand(cx);
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
-    let heard = cx.hearing.transcriber.advance(&at, &demand, &mut cx.out);
+    let heard = cx.hearing.lanes.advance(&at, &demand, &mut cx.out);
     lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
 }
@@ -92,7 +92,7 @@ pub(crate) fn run(cx: &mut Cx) {
 /// When there is something to do for it.
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
-    earliest([cx.hearing.transcriber.deadline(&at, &demand(cx)), unheard_at(cx), gate::due(cx)])
+    earliest([cx.hearing.lanes.deadline(&at, &demand(cx)), unheard_at(cx), gate::due(cx)])
 }
 
 /// A word or a mark, in media time.

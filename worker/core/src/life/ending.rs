@@ -45,7 +45,7 @@ pub(crate) fn lose_lease(cx: &mut Cx, how: &str) {
         return;
     }
     cx.out.silence();
-    cx.hearing.transcriber.drop_now(cx.now, &mut cx.out);
+    cx.hearing.lanes.drop_now(cx.now, &mut cx.out);
     source::stop(cx);
     cx.out.warn("lease_lost", how);
     let why = Why::new(Cause::LeaseLost, format!("The lease was lost: {how}."), cx.wall());
@@ -76,9 +76,9 @@ fn flush(cx: &mut Cx) {
     let Stage::Flushing { until, why, farewell } = cx.life.cycle.stage.clone() else { return };
     let late = cx.now >= until;
     if late {
-        cx.hearing.transcriber.drop_now(cx.now, &mut cx.out);
+        cx.hearing.lanes.drop_now(cx.now, &mut cx.out);
     }
-    if !cx.hearing.transcriber.is_closed() {
+    if !cx.hearing.lanes.is_closed() {
         return;
     }
     let shown = cx.text.segments.flush();

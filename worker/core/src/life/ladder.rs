@@ -123,7 +123,7 @@ pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
     if !cx.life.cycle.is_serving() {
         return None;
     }
-    let changes = cx.life.ladder.deadline(cx.hearing.transcriber.outage_since, cx.now);
+    let changes = cx.life.ladder.deadline(cx.hearing.lanes.outage_since, cx.now);
     earliest([changes, cx.text.translator.eases_at(cx.now)])
 }
 
@@ -131,7 +131,7 @@ fn strain(cx: &Cx) -> Strain {
     let (translator, delivery) = (&cx.text.translator, &cx.audience.delivery);
     let fails = translator.fails_into(|language| delivery.hears(language)).then_some(RungCause::TranslationFails);
     Strain {
-        outage_since: cx.hearing.transcriber.outage_since,
+        outage_since: cx.hearing.lanes.outage_since,
         untranslated: if translator.is_spent(cx.now) { Some(RungCause::BudgetSpent) } else { fails },
         saving: translator.saving(cx.now),
         slow: delivery.is_slow(),

@@ -101,8 +101,8 @@ fn status(cx: &Cx, waiting: Waiting) -> WorkerStatus {
         media: cx.source.join.describe(cx.source.media.clone()),
         languages: languages(cx),
         usage: Usage {
-            transcribed_ms: cx.hearing.transcriber.sent_ms(),
-            transcribe_streams: cx.hearing.transcriber.streams,
+            transcribed_ms: cx.hearing.lanes.sent_ms(),
+            transcribe_streams: cx.hearing.lanes.streams,
             translated_characters: cx.text.translator.characters,
             translations: cx.text.translator.calls,
             posts: cx.audience.delivery.posts,
@@ -128,8 +128,8 @@ fn trouble(cx: &Cx) -> Option<Why> {
 }
 
 fn stream_trouble(cx: &Cx) -> Option<Why> {
-    let since = cx.hearing.transcriber.outage_since?;
-    let (cause, text) = match cx.hearing.transcriber.trouble.as_ref()? {
+    let since = cx.hearing.lanes.outage_since?;
+    let (cause, text) = match cx.hearing.lanes.trouble.as_ref()? {
         StreamEnd::LimitExceeded(detail) => {
             (Cause::TranscribeLimit, format!("Transcribe gives no further stream: {detail}"))
         }
@@ -156,9 +156,9 @@ fn rung_trouble(cx: &Cx) -> Option<Why> {
 
 /// Wishes that are not fulfilled, and what else an operator should know.
 fn notes(cx: &Cx) -> Vec<String> {
-    let refused = cx.hearing.transcriber.refused_wishes.as_ref();
+    let refused = cx.hearing.lanes.refused_wishes.as_ref();
     let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
-    let behind_ms = cx.hearing.transcriber.behind_since().map(|since| cx.now.since(since));
+    let behind_ms = cx.hearing.lanes.behind_since().map(|since| cx.now.since(since));
     let behind = behind_ms.filter(|ms| *ms >= TOLD_BEHIND_MS).map(|ms| {
         let seconds = ms / TOLD_BEHIND_MS * (TOLD_BEHIND_MS / 1_000);
         format!(

@@ -19,7 +19,7 @@ pub(crate) fn hear(cx: &mut Cx, heard: Heard) {
     if let Some(last) = heard.words.last() {
         cx.hearing.audio.levels.understood(last.end_ms);
     }
-    let of_stream = || cx.hearing.transcriber.language_of(heard.stream).or(cx.life.cycle.language.clone());
+    let of_stream = || cx.hearing.lanes.language_of(heard.stream).or(cx.life.cycle.language.clone());
     let Some(language) = heard.language.clone().or_else(of_stream) else { return };
     let shown = cx.text.segments.hear(heard, &language, cx.now, &cx.config.timing);
     show(cx, shown);
@@ -37,7 +37,7 @@ pub(crate) fn show(cx: &mut Cx, shown: Vec<Shown>) {
             on_partial(cx, &shown);
         }
     }
-    cx.hearing.transcriber.covered(cx.text.segments.watermark_ms);
+    cx.hearing.lanes.covered(cx.text.segments.watermark_ms);
 }
 
 /// Before the first caption: nobody else can take back what the worker before told the listeners.
