@@ -19,7 +19,7 @@ mod lossy;
 use local_stack::network::Network;
 use lossy::{carry, encode, hear, send, speech};
 use serde_json::{Value, json};
-use sessionctl::rehearse::wer::{compare, words};
+use sessionctl::rehearse::wer::{Unit, compare, words};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -72,11 +72,11 @@ fn main() {
         let (arrivals, dropped) = carry(&send(&packets, red), network, seed);
         let heard = hear(&arrivals);
         let text = recognise(&python, &heard.pcm);
-        let changed = whole.map_or(0, |whole| compare(whole, &text).errors);
+        let changed = whole.map_or(0, |whole| compare(whole, &text, Unit::Words).errors);
         let row = json!({
             "loss": network.loss, "burst": network.burst, "red": red, "seed": seed, "dropped": dropped,
             "packets": packets.len(), "madeUpMs": heard.concealed_ms, "redRecovered": heard.media.red_recovered,
-            "fecRecovered": heard.media.fec_recovered, "wrong": compare(&script, &text).errors, "changed": changed,
+            "fecRecovered": heard.media.fec_recovered, "wrong": compare(&script, &text, Unit::Words).errors, "changed": changed,
         });
         eprintln!("{row}");
         (row, text)
