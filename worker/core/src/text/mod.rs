@@ -2,9 +2,11 @@
 
 mod align;
 mod offers;
+mod open;
 pub(crate) mod pipeline;
 pub(crate) mod quality;
 mod results;
+mod seams;
 mod segments;
 mod track;
 pub(crate) mod translate;

@@ -8,9 +8,9 @@
 //! *Assumption*: what is said of one stretch of speech shares its result id within a stream; an id that comes again after its final, of
 //! later audio, is another result.
 
-use super::align::Told;
+use super::open::{Open, TEXT_BYTES};
 use super::results::{Key, Results};
-use super::written::{ends_clause, ends_sentence};
+use super::seams::Seams;
 use super::{Shown, Snapshot};
 use crate::config::Timing;
 use crate::hearing::{Heard, Word};
@@ -21,27 +21,12 @@ use schemas::ids::Language;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A segment longer than this is ended at its last stable sentence, ms: finals keep coming in continuous speech.
-const SENTENCE_AFTER_MS: u64 = 8_000;
-/// Without one, a segment longer than this is ended at its last stable mark, ms.
-const CLAUSE_AFTER_MS: u64 = 11_000;
-/// Without one, a segment longer than this is ended at its last stable word, ms.
-const WORD_AFTER_MS: u64 = 14_000;
-
-/// A segment with more text is ended as one that lasts too long is, UTF-8 bytes: with its translation it fits one frame of
-/// the WebSocket. Fifteen seconds of speech have 300, of Hindi or Thai 900.
-pub(super) const TEXT_BYTES: usize = 3_000;
-
 /// The last word of a replay may be heard as ending so much earlier than before, ms.
 const REPLAY_SLACK_MS: u64 = 200;
 /// A result of which nothing is known and that ends so long before the last final is one that was forgotten, ms.
 const LONG_AGO_MS: u64 = 10_000;
 /// Results come of the newest streams only.
 const MOST_LOST: usize = 8;
-/// A word's time may be off by so much, ms.
-const SEAM_MS: u64 = 150;
-/// One without a time may stand before a pause of so long, ms.
-const NEAR_MS: u64 = 2_000;
 /// It waits so long where the earlier one is told again by another stream, ms.
 const REPLAY_ORDER_MS: u64 = 8_000;
 /// So many of the last words that finals have brought are known, to find them again in a replay: it begins half a second before their end.
@@ -49,133 +34,13 @@ const LAST_WORDS: usize = 8;
 /// A result that is complete waits so long for an earlier one that is not, ms: finals come in the order of media time.
 const ORDER_MS: u64 = 1_500;
 
-/// Where a segment began that a stream left behind.
-#[derive(Debug)]
-struct Seam {
-    /// The stream that tells it again.
-    stream: StreamId,
-    ms: u64,
-    /// Its first word.
-    word: Told,
-}
-
-impl Seam {
-    /// Whether this word belongs behind it: by itself, or by its time, which may be off in both tellings.
-    fn is_before(&self, word: &Word) -> bool {
-        let is_it = || self.word.says_the_same(&Told::of(std::slice::from_ref(word)));
-        let near = word.start_ms.abs_diff(self.ms) <= NEAR_MS;
-        word.middle_ms() + SEAM_MS >= self.ms || (near && is_it())
-    }
-}
-
-#[derive(Debug)]
-struct Open {
-    number: u64,
-    key: Key,
-    source: Language,
-    /// Where its first word lies or lay, media ms: a revision may leave all words out.
-    place_ms: u64,
-    words: Vec<Word>,
-    stable: usize,
-    /// Since when it is known that nothing more will be said of it.
-    complete_at: Option<MediaInstant>,
-    /// So many items were shown as such that will not change: the segment does not end before them.
-    promised: usize,
-    begun_at: MediaInstant,
-    moved_at: MediaInstant,
-    shown_at: Option<MediaInstant>,
-    fresh: bool,
-    /// Until words reach up to here again, a replay would only take back what is shown, ms.
-    replayed_to_ms: u64,
-}
-
-impl Open {
-    /// A segment of which nothing was heard yet.
-    fn new(number: u64, key: Key, source: Language, place_ms: u64, now: MediaInstant) -> Self {
-        Self {
-            number,
-            key,
-            source,
-            place_ms,
-            words: Vec::new(),
-            stable: 0,
-            complete_at: None,
-            promised: 0,
-            begun_at: now,
-            moved_at: now,
-            shown_at: None,
-            fresh: true,
-            replayed_to_ms: 0,
-        }
-    }
-
-    /// Its stable words, and after them what is new in a revision of its result; gives where in the revision the last stable word stands.
-    fn take(&mut self, new: Vec<(usize, Word)>) -> Option<usize> {
-        let mut words = self.words[..self.stable].to_vec();
-        let (mut stable, mut last) = (self.stable, None);
-        for (place, word) in new {
-            // A mark joins the word before it, if that has none.
-            if word.mark && words.last().is_none_or(|last| last.mark) {
-                continue;
-            }
-            if word.stable && stable == words.len() {
-                (stable, last) = (stable + 1, Some(place));
-            }
-            words.push(word);
-        }
-        self.place_ms = words.first().map_or(self.place_ms, Word::middle_ms);
-        self.fresh |= words != self.words || stable != self.stable;
-        (self.words, self.stable) = (words, stable);
-        last
-    }
-
-    /// Whether a replay has come as far as what is shown.
-    fn reaches(&self) -> bool {
-        self.words.last().is_some_and(|w| w.end_ms >= self.replayed_to_ms)
-    }
-
-    /// When it is final at the latest.
-    fn hangs_at(&self, timing: &Timing) -> MediaInstant {
-        self.moved_at.min(self.begun_at).plus_ms(timing.segment_stale_ms)
-    }
-
-    /// How many of its items have no more text than this, written with spaces.
-    fn within(&self, bytes: usize) -> usize {
-        let longer = |so_far: &mut usize, word: &Word| {
-            *so_far += word.text.len() + 1;
-            Some(*so_far)
-        };
-        self.words.iter().scan(0, longer).take_while(|so_far| *so_far <= bytes).count()
-    }
-
-    /// How many items make a segment of their own; `None` while it is short, or nothing in it is stable.
-    fn cut(&self, now: MediaInstant) -> Option<usize> {
-        let within = self.within(TEXT_BYTES);
-        let full = within < self.words.len();
-        let settled = &self.words[..self.stable.min(within)];
-        let spoken_ms = self.words.last()?.end_ms.saturating_sub(self.words[0].start_ms);
-        let length_ms = spoken_ms.max(now.since(self.begun_at));
-        let after = |index: usize| index + 1;
-        let sentence = || settled.iter().rposition(ends_sentence).map(after);
-        let clause = || settled.iter().rposition(ends_clause).map(after);
-        // The last stable word may still get its mark.
-        let marked = settled.last().is_some_and(|w| w.mark);
-        let word = || settled.len().checked_sub(usize::from(!marked)).filter(|end| *end > 0);
-        let due = |after_ms: u64, end: Option<usize>| {
-            end.filter(|end| (full || length_ms >= after_ms) && *end >= self.promised)
-        };
-        due(SENTENCE_AFTER_MS, sentence()).or(due(CLAUSE_AFTER_MS, clause())).or(due(WORD_AFTER_MS, word()))
-    }
-}
-
 /// The segments that are not final yet, and what the finals cover.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     /// In the order of media time, which is not always that in which they were told first.
     open: Vec<Open>,
     results: Results,
-    /// Where results are divided: there begin segments that a stream left behind, save the first.
-    seams: Vec<Seam>,
+    seams: Seams,
     last_number: u64,
     finals: u64,
     last_start_ms: u64,
@@ -191,46 +56,15 @@ impl Segments {
     /// Takes in a result; gives what is to be shown at once.
     pub(crate) fn hear(&mut self, heard: Heard, source: &Language, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
         let mut shown = Vec::new();
-        self.find_seams(heard.stream, source);
-        for part in self.divided(heard) {
+        if !self.results.knows_stream(heard.stream) {
+            self.seams.find(heard.stream, source, &self.open);
+        }
+        for part in self.seams.divide(heard, |key| self.results.knows(key)) {
             shown.extend(self.hear_part(part, source, now));
         }
         self.put_in_order(now, &mut shown);
         self.show_due(now, timing, &mut shown);
         shown
-    }
-
-    /// Several segments that a stream left behind are told again as one result, or as others: each takes what is its own of it.
-    fn find_seams(&mut self, stream: StreamId, source: &Language) {
-        if self.results.knows_stream(stream) || self.seams.iter().any(|seam| seam.stream == stream) {
-            return;
-        }
-        self.seams.retain(|seam| stream.0.abs_diff(seam.stream.0) <= 1);
-        let left =
-            self.open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.words.is_empty()).skip(1);
-        self.seams.extend(left.map(|s| Seam { stream, ms: s.words[0].start_ms, word: Told::of(&s.words[..1]) }));
-    }
-
-    /// The parts of a result between seams; most have none.
-    fn divided(&self, heard: Heard) -> Vec<Heard> {
-        let seams: Vec<&Seam> = self.seams.iter().filter(|seam| seam.stream == heard.stream).collect();
-        if seams.is_empty() {
-            return vec![heard];
-        }
-        let mut parts: Vec<Heard> = Vec::new();
-        for nth in 0..=seams.len() {
-            let result_id = format!("{}#{nth}", heard.result_id);
-            parts.push(Heard { result_id, words: Vec::new(), ..heard.clone() });
-        }
-        let mut nth = 0;
-        for word in heard.words {
-            if !word.mark {
-                nth = seams.iter().filter(|seam| seam.is_before(&word)).count().max(nth);
-            }
-            parts[nth].words.push(word);
-        }
-        parts.retain(|part| !part.words.is_empty() || self.results.knows(&Key::of(part)));
-        parts
     }
 
     fn hear_part(&mut self, heard: Heard, source: &Language, now: MediaInstant) -> Vec<Shown> {

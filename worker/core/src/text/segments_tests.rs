@@ -1,3 +1,5 @@
+use super::super::ends_sentence;
+use super::super::open::SENTENCE_AFTER_MS;
 use super::super::tests::words;
 use super::*;
 use crate::hearing::Gap;
