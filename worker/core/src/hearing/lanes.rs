@@ -11,13 +11,14 @@
 //! up, and the captions are not.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
+mod closing;
 mod handover;
 mod lane;
 mod opening;
 mod watch;
 
 use super::Heard;
-use super::backoff::{Backoff, HEALTHY_MS};
+use super::backoff::Backoff;
 use super::behind::USUAL_MS;
 use super::demand::{Begin, Demand, Idle, Moment};
 use super::mute::{Mute, mute_at};
@@ -26,9 +27,8 @@ use crate::config::Wishes;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
-use crate::output::Output;
 use crate::time::MediaInstant;
-use lane::{Drain, Lane, describe, of_this_stream};
+use lane::Lane;
 use schemas::ids::Language;
 use std::collections::VecDeque;
 
@@ -186,49 +186,6 @@ impl Lanes {
         }
     }
 
-    /// A stream is over, as it should be or not; gives what was held back for it.
-    fn closed(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
-        let (is_first, is_draining) = (index == 0, self.lanes[index].drain.is_some());
-        if at.now.since(self.lanes[index].stream.since) >= HEALTHY_MS {
-            self.backoff.reset();
-        }
-        match (is_first, is_draining) {
-            (true, true) => self.drained(end == StreamEnd::Clean, at, out),
-            (true, false) => {
-                self.replay(index, end, at, out);
-                Vec::new()
-            }
-            (false, true) => {
-                self.lanes[index].over = Some(end);
-                Vec::new()
-            }
-            // It has spoken while the first one drains; all that it has said is replayed.
-            (false, false) if self.lanes[0].drain.is_some() => {
-                self.replay(index, end, at, out);
-                Vec::new()
-            }
-            (false, false) => {
-                self.not_taken_over(&end, at, out);
-                Vec::new()
-            }
-        }
-    }
-
-    /// The stream in use has ended by itself. One behind it has nothing yet, and what it was to begin with is replayed with the rest.
-    fn replay(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) {
-        let lane = self.lanes.remove(index);
-        for behind in self.lanes.split_off(index) {
-            out.push(Output::DropStream(behind.stream.id));
-        }
-        self.lost.extend(lane.iter().map(|lane| lane.stream.id));
-        let end = if lane.is_some_and(|lane| lane.stream.served) { of_this_stream(end) } else { end };
-        let wait = self.give_up_wishes(&end, out).unwrap_or_else(|| self.backoff.after(&end));
-        out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(&end)));
-        self.trouble = Some(end);
-        self.outage_since.get_or_insert(at.now);
-        (self.not_before, self.begin) = (at.now.plus_ms(wait), Begin::Watermark);
-    }
-
     /// Does what is due; gives what was held back.
     pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) -> Vec<Heard> {
         let released = self.give_up_waiting(at, out);
@@ -258,31 +215,6 @@ impl Lanes {
             Demand::Stream(language) => self.hand_over_when_due(language, at, out),
         }
         released
-    }
-
-    /// Ends the stream in use as wanted; its last results still come.
-    fn end(&mut self, idle: Idle, at: &Moment, out: &mut Outbox) {
-        let Some(index) = self.lanes.iter().position(|lane| lane.drain.is_none()) else { return };
-        for opening in self.lanes.split_off(index + 1) {
-            out.push(Output::DropStream(opening.stream.id));
-        }
-        let sent = self.lanes[index].send_rest(at, out);
-        let stream = &self.lanes[index].stream;
-        self.sent_samples += sent;
-        self.heard_until = self.heard_until.max(stream.cursor);
-        out.push(Output::EndStream(stream.id));
-        out.fact("stream_ending", idle.text());
-        let until = at.now.plus_ms(at.timing.stream_patience_ms);
-        let begin = idle.begin_after(stream.cursor);
-        self.lanes[index].drain = Some(Drain { until, begin });
-    }
-
-    /// Forgets the streams at once.
-    pub(crate) fn drop_now(&mut self, now: MediaInstant, out: &mut Outbox) {
-        for lane in self.lanes.drain(..) {
-            out.push(Output::DropStream(lane.stream.id));
-        }
-        (self.not_before, self.begin) = (now, Begin::Preroll);
     }
 
     /// When something is due.
