@@ -59,6 +59,37 @@ step() {
 # A step that runs only when it is named: a part of another one.
 part() { [ ${#WANTED[@]} = 0 ] || step "$@"; }
 
+# beside GAPS STEPS: runs the steps of the function GAPS in what the steps of the function STEPS, which mostly wait, leave of the processors. Both
+# print whole: first what STEPS say, then GAPS.
+beside() {
+  local scratch pid
+  scratch=$(mktemp -d)
+  (
+    SKIPPED_LIST=$scratch/skipped NAMES=() RESULTS=() TIMES=()
+    : >"$SKIPPED_LIST"
+    # Only when nobody else wants to run; where that class cannot be had, at the lowest priority.
+    chrt --idle --pid 0 "$BASHPID" >/dev/null 2>&1 || renice -n 19 "$BASHPID" >/dev/null
+    "$1"
+    declare -p NAMES RESULTS TIMES >"$scratch/results"
+  ) >"$scratch/said" 2>&1 &
+  pid=$!
+  "$2"
+  wait "$pid" || true
+  cat "$scratch/said"
+  # Whatever ends the shell before it could tell its results is a failure of its own.
+  if [ -s "$scratch/results" ]; then
+    local -a names results times
+    eval "$(sed 's/ NAMES=/ names=/; s/ RESULTS=/ results=/; s/ TIMES=/ times=/' "$scratch/results")"
+    NAMES+=("${names[@]}")
+    RESULTS+=("${results[@]}")
+    TIMES+=("${times[@]}")
+  else
+    record "steps in the gaps ($1)" 'FAILED (ended)' 0
+  fi
+  cat "$scratch/skipped" >>"$SKIPPED_LIST"
+  rm -rf "$scratch"
+}
+
 # The table, what was skipped, and the verdict as exit code.
 summary() {
   local index failed=0 steps=0 all=${#NAMES[@]} parts passed

@@ -66,6 +66,25 @@ class Steps(unittest.TestCase):
         code, said = run(steps, "nothing")
         self.assertEqual((code, "No step is named like: nothing" in said), (1, True), said)
 
+    def test_steps_beside_others_are_counted_fail_and_skip_like_the_others(self):
+        lanes = WHOLE.split("\n")[0] + """
+gaps() { step 'page' whole; step 'bad' false; step 'good' true; }
+waiting() { step 'slow' sleep 0.2; }
+beside gaps waiting"""
+        code, said = run(lanes)
+        self.assertEqual(code, 1, said)
+        self.assertIn("\nsteps: 2 passed, 1 failed, 1 skipped\n", said)
+        self.assertRegex(said, r"\npage +SKIPPED ")
+        self.assertIn("SKIPPED: the page, because no browser runs", said.rsplit("steps:", 1)[0])
+        code, said = run(lanes, "slow")
+        self.assertEqual(code, 0, said)
+        self.assertIn("\nsteps: 1 passed, 0 failed, 0 skipped\n", said)
+
+    def test_a_shell_that_ends_beside_others_fails_the_run(self):
+        code, said = run("gaps() { exit 0; }\nwaiting() { step 'slow' true; }\nbeside gaps waiting")
+        self.assertEqual(code, 1, said)
+        self.assertIn("steps: 1 passed, 1 failed, 0 skipped", said)
+
 
 if __name__ == "__main__":
     unittest.main()
