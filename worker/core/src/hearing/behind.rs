@@ -3,7 +3,7 @@
 //! *Flow*: after a replay the service may work at no more than real time, and then every later word is as late as the replay was long. How far it
 //! has come is told by its partials. While it is behind, what is no speech is left out save [`EDGE_MS`] before and after speech, so that the lag
 //! ends with the next pauses that sum up to it.
-//! *Guarantees*: speech is never left out; a service that keeps up hears every pause; a stream is not silent for longer than [`MOST_SILENT_MS`].
+//! *Guarantees*: nothing is left out but pauses, far below what was heard of late, however soft the speaker is; a service that keeps up hears every pause; a stream is not silent for longer than [`MOST_SILENT_MS`].
 
 use super::SAMPLES_PER_MS;
 use super::demand::Moment;
@@ -107,11 +107,13 @@ impl Behind {
 
     /// What is to be done with the audio from this media sample on; `last_at` is when something was sent last.
     pub(crate) fn next(&self, cursor: u64, sent_ms: u64, last_at: MediaInstant, at: &Moment) -> Next {
+        if self.since.is_none() {
+            return Next::Send;
+        }
         let (levels, at_ms) = (&at.audio.levels, cursor / SAMPLES_PER_MS);
-        let speech_ms = levels.speech_from_ms(at_ms);
+        let (sound_ms, speech_ms) = levels.pause_around_ms(at_ms);
         let goes_on = speech_ms == levels.end_ms();
-        let in_a_pause = at_ms >= levels.speech_until_ms(at_ms) + EDGE_MS && (goes_on || speech_ms > at_ms + EDGE_MS);
-        if self.since.is_none() || !in_a_pause {
+        if at_ms < sound_ms + EDGE_MS || !(goes_on || speech_ms > at_ms + EDGE_MS) {
             return Next::Send;
         }
         let until = self.caught_up_at(sent_ms).min(last_at.plus_ms(MOST_SILENT_MS));

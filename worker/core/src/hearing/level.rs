@@ -15,6 +15,10 @@ const NOISE_RISE_DB_PER_S: f64 = 3.0;
 const SOUND_DBFS: f64 = -88.0;
 /// A sound goes on over gaps of so long, ms.
 const SOUND_GAP_MS: u64 = 1_000;
+/// What is usual of late is that of so long, ms.
+const USUAL_MS: u64 = 30_000;
+/// A pause is quieter than what is usual by this factor of energy: 18 dB.
+const PAUSE_BELOW: f64 = 63.0;
 /// Below this the level of digital silence is not told apart, dBFS.
 const FLOOR_DBFS: f64 = -96.0;
 
@@ -96,9 +100,25 @@ impl Levels {
         self.frames.iter().find(|f| f.speech && f.end_ms > from_ms).map_or(self.end_ms, |f| f.start_ms)
     }
 
-    /// End of the last speech before this moment; 0 when none is known.
-    pub(crate) fn speech_until_ms(&self, at_ms: u64) -> u64 {
-        self.frames.iter().rev().find(|f| f.speech && f.start_ms < at_ms).map_or(0, |f| f.end_ms.min(at_ms))
+    /// The pause around this moment: the end of the last sound before it, 0 when none is known, and the begin of the next one, the end of the
+    /// audio when there is none. A speaker may be too soft to be called speech: a pause is only what is far below what was heard of late.
+    pub(crate) fn pause_around_ms(&self, at_ms: u64) -> (u64, u64) {
+        let far_below = self.usual_mean_square() / PAUSE_BELOW;
+        let sounds = |f: &&Level| f.speech || f.mean_square >= far_below;
+        let before = self.frames.iter().rev().filter(|f| f.start_ms < at_ms).find(sounds);
+        let next = self.frames.iter().filter(|f| f.end_ms > at_ms).find(sounds);
+        (before.map_or(0, |f| f.end_ms.min(at_ms)), next.map_or(self.end_ms, |f| f.start_ms))
+    }
+
+    /// What nine frames in ten of the last half minute do not exceed; a clap does not raise it.
+    fn usual_mean_square(&self) -> f64 {
+        let recent = self.frames.iter().rev().take_while(|f| f.end_ms + USUAL_MS > self.end_ms);
+        let mut squares: Vec<f64> = recent.map(|f| f.mean_square).collect();
+        let nth = squares.len() * 9 / 10;
+        if nth >= squares.len() {
+            return 0.0;
+        }
+        *squares.select_nth_unstable_by(nth, f64::total_cmp).1
     }
 
     /// Milliseconds of speech in the last so many of audio.
@@ -167,5 +187,27 @@ pub(crate) mod tests {
         }
         let dbfs = levels.speech_dbfs(0, 1_000).unwrap();
         assert!((dbfs + 9.03).abs() < 0.2, "{dbfs}");
+    }
+
+    #[test]
+    fn a_pause_is_far_below_what_was_heard_of_late_however_soft_the_speaker_is() {
+        let mut levels = Levels::default();
+        let frame = |amplitude: i16| vec![amplitude; 320];
+        // Half a second of a soft voice (-60 dBFS), a pause of as long (-84 dBFS), and again; once somebody claps.
+        for (nth, start_ms) in (0..20_000).step_by(20).enumerate() {
+            let speaks = (nth / 25) % 2 == 0;
+            let pcm = frame(if nth == 500 {
+                20_000
+            } else if speaks {
+                33
+            } else {
+                2
+            });
+            levels.take(start_ms, &pcm);
+        }
+        assert_eq!(levels.pause_around_ms(750), (500, 1_000));
+        assert_eq!(levels.pause_around_ms(1_250), (1_250, 1_240), "no pause");
+        let (before, next) = levels.pause_around_ms(19_990);
+        assert_eq!((before, next), (19_500, 20_000), "it goes on");
     }
 }
