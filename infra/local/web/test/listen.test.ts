@@ -158,7 +158,7 @@ test('the translation of an original that was shown takes its place and is said,
   await phone.page.click('#pause');
   await phone.says(1, 'Buenos días.', { revision: 2, revised: true });
   await phone.page.getByText('Buenos días.').first().waitFor();
-  assert.deepEqual(await phone.page.locator('#captions > li > span:first-child').allTextContents(), ['Buenos días.', 'Dos.']);
+  assert.deepEqual(await phone.page.locator('#captions > li > bdi').allTextContents(), ['Buenos días.', 'Dos.']);
   assert.equal(await phone.page.locator('li.untranslated').count(), 0);
   assert.equal(await phone.page.textContent('#more'), 'Go on following', 'none is counted');
   assert.deepEqual(await phone.page.locator('#said > p').allTextContents(), ['Not translated: Good morning.', 'Dos.', 'Buenos días.']);
