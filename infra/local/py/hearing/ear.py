@@ -16,8 +16,8 @@ from hearing.words import behind
 
 # Audio kept from before the onset was noticed.
 BEFORE = 0.5
-# From one decode to the next, in seconds of audio; longer where decodes are dear, so that they take half a core at most.
-EVERY, HALF = 0.4, 2.0
+# From one decode to the next, in seconds of audio; longer where decodes are dear, so that they and the detector take half a core at most.
+EVERY, HALF = 0.4, 2.4
 # A pause so long is looked at; so long it ends the utterance.
 LOOK, PAUSE = 0.25, 0.55
 # Less speech than this is none.
