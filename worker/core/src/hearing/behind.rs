@@ -66,12 +66,14 @@ impl Behind {
         self.usual_ms
     }
 
-    /// A partial has come, of a stream's audio up to this place, ms.
-    pub(crate) fn told(&mut self, end_ms: u64, now: MediaInstant) {
+    /// A partial has come, of a stream's audio up to this place, ms, when so much was sent. Only then is it known what the service has to do:
+    /// while no audio is sent, what it had to do only seems to go away.
+    pub(crate) fn told(&mut self, end_ms: u64, sent_ms: u64, now: MediaInstant) {
         self.offsets.push_back(now.0.saturating_sub(end_ms));
         if self.offsets.len() > PARTIALS {
             self.offsets.pop_front();
         }
+        self.usual_ms = self.usual_ms.min(self.backlog_ms(sent_ms, now));
     }
 
     /// Audio of so long was left out.
@@ -88,9 +90,6 @@ impl Behind {
     pub(crate) fn changes(&mut self, waits_ms: u64, sent_ms: u64, now: MediaInstant) -> bool {
         let backlog_ms = self.backlog_ms(sent_ms, now);
         let was = self.since.is_some();
-        if !self.offsets.is_empty() {
-            self.usual_ms = self.usual_ms.min(backlog_ms);
-        }
         if self.left_out_ms > self.owed_ms + LEFT_OUT_MS {
             (self.usual_ms, self.left_out_ms) = (backlog_ms.min(MOST_USUAL_MS), 0);
         }
@@ -137,5 +136,19 @@ impl Behind {
     /// When it is no longer behind if nothing happens before; `None` when it is not, or audio waits here.
     pub(crate) fn ends_at(&self, waits_ms: u64, sent_ms: u64) -> Option<MediaInstant> {
         self.since.filter(|_| waits_ms < WAITS_MS).map(|_| self.caught_up_at(sent_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lull_in_which_nothing_is_sent_is_not_the_service_at_its_best() {
+        let mut behind = Behind::new(USUAL_MS);
+        behind.told(9_600, 10_000, MediaInstant(10_000));
+        assert_eq!(behind.usual_ms(), 400);
+        assert!(!behind.changes(0, 10_000, MediaInstant(12_000)));
+        assert_eq!((behind.backlog_ms(10_000, MediaInstant(12_000)), behind.usual_ms()), (0, 400));
     }
 }

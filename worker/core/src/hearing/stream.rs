@@ -72,7 +72,7 @@ impl Stream {
     pub(crate) fn heard_from(&mut self, result: &TranscriptResult, now: MediaInstant) {
         (self.spoke_at, self.served) = (now, true);
         if result.is_partial {
-            self.behind.told(in_ms(result.end), now);
+            self.behind.told(in_ms(result.end), self.sent / SAMPLES_PER_MS, now);
         }
     }
 }
