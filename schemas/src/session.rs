@@ -43,12 +43,12 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
     /// The speaker's own connection, when the service stored it.
     pub speaker_connection_id: Option<ConnectionId>,
-    /// `captionOptions`: wishes of this one session, as texts; a worker reads what it knows and says what it does not.
+    /// `captionOptions`: options of this one session, as texts; a worker reads what it knows and says what it does not.
     #[serde(default)]
     pub options: CaptionOptions,
 }
 
-/// Wishes of one session beside those of its environment: key and text, such as `terminology` and `church`.
+/// Options of one session beside those of its environment: key and text, such as `terminology` and `church`.
 pub type CaptionOptions = BTreeMap<String, String>;
 
 /// Options that are kept of a row; more is an accident.
@@ -152,7 +152,7 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
     })
 }
 
-/// The session's wishes. A variant in `sourceLanguage` (`en-GB`) is one too.
+/// The session's options. A variant in `sourceLanguage` (`en-GB`) is one too.
 fn read_options(map: Option<&Value>, source_language: Option<&str>) -> CaptionOptions {
     let variant = source_language.filter(|text| text.contains(['-', '_'])).map(|text| text.replace('_', "-"));
     let variant = variant.map(|text| (VARIANT.to_owned(), text));
@@ -363,10 +363,10 @@ mod tests {
     }
 
     #[test]
-    fn wishes_of_a_session_are_read_as_texts_and_a_row_without_them_has_none() {
+    fn options_of_a_session_are_read_as_texts_and_a_row_without_them_has_none() {
         assert!(session(json!({})).options.is_empty());
-        let wishes = json!({"terminology": "church", "chunkMs": 50, "brevity": true, "odd": {"a": 1}});
-        let options = session(json!({"captionOptions": wishes, "sourceLanguage": "en-GB"})).options;
+        let asked = json!({"terminology": "church", "chunkMs": 50, "brevity": true, "odd": {"a": 1}});
+        let options = session(json!({"captionOptions": asked, "sourceLanguage": "en-GB"})).options;
         let pairs: Vec<_> = options.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
         assert_eq!(pairs, [("brevity", "on"), ("chunkMs", "50"), ("terminology", "church"), ("variant", "en-GB")]);
         assert!(session(json!({"captionOptions": "church"})).options.is_empty(), "no map is no fault");

@@ -91,7 +91,7 @@ pub struct Intent {
     pub wanted_since: Option<Timestamp>,
     /// The task definition (ARN with revision) that this generation is launched from; absent in rows of older controllers.
     pub task_definition: Option<String>,
-    /// What this session wishes of captions, where it differs from its environment; a worker reads it when it begins.
+    /// What this session asks of its captions, where it differs from its environment; a worker reads it when it begins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: CaptionOptions,
     /// The speaker's own connection, where the session's row names it: for notices, best effort.
@@ -368,7 +368,7 @@ pub struct WorkerStatus {
     pub rung: Rung,
     /// What keeps the worker from giving all of it, such as an AWS limit; absent when nothing does.
     pub trouble: Option<Why>,
-    /// Wishes that are not fulfilled, a sentence each: an option that cannot be read, a vocabulary that does not exist, a
+    /// Options that are not fulfilled, a sentence each: an option that cannot be read, a vocabulary that does not exist, a
     /// language that cannot be translated. The session runs without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

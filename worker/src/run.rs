@@ -14,7 +14,7 @@ use schemas::ids::{TaskArn, Timestamp};
 use schemas::worker::{Desired, WorkerRow};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
-use worker_core::config::{ModelSetting, Source, Wishes};
+use worker_core::config::{CarriedOptions, ModelSetting, Source};
 use worker_core::input::{Input, MediaStreamEvent};
 use worker_core::output::{MediaStart, Output};
 use worker_core::time::MediaInstant;
@@ -58,7 +58,7 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     };
     let mut config = config;
     config.generation = row.generation;
-    let notes = wishes_of(&row, &mut config);
+    let notes = options_of(&row, &mut config);
     let mut engine = engine(&config, notes, &speaker, task, &clock);
     if let Some(control) = control(&row, None) {
         engine.handle(Input::Control(control), clock.now());
@@ -68,8 +68,8 @@ pub async fn run(config: Config) -> Result<u8, StartError> {
     Ok(Worker { engine, shell, source, clock }.live(inbox).await)
 }
 
-/// What the session wishes of captions; gives what could not be read of it.
-fn wishes_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
+/// What the session asks of its captions; gives what could not be read of it.
+fn options_of(row: &WorkerRow, config: &mut Config) -> Vec<String> {
     let Some(intent) = &row.intent else { return Vec::new() };
     let mut notes = options::lay_over(config, &intent.options, &intent.source_language);
     notes.extend(options::reconcile(config, &intent.source_language));
@@ -102,8 +102,8 @@ fn engine(config: &Config, notes: Vec<String>, speaker: &Speaker, task: Option<T
     engine.posts_in_flight = config.posts_in_flight;
     engine.translate_characters_per_minute = config.translate_characters_per_minute;
     engine.notes = notes;
-    engine.stream_wishes = if config.wishes_of_streams() { Wishes::All } else { Wishes::Plain };
-    engine.translation_wishes = if config.terminology.is_some() { Wishes::All } else { Wishes::Plain };
+    engine.stream_options = if config.options_for_streams() { CarriedOptions::All } else { CarriedOptions::Plain };
+    engine.translation_options = if config.terminology.is_some() { CarriedOptions::All } else { CarriedOptions::Plain };
     engine.timing.chunk_ms = config.chunk_ms;
     engine.timing.silence_close_ms = config.silence_close_s.map_or(u64::MAX, |seconds| seconds * 1_000);
     engine.task_arn = task;

@@ -19,7 +19,7 @@ use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp, vie
 use schemas::worker::WorkerRow;
 use std::collections::HashMap;
 use tokio::sync::mpsc::UnboundedSender;
-use worker_core::config::{EmotionMode, Wishes};
+use worker_core::config::{CarriedOptions, EmotionMode};
 use worker_core::input::{
     Control, Input, MediaStreamEnd, MediaStreamEvent, PostId, SignalingEvent, StreamEnd, StreamId, TranscribeEvent,
     TranslationId, WriteId,
@@ -146,7 +146,7 @@ impl Shell {
             Output::AddCandidate(json) => self.with_peer(|peer| peer.candidate(json)),
             Output::OpenMedia(_) => self.open_media(),
             Output::CloseMedia => self.media = None,
-            Output::OpenStream { id, language, wishes } => self.open_stream(id, &language, wishes),
+            Output::OpenStream { id, language, options } => self.open_stream(id, &language, options),
             Output::SendAudio { id, pcm } => self.send_audio(id, pcm),
             Output::EndStream(id) => {
                 if let Some(stream) = self.streams.get_mut(&id) {
@@ -156,7 +156,7 @@ impl Shell {
             Output::DropStream(id) => {
                 self.streams.remove(&id);
             }
-            Output::Translate { id, text, from, to, wishes } => self.translate(id, text, from, to, wishes),
+            Output::Translate { id, text, from, to, options } => self.translate(id, text, from, to, options),
             Output::Post { id, connection, data } => self.post(id, connection, data),
             Output::ReadAudience => self.read_audience(),
             Output::ForgetListener { connection, connected_at } => self.forget_listener(connection, connected_at),
@@ -296,22 +296,22 @@ impl Shell {
         }
     }
 
-    fn open_stream(&mut self, id: StreamId, language: &Language, wishes: Wishes) {
+    fn open_stream(&mut self, id: StreamId, language: &Language, options: CarriedOptions) {
         let report = self.report(move |event| Event::Input(Input::Transcribe(id, event)));
-        self.streams.insert(id, transcribe::open(&self.sdk, language, self.transcribe_options(wishes), report));
+        self.streams.insert(id, transcribe::open(&self.sdk, language, self.transcribe_options(options), report));
     }
 
     /// The filter stays whatever is refused: words that nobody should read are not shown for want of it.
-    fn transcribe_options(&self, wishes: Wishes) -> transcribe::Options {
+    fn transcribe_options(&self, options: CarriedOptions) -> transcribe::Options {
         let Config { vocabulary, vocabulary_filter, identify_languages, variants, .. } = &self.config;
         let plain = transcribe::Options {
             filter: vocabulary_filter.clone(),
             variants: variants.clone(),
             ..transcribe::Options::default()
         };
-        match wishes {
-            Wishes::Plain => plain,
-            Wishes::All => {
+        match options {
+            CarriedOptions::Plain => plain,
+            CarriedOptions::All => {
                 transcribe::Options { vocabulary: vocabulary.clone(), identify: identify_languages.clone(), ..plain }
             }
         }
@@ -326,10 +326,10 @@ impl Shell {
         }
     }
 
-    fn translate(&self, id: TranslationId, text: String, from: Language, to: Language, wishes: Wishes) {
+    fn translate(&self, id: TranslationId, text: String, from: Language, to: Language, options: CarriedOptions) {
         let (translator, events) = (self.translator.clone(), self.events.clone());
         tokio::spawn(async move {
-            let answer = translator.translate(text, &from, &to, wishes).await;
+            let answer = translator.translate(text, &from, &to, options).await;
             drop(events.send(Event::Input(Input::Translated(id, answer))));
         });
     }

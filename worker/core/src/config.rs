@@ -58,9 +58,9 @@ pub enum Source {
     Stream,
 }
 
-/// Which of a session's wishes a request carries.
+/// Which of a session's options a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Wishes {
+pub enum CarriedOptions {
     /// All of them.
     All,
     /// None that the service may refuse: no custom vocabulary, no list to identify the language from, no terminology.
@@ -291,11 +291,11 @@ pub struct EngineConfig {
     pub mask_words: usize,
     /// Characters sent to Translate in any minute, at most. Near it partials are not translated, beyond it finals neither.
     pub translate_characters_per_minute: u64,
-    /// Whether streams carry wishes that Transcribe may refuse; then they are opened without, and the row says so.
-    pub stream_wishes: Wishes,
+    /// Whether streams carry options that Transcribe may refuse; then they are opened without, and the row says so.
+    pub stream_options: CarriedOptions,
     /// The same of translations.
-    pub translation_wishes: Wishes,
-    /// Wishes that could not be read, for the row.
+    pub translation_options: CarriedOptions,
+    /// Options that could not be read, for the row.
     pub notes: Vec<String>,
     /// Spans of time.
     pub timing: Timing,
@@ -322,8 +322,8 @@ impl EngineConfig {
             mask_words: 3,
             // Five languages at 160 words a minute are about 5,000 with finals only, 10,000 with clauses, 30,000 live.
             translate_characters_per_minute: 60_000,
-            stream_wishes: Wishes::default(),
-            translation_wishes: Wishes::default(),
+            stream_options: CarriedOptions::default(),
+            translation_options: CarriedOptions::default(),
             notes: Vec::new(),
             timing: Timing::default(),
         }

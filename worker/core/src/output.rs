@@ -1,6 +1,6 @@
 //! Everything that a worker can want of its shell.
 
-use crate::config::Wishes;
+use crate::config::CarriedOptions;
 use crate::input::{PostId, StreamId, TranslationId, UtteranceId, WriteId};
 use crate::time::MediaInstant;
 use schemas::ids::{ConnectionId, Language, Timestamp};
@@ -37,8 +37,8 @@ pub enum Output {
         id: StreamId,
         /// The speaker's language.
         language: Language,
-        /// With which of the session's wishes.
-        wishes: Wishes,
+        /// With which of the session's options.
+        options: CarriedOptions,
     },
     /// Send audio, at most one second of it.
     SendAudio {
@@ -61,8 +61,8 @@ pub enum Output {
         from: Language,
         /// To.
         to: Language,
-        /// With which of the session's wishes.
-        wishes: Wishes,
+        /// With which of the session's options.
+        options: CarriedOptions,
     },
     /// Post to a connection.
     Post {

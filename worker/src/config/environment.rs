@@ -145,7 +145,7 @@ impl Config {
 impl Config {
     /// Whether a stream may be asked for something that Transcribe does not have.
     #[must_use]
-    pub fn wishes_of_streams(&self) -> bool {
+    pub fn options_for_streams(&self) -> bool {
         self.vocabulary != PerLanguage::default() || !self.identify_languages.languages().is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! What one session wishes of captions (`captionOptions` of its row), laid over what its environment says.
+//! What one session asks of its captions (`captionOptions` of its row), laid over what its environment says.
 //!
 //! *Guarantee*: whatever the row holds, the session runs: what cannot be read is left out, and a sentence for the row says
 //! so, with what would be right.
@@ -14,7 +14,7 @@ use std::str::FromStr;
 const KEYS: &str = "agc, audioQuality, brevity, chunkMs, emotion, formality, identifyLanguages, listen, maskWords, partials, profanity, silenceCloseS, \
                     terminology, variant, vocabulary, vocabularyFilter";
 
-/// Lays the wishes over the configuration; gives a sentence for each that is left out.
+/// Lays the options over the configuration; gives a sentence for each that is left out.
 pub fn lay_over(config: &mut Config, options: &CaptionOptions, source: &Language) -> Vec<String> {
     let refused = |(key, text): (&String, &String)| {
         let why = lay(config, key, text, source).err()?;
@@ -48,7 +48,7 @@ fn lay(config: &mut Config, key: &str, text: &str, source: &Language) -> Result<
     }
 }
 
-/// Wishes that do not go together: what cannot be kept is left out, and a sentence for the row says why.
+/// Options that do not go together: what cannot be kept is left out, and a sentence for the row says why.
 ///
 /// A filter is kept whatever it costs: words that nobody should read are not shown for want of it.
 pub fn reconcile(config: &mut Config, source: &Language) -> Vec<String> {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_may_wish_everything_that_concerns_its_captions() {
+    fn a_session_may_ask_everything_that_concerns_its_captions() {
         let (config, notes) = laid(&[
             ("agc", "on"),
             ("audioQuality", "off"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_that_do_not_go_together_are_told_and_a_filter_is_never_given_up() {
+    fn options_that_do_not_go_together_are_told_and_a_filter_is_never_given_up() {
         let reconciled = |options: &[(&str, &str)], source: &str| {
             let (mut config, _) = laid(options);
             let notes = reconcile(&mut config, &Language::try_new(source).unwrap());
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn without_wishes_the_environment_counts_and_none_takes_its_wish_away() {
+    fn without_options_the_environment_counts_and_none_takes_its_option_away() {
         assert_eq!(laid(&[]).0.terminology.as_deref(), Some("house"));
         assert_eq!(laid(&[("terminology", "none")]).0.terminology, None);
     }
 
     #[test]
-    fn a_wish_that_cannot_be_read_is_left_out_with_what_would_be_right() {
+    fn an_option_that_cannot_be_read_is_left_out_with_what_would_be_right() {
         let table = [
             (("chunkMs", "20"), "give a number from 50 to 200"),
             (("partials", "some"), "use one of finals, clauses, live"),

@@ -11,7 +11,7 @@ use aws_sdk_translate::error::ProvideErrorMetadata;
 use aws_sdk_translate::types::{Brevity, Profanity, TranslationSettings};
 use schemas::ids::Language;
 use std::time::Duration;
-use worker_core::config::Wishes;
+use worker_core::config::CarriedOptions;
 use worker_core::input::TranslateFailure;
 
 /// Longest time of one call, a retry included; a caption that is older than this is no live caption.
@@ -38,7 +38,7 @@ impl Options {
         self.variants.spoken(from).map_or(Some(languages::translate(from)), languages::translate_of_spoken)
     }
 
-    /// Translate ignores what a pair does not know; without any wish no settings are sent.
+    /// Translate ignores what a pair does not know; without any option no settings are sent.
     fn settings(&self) -> Option<TranslationSettings> {
         let formality = match self.formality {
             Formality::Unset => None,
@@ -80,11 +80,11 @@ impl Translator {
         text: String,
         from: &Language,
         to: &Language,
-        wishes: Wishes,
+        carried: CarriedOptions,
     ) -> Result<String, TranslateFailure> {
         let Self(_, options) = self;
         let source = options.source_code(from).ok_or(TranslateFailure::UnsupportedPair)?;
-        let terminology = options.terminology.clone().filter(|_| wishes == Wishes::All);
+        let terminology = options.terminology.clone().filter(|_| carried == CarriedOptions::All);
         let answer = self
             .0
             .translate_text()
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_wish_no_settings_are_sent() {
+    fn without_an_option_no_settings_are_sent() {
         assert_eq!(Options::default().settings(), None);
         let options = Options { formality: Formality::Formal, brevity: Switch::On, ..Options::default() };
         let settings = options.settings().unwrap();

@@ -133,15 +133,15 @@ impl Envelope<'_> {
 mod tests {
     use super::*;
     use crate::text::Snapshot;
-    use crate::text::tests::words;
+    use crate::text::tests::items;
     use schemas::ids::Language;
     use std::sync::Arc;
 
     fn final_of(said: &str, text: &str) -> Rendered {
         let [en, hi] = ["en", "hi"].map(|l| Language::try_new(l).unwrap());
-        let words = words(said, 0, 0);
+        let items = items(said, 0, 0);
         let shown =
-            Snapshot { segment: 1, source: en, words, stable: 0, is_final: true, order: 1, start_ms: 0, end_ms: 1 };
+            Snapshot { segment: 1, source: en, items, stable: 0, is_final: true, order: 1, start_ms: 0, end_ms: 1 };
         Rendered {
             shown: Arc::new(shown),
             language: hi,

@@ -100,11 +100,11 @@ mod tests {
     }
     fn caption() -> Item {
         let language = Language::try_new("en").unwrap();
-        let words = crate::text::tests::words("amen", 0, 0);
+        let items = crate::text::tests::items("amen", 0, 0);
         let shown = Snapshot {
             segment: 1,
             source: language.clone(),
-            words,
+            items,
             stable: 0,
             is_final: true,
             order: 1,

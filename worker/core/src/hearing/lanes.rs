@@ -7,7 +7,7 @@
 //! *Guarantees*: between two streams no audio is left out (up to the ring's length) and none that a final covers is sent
 //! again; what a lane says while the one before it drains is held back, so that words come in the order of media time;
 //! a lane that does not open leaves the one before it as it was; the end of a stream is never the end of the session; retries
-//! wait; a stream that says nothing although the speaker speaks is replaced; wishes that the service refuses are given
+//! wait; a stream that says nothing although the speaker speaks is replaced; options that the service refuses are given
 //! up, and the captions are not.
 //! *Assumption*: the shell queues audio that it gets before the stream is open.
 
@@ -17,13 +17,13 @@ mod lane;
 mod opening;
 mod watch;
 
-use super::Heard;
+use super::TimedResult;
 use super::backoff::Backoff;
 use super::behind::USUAL_MS;
 use super::demand::{Begin, Demand, Idle, Moment};
 use super::mute::{Mute, mute_at};
-use super::stream::{feed, feeds_at, to_heard};
-use crate::config::Wishes;
+use super::stream::{feed, feeds_at, to_result};
+use crate::config::CarriedOptions;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::input::{AudioFrame, AudioKind, StreamEnd, StreamId, TranscribeEvent};
 use crate::outbox::{Outbox, earliest};
@@ -45,10 +45,10 @@ pub(crate) struct Lanes {
     backoff: Backoff,
     /// After one that failed.
     hand_over_after: MediaInstant,
-    wishes: Wishes,
+    options: CarriedOptions,
     mute: Mute,
-    /// What the service said to wishes that it refused.
-    pub(crate) refused_wishes: Option<String>,
+    /// What the service said to options that it refused.
+    pub(crate) refused_options: Option<String>,
     /// How the last stream ended by itself, while none is open again.
     pub(crate) trouble: Option<StreamEnd>,
     /// Since when a stream is wanted and not there, when it ended by itself.
@@ -65,7 +65,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn new(wishes: Wishes) -> Self {
+    pub(crate) fn new(options: CarriedOptions) -> Self {
         Self {
             lanes: VecDeque::new(),
             not_before: MediaInstant(0),
@@ -74,9 +74,9 @@ impl Lanes {
             watermark: 0,
             backoff: Backoff::default(),
             hand_over_after: MediaInstant(0),
-            wishes,
+            options,
             mute: Mute::default(),
-            refused_wishes: None,
+            refused_options: None,
             trouble: None,
             outage_since: None,
             lost: Vec::new(),
@@ -152,7 +152,7 @@ impl Lanes {
         event: TranscribeEvent,
         at: &Moment,
         out: &mut Outbox,
-    ) -> Vec<Heard> {
+    ) -> Vec<TimedResult> {
         let Some(index) = self.lanes.iter().position(|lane| lane.stream.id == id) else { return Vec::new() };
         match event {
             TranscribeEvent::Opened => {
@@ -168,7 +168,7 @@ impl Lanes {
                 let lane = &mut self.lanes[index];
                 lane.stream.heard_from(&result, at.now);
                 self.usual_ms = lane.stream.behind.usual_ms();
-                let heard = to_heard(&lane.stream, &result);
+                let heard = to_result(&lane.stream, &result);
                 if index == 0 {
                     return vec![heard];
                 }
@@ -187,7 +187,7 @@ impl Lanes {
     }
 
     /// Does what is due; gives what was held back.
-    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) -> Vec<Heard> {
+    pub(crate) fn advance(&mut self, at: &Moment, demand: &Demand, out: &mut Outbox) -> Vec<TimedResult> {
         let released = self.give_up_waiting(at, out);
         if self.lanes.is_empty() {
             match demand {

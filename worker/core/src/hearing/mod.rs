@@ -44,7 +44,7 @@ impl Hearing {
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             audio: Audio::new(config.timing.ring_ms),
-            lanes: Lanes::new(config.stream_wishes),
+            lanes: Lanes::new(config.stream_options),
             gate: Gate::default(),
             transcript_at: None,
         }
@@ -97,7 +97,7 @@ pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
 
 /// A word or a mark, in media time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct Item {
     /// As written.
     pub(crate) text: String,
     /// A mark joins the word before it.
@@ -112,7 +112,7 @@ pub(crate) struct Word {
     pub(crate) stable: bool,
 }
 
-impl Word {
+impl Item {
     /// The middle: on which side of a watermark the word belongs.
     pub(crate) fn middle_ms(&self) -> u64 {
         u64::midpoint(self.start_ms, self.end_ms)
@@ -121,7 +121,7 @@ impl Word {
 
 /// A result, in media time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct TimedResult {
     /// Which stream heard it.
     pub(crate) stream: StreamId,
     /// The same through a segment.
@@ -131,7 +131,7 @@ pub(crate) struct Heard {
     /// The language that was found, where the stream identifies it.
     pub(crate) language: Option<Language>,
     /// What was heard.
-    pub(crate) words: Vec<Word>,
+    pub(crate) items: Vec<Item>,
     /// Streams before this one have heard the same audio from its begin up to here, ms; `None` when they have heard none of it.
     pub(crate) shared: Option<Range<u64>>,
 }

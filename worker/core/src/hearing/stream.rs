@@ -4,7 +4,7 @@ use super::behind::{Behind, Next};
 use super::demand::Moment;
 use super::gaps::{Gap, gaps};
 use super::timeline::{Timeline, in_ms};
-use super::{Heard, Word};
+use super::{Item, TimedResult};
 use crate::hearing::{Audio, SAMPLES_PER_MS};
 use crate::input::{StreamId, TranscriptItem, TranscriptResult};
 use crate::outbox::{Outbox, earliest};
@@ -27,7 +27,7 @@ pub(crate) struct Stream {
     pub(crate) since: MediaInstant,
     /// When it last said anything.
     pub(crate) spoke_at: MediaInstant,
-    /// It has given a result: the service has taken its language and its wishes.
+    /// It has given a result: the service has taken its language and its options.
     pub(crate) served: bool,
     pub(crate) cursor: u64,
     pub(crate) sent: u64,
@@ -184,27 +184,27 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
     out.push(Output::SendAudio { id: stream.id, pcm });
 }
 
-pub(crate) fn to_heard(stream: &Stream, result: &TranscriptResult) -> Heard {
-    let mut words: Vec<Word> = Vec::with_capacity(result.items.len());
+pub(crate) fn to_result(stream: &Stream, result: &TranscriptResult) -> TimedResult {
+    let mut items: Vec<Item> = Vec::with_capacity(result.items.len());
     for (item, gap) in timed(result).iter().zip(gaps(&result.transcript, &result.items)) {
-        let word = to_word(item, gap, &stream.timeline);
-        match words.last() {
+        let word = to_item(item, gap, &stream.timeline);
+        match items.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
             Some(last) if item.punctuation && !last.mark => {
                 let (start_ms, end_ms) = (last.start_ms, last.end_ms);
-                words.push(Word { start_ms, end_ms, ..word });
+                items.push(Item { start_ms, end_ms, ..word });
             }
             Some(_) | None if item.punctuation => {}
-            Some(_) | None => words.push(word),
+            Some(_) | None => items.push(word),
         }
     }
     let language = result.language.clone();
-    Heard {
+    TimedResult {
         stream: stream.id,
         result_id: result.result_id.clone(),
         is_final: !result.is_partial,
         language,
-        words,
+        items,
         shared: stream.shared.clone(),
     }
 }
@@ -235,11 +235,11 @@ fn timed(result: &TranscriptResult) -> Vec<TranscriptItem> {
     items
 }
 
-fn to_word(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Word {
+fn to_item(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Item {
     // Times may be off: where pauses were left out, a word lies where its middle does.
     let (start, end) = (in_ms(item.start), in_ms(item.end.max(item.start)));
     let start_ms = timeline.media_ms(start, u64::midpoint(start, end));
-    Word {
+    Item {
         text: item.content.clone(),
         mark: item.punctuation,
         gap,

@@ -154,10 +154,10 @@ fn rung_trouble(cx: &Cx) -> Option<Why> {
     Some(Why::new(cause, text, cx.wall_of(cx.life.ladder.since)))
 }
 
-/// Wishes that are not fulfilled, and what else an operator should know.
+/// Options that are not fulfilled, and what else an operator should know.
 fn notes(cx: &Cx) -> Vec<String> {
-    let refused = cx.hearing.lanes.refused_wishes.as_ref();
-    let stream = refused.map(|detail| format!("Captions run without the session's wishes to Transcribe: {detail}"));
+    let refused = cx.hearing.lanes.refused_options.as_ref();
+    let stream = refused.map(|detail| format!("Captions run without the session's options to Transcribe: {detail}"));
     let behind_ms = cx.hearing.lanes.behind_since().map(|since| cx.now.since(since));
     let behind = behind_ms.filter(|ms| *ms >= TOLD_BEHIND_MS).map(|ms| {
         let seconds = ms / TOLD_BEHIND_MS * (TOLD_BEHIND_MS / 1_000);

@@ -4,7 +4,7 @@
 //! "cannot"), or where its marks are, and now and then it breaks the promise. So what was told is found again by its letters, item by
 //! item; times decide only where letters do not.
 
-use crate::hearing::Word;
+use crate::hearing::Item;
 
 /// A letter more or less weighs as much as a word's end that is this far away, ms.
 const LETTER_MS: u64 = 150;
@@ -33,9 +33,9 @@ pub(crate) struct Rest {
 
 impl Told {
     /// These words were told.
-    pub(crate) fn of(words: &[Word]) -> Self {
-        let spelled = Spelled::of(words);
-        Self { letters: spelled.letters, items: words.len(), end_ms: words.last().map_or(0, |word| word.end_ms) }
+    pub(crate) fn of(items: &[Item]) -> Self {
+        let spelled = Spelled::of(items);
+        Self { letters: spelled.letters, items: items.len(), end_ms: items.last().map_or(0, |word| word.end_ms) }
     }
 
     /// The end of the last word.
@@ -49,62 +49,62 @@ impl Told {
     }
 
     /// How many of these words, whose times are not known, are the last ones that were told.
-    pub(crate) fn last_of(&self, words: &[Word]) -> Option<usize> {
-        let ends = |items: &usize| self.letters.ends_with(&Spelled::of(&words[..*items]).letters);
-        (1..=words.len())
-            .filter(|items| !words[items - 1].mark)
-            .take_while(|items| *items <= self.letters.len())
+    pub(crate) fn last_of(&self, items: &[Item]) -> Option<usize> {
+        let ends = |count: &usize| self.letters.ends_with(&Spelled::of(&items[..*count]).letters);
+        (1..=items.len())
+            .filter(|count| !items[count - 1].mark)
+            .take_while(|count| *count <= self.letters.len())
             .filter(ends)
             .last()
     }
 
     /// Whether this revision ends within what was told.
-    pub(crate) fn is_longer_than(&self, words: &[Word]) -> bool {
-        Spelled::of(words).letters.len() < self.letters.len()
+    pub(crate) fn is_longer_than(&self, items: &[Item]) -> bool {
+        Spelled::of(items).letters.len() < self.letters.len()
     }
 
     /// Where what is new in this revision begins, the marks of the last word that was told included; behind its end when nothing is.
-    pub(crate) fn rest(&self, words: &[Word]) -> Rest {
-        let spelled = Spelled::of(words);
+    pub(crate) fn rest(&self, items: &[Item]) -> Rest {
+        let spelled = Spelled::of(items);
         let same = self.letters.iter().zip(&spelled.letters).take_while(|(told, heard)| told == heard).count();
         if same == self.letters.len() {
-            self.within(same, &spelled, words)
+            self.within(same, &spelled, items)
         } else if same == spelled.letters.len() {
-            Rest { from: words.len(), bytes: 0 }
+            Rest { from: items.len(), bytes: 0 }
         } else {
-            Rest { from: self.nearest(same, &spelled, words), bytes: 0 }
+            Rest { from: self.nearest(same, &spelled, items), bytes: 0 }
         }
     }
 
     /// All letters are there again, and end here.
-    fn within(&self, end: usize, spelled: &Spelled, words: &[Word]) -> Rest {
+    fn within(&self, end: usize, spelled: &Spelled, items: &[Item]) -> Rest {
         let Some(last) = end.checked_sub(1).map(|at| spelled.places[at]) else { return Rest { from: 0, bytes: 0 } };
         let Some(next) = spelled.places.get(end).filter(|next| next.item == last.item) else {
             return Rest { from: last.item + 1, bytes: 0 };
         };
         let letters = spelled.places.iter().filter(|place| place.item == next.item).count();
         let told = spelled.places[..end].iter().filter(|place| place.item == next.item).count();
-        let goes_on = told * 2 <= letters && words[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
+        let goes_on = told * 2 <= letters && items[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
         if goes_on { Rest { from: next.item, bytes: last.end } } else { Rest { from: next.item + 1, bytes: 0 } }
     }
 
     /// The letters differ: the end of the item up to which they differ least, and that ends at the same time best.
-    fn nearest(&self, same: usize, spelled: &Spelled, words: &[Word]) -> usize {
+    fn nearest(&self, same: usize, spelled: &Spelled, items: &[Item]) -> usize {
         let (told, heard) = (&self.letters[same..], &spelled.letters[same..]);
         if told.len() * heard.len() > MOST_CELLS {
-            return self.items.min(words.len());
+            return self.items.min(items.len());
         }
         let distances = distances(told, heard);
-        let cost = |items: usize| {
-            let letters = spelled.places.iter().take_while(|place| place.item < items).count();
+        let cost = |count: usize| {
+            let letters = spelled.places.iter().take_while(|place| place.item < count).count();
             // Within what is the same, all that was told behind it is missing.
             let missing = self.letters.len() - letters.min(self.letters.len());
             let differ = letters.checked_sub(same).map_or(Some(&missing), |at| distances.get(at))?;
-            let end_ms = items.checked_sub(1).map_or_else(|| words[0].start_ms.min(self.end_ms), |n| words[n].end_ms);
+            let end_ms = count.checked_sub(1).map_or_else(|| items[0].start_ms.min(self.end_ms), |n| items[n].end_ms);
             Some(*differ as u64 * LETTER_MS + end_ms.abs_diff(self.end_ms))
         };
-        let ends = (0..=words.len()).filter(|items| items.checked_sub(1).is_none_or(|last| !words[last].mark));
-        ends.filter_map(|items| Some((cost(items)?, items))).min().map_or(0, |(_, items)| items)
+        let ends = (0..=items.len()).filter(|count| count.checked_sub(1).is_none_or(|last| !items[last].mark));
+        ends.filter_map(|count| Some((cost(count)?, count))).min().map_or(0, |(_, count)| count)
     }
 }
 
@@ -122,9 +122,9 @@ struct Place {
 }
 
 impl Spelled {
-    fn of(words: &[Word]) -> Self {
+    fn of(items: &[Item]) -> Self {
         let mut spelled = Self { letters: Vec::new(), places: Vec::new() };
-        for (item, word) in words.iter().enumerate().filter(|(_, word)| !word.mark) {
+        for (item, word) in items.iter().enumerate().filter(|(_, word)| !word.mark) {
             // A word that is no letters at all is still something.
             let bare = !word.text.chars().any(char::is_alphanumeric);
             for (at, letter) in word.text.char_indices().filter(|(_, letter)| bare || letter.is_alphanumeric()) {
@@ -154,15 +154,15 @@ fn distances(told: &[char], heard: &[char]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::words;
+    use super::super::tests::items;
     use super::*;
 
     /// The words that are new in this revision.
     fn rest(told: &str, heard: &str) -> String {
-        rest_of(&Told::of(&words(told, 0, 0)), &words(heard, 0, 0))
+        rest_of(&Told::of(&items(told, 0, 0)), &items(heard, 0, 0))
     }
 
-    fn rest_of(told: &Told, heard: &[Word]) -> String {
+    fn rest_of(told: &Told, heard: &[Item]) -> String {
         let Rest { from, bytes } = told.rest(heard);
         let texts = heard[from..].iter().enumerate().map(|(n, w)| if n == 0 { &w.text[bytes..] } else { &w.text });
         texts.filter(|text| *text != ",").collect::<Vec<_>>().join(" ")
@@ -201,16 +201,16 @@ mod tests {
 
     #[test]
     fn times_that_move_decide_nothing_where_letters_do() {
-        let told = Told::of(&words("so let us", 0, 0));
+        let told = Told::of(&items("so let us", 0, 0));
         for shift in [0, 60, 150, 900] {
-            assert_eq!(rest_of(&told, &words("so let us pray", shift, 0)), "pray", "{shift}");
+            assert_eq!(rest_of(&told, &items("so let us pray", shift, 0)), "pray", "{shift}");
         }
     }
 
     #[test]
     fn an_item_that_goes_on_with_another_word_gives_what_is_new_of_it() {
-        let mut merged = words("we cannot go", 0, 0);
-        let told = Told::of(&words("we can", 0, 0));
+        let mut merged = items("we cannot go", 0, 0);
+        let told = Told::of(&items("we can", 0, 0));
         assert_eq!(rest_of(&told, &merged), "go", "the same word, spelled otherwise");
         merged[1].end_ms = 1_100;
         assert_eq!(rest_of(&told, &merged), "not go", "two words in one item");
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn texts_too_long_to_be_compared_are_counted() {
-        let long = |word: &str| words(&format!("{word} {}", "word ".repeat(1_200)), 0, 0);
+        let long = |word: &str| items(&format!("{word} {}", "word ".repeat(1_200)), 0, 0);
         let told = Told::of(&long("one")[..900]);
         assert_eq!(told.rest(&long("two")), Rest { from: 900, bytes: 0 });
     }

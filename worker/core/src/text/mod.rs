@@ -17,7 +17,7 @@ pub(crate) use track::{Rendered, Track};
 pub(crate) use written::{Stable, begin_of};
 
 use crate::config::EngineConfig;
-use crate::hearing::Word;
+use crate::hearing::Item;
 use schemas::ids::Language;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Text {
             segments: Segments::default(),
             finals: VecDeque::new(),
             tracks: BTreeMap::new(),
-            translator: Translator::new(config.translate_characters_per_minute, config.translation_wishes),
+            translator: Translator::new(config.translate_characters_per_minute, config.translation_options),
         }
     }
 }
@@ -53,7 +53,7 @@ pub(crate) struct Snapshot {
     /// The speaker's language then.
     pub(crate) source: Language,
     /// Words and marks.
-    pub(crate) words: Vec<Word>,
+    pub(crate) items: Vec<Item>,
     /// The first so many of `words` will not change.
     pub(crate) stable: usize,
     /// Whether it is the segment's last.
@@ -73,37 +73,37 @@ pub(crate) type Shown = Arc<Snapshot>;
 impl Snapshot {
     /// The text as it is written in its language.
     pub(crate) fn text(&self) -> String {
-        join(&self.words)
+        join(&self.items)
     }
     /// The part that will not change any more, whole words with their marks.
     pub(crate) fn stable_text(&self) -> String {
-        join(&self.words[..self.settled()])
+        join(&self.items[..self.settled()])
     }
     /// What will not change any more, as far as it makes sense by itself: whole sentences, and of the one that is being said
     /// the clauses. Each ends with its mark.
     pub(crate) fn stable_parts(&self) -> Vec<String> {
-        parts_of(&self.words[..self.settled()])
+        parts_of(&self.items[..self.settled()])
     }
     /// The same of all words, also those that may still change.
     pub(crate) fn coming_parts(&self) -> Vec<String> {
-        parts_of(&self.words)
+        parts_of(&self.items)
     }
     /// What follows the last clause that will not change any more.
     pub(crate) fn open_text(&self) -> String {
-        let closed = self.words[..self.settled()].iter().rposition(ends_clause).map_or(0, |mark| mark + 1);
-        join(&self.words[closed..])
+        let closed = self.items[..self.settled()].iter().rposition(ends_clause).map_or(0, |mark| mark + 1);
+        join(&self.items[closed..])
     }
     /// The whole sentences of what will not change any more.
     pub(crate) fn stable_sentences(&self) -> Vec<String> {
-        sentences_of(&self.words[..self.settled()])
+        sentences_of(&self.items[..self.settled()])
     }
     /// The same of all words, also those that may still change.
     pub(crate) fn coming_sentences(&self) -> Vec<String> {
-        sentences_of(&self.words)
+        sentences_of(&self.items)
     }
     /// The whole text, sentence by sentence.
     pub(crate) fn sentences(&self) -> Vec<String> {
-        self.words.split_inclusive(ends_sentence).map(join).collect()
+        self.items.split_inclusive(ends_sentence).map(join).collect()
     }
     /// How much of the text will not change.
     pub(crate) fn stable(&self) -> Stable {
@@ -111,16 +111,16 @@ impl Snapshot {
         if self.is_final {
             Stable::whole(&text)
         } else {
-            Stable::within(&text, join(&self.words[..self.settled()]).len())
+            Stable::within(&text, join(&self.items[..self.settled()]).len())
         }
     }
     /// Items of which it is certain that nothing joins them any more: a stable word may still get its mark, so it counts
     /// only once something stable follows.
     fn settled(&self) -> usize {
         if self.is_final {
-            return self.words.len();
+            return self.items.len();
         }
-        match self.words[..self.stable].last() {
+        match self.items[..self.stable].last() {
             Some(last) if last.mark => self.stable,
             Some(_) => self.stable - 1,
             None => 0,
@@ -129,7 +129,7 @@ impl Snapshot {
 }
 
 /// Whole sentences, and of one that is being said the clauses. Each ends with its mark.
-fn parts_of(words: &[Word]) -> Vec<String> {
+fn parts_of(words: &[Item]) -> Vec<String> {
     let mut parts = Vec::new();
     for sentence in words.split_inclusive(ends_sentence) {
         if sentence.last().is_some_and(ends_sentence) {
@@ -143,7 +143,7 @@ fn parts_of(words: &[Word]) -> Vec<String> {
 }
 
 /// Whole sentences alone.
-fn sentences_of(words: &[Word]) -> Vec<String> {
+fn sentences_of(words: &[Item]) -> Vec<String> {
     let sentences = words.split_inclusive(ends_sentence);
     sentences.filter(|sentence| sentence.last().is_some_and(ends_sentence)).map(join).collect()
 }
@@ -154,12 +154,12 @@ pub(crate) mod tests {
     use crate::hearing::Gap;
 
     /// Words of 300 ms each with 100 ms between them, a mark where the text has one; the first `stable` items stable.
-    pub(crate) fn words(text: &str, from_ms: u64, stable: usize) -> Vec<Word> {
-        let mut words: Vec<Word> = Vec::new();
+    pub(crate) fn items(text: &str, from_ms: u64, stable: usize) -> Vec<Item> {
+        let mut items: Vec<Item> = Vec::new();
         let mut at = from_ms;
         for token in text.split_whitespace() {
             let bare = token.trim_end_matches([',', '.', '?', '!', '、', '，', '。', '？', '।', '،', '؟', '۔']);
-            words.push(Word {
+            items.push(Item {
                 text: bare.into(),
                 mark: false,
                 gap: Gap::Unknown,
@@ -169,7 +169,7 @@ pub(crate) mod tests {
             });
             if bare.len() < token.len() {
                 let mark = token[bare.len()..].to_owned();
-                words.push(Word {
+                items.push(Item {
                     text: mark,
                     mark: true,
                     gap: Gap::Unknown,
@@ -180,10 +180,10 @@ pub(crate) mod tests {
             }
             at += 400;
         }
-        for word in words.iter_mut().take(stable) {
+        for word in items.iter_mut().take(stable) {
             word.stable = true;
         }
-        words
+        items
     }
 
     pub(crate) fn snapshot(text: &str, stable: usize, language: &str) -> Snapshot {
@@ -191,7 +191,7 @@ pub(crate) mod tests {
         Snapshot {
             segment: 1,
             source,
-            words: words(text, 0, stable),
+            items: items(text, 0, stable),
             stable,
             is_final: false,
             order: 0,

@@ -95,7 +95,7 @@ mod tests {
             order: 0,
             start_ms: 0,
             end_ms: 0,
-            words: Vec::new(),
+            items: Vec::new(),
         })
     }
 

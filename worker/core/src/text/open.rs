@@ -3,7 +3,7 @@
 use super::results::Key;
 use super::written::{ends_clause, ends_sentence};
 use crate::config::Timing;
-use crate::hearing::Word;
+use crate::hearing::Item;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 
@@ -26,7 +26,7 @@ pub(super) struct Open {
     pub(super) source: Language,
     /// Where its first word lies or lay, media ms: a revision may leave all words out.
     pub(super) place_ms: u64,
-    pub(super) words: Vec<Word>,
+    pub(super) items: Vec<Item>,
     pub(super) stable: usize,
     /// Since when it is known that nothing more will be said of it.
     pub(super) complete_at: Option<MediaInstant>,
@@ -48,7 +48,7 @@ impl Open {
             key,
             source,
             place_ms,
-            words: Vec::new(),
+            items: Vec::new(),
             stable: 0,
             complete_at: None,
             promised: 0,
@@ -61,28 +61,28 @@ impl Open {
     }
 
     /// Its stable words, and after them what is new in a revision of its result; gives where in the revision the last stable word stands.
-    pub(super) fn take(&mut self, new: Vec<(usize, Word)>) -> Option<usize> {
-        let mut words = self.words[..self.stable].to_vec();
+    pub(super) fn take(&mut self, new: Vec<(usize, Item)>) -> Option<usize> {
+        let mut items = self.items[..self.stable].to_vec();
         let (mut stable, mut last) = (self.stable, None);
         for (place, word) in new {
             // A mark joins the word before it, if that has none.
-            if word.mark && words.last().is_none_or(|last| last.mark) {
+            if word.mark && items.last().is_none_or(|last| last.mark) {
                 continue;
             }
-            if word.stable && stable == words.len() {
+            if word.stable && stable == items.len() {
                 (stable, last) = (stable + 1, Some(place));
             }
-            words.push(word);
+            items.push(word);
         }
-        self.place_ms = words.first().map_or(self.place_ms, Word::middle_ms);
-        self.fresh |= words != self.words || stable != self.stable;
-        (self.words, self.stable) = (words, stable);
+        self.place_ms = items.first().map_or(self.place_ms, Item::middle_ms);
+        self.fresh |= items != self.items || stable != self.stable;
+        (self.items, self.stable) = (items, stable);
         last
     }
 
     /// Whether a replay has come as far as what is shown.
     pub(super) fn reaches(&self) -> bool {
-        self.words.last().is_some_and(|w| w.end_ms >= self.replayed_to_ms)
+        self.items.last().is_some_and(|w| w.end_ms >= self.replayed_to_ms)
     }
 
     /// When it is final at the latest.
@@ -92,19 +92,19 @@ impl Open {
 
     /// How many of its items have no more text than this, written with spaces.
     pub(super) fn within(&self, bytes: usize) -> usize {
-        let longer = |so_far: &mut usize, word: &Word| {
+        let longer = |so_far: &mut usize, word: &Item| {
             *so_far += word.text.len() + 1;
             Some(*so_far)
         };
-        self.words.iter().scan(0, longer).take_while(|so_far| *so_far <= bytes).count()
+        self.items.iter().scan(0, longer).take_while(|so_far| *so_far <= bytes).count()
     }
 
     /// How many items make a segment of their own; `None` while it is short, or nothing in it is stable.
     pub(super) fn cut(&self, now: MediaInstant) -> Option<usize> {
         let within = self.within(TEXT_BYTES);
-        let full = within < self.words.len();
-        let settled = &self.words[..self.stable.min(within)];
-        let spoken_ms = self.words.last()?.end_ms.saturating_sub(self.words[0].start_ms);
+        let full = within < self.items.len();
+        let settled = &self.items[..self.stable.min(within)];
+        let spoken_ms = self.items.last()?.end_ms.saturating_sub(self.items[0].start_ms);
         let length_ms = spoken_ms.max(now.since(self.begun_at));
         let after = |index: usize| index + 1;
         let sentence = || settled.iter().rposition(ends_sentence).map(after);

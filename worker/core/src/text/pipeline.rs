@@ -2,7 +2,7 @@
 
 use crate::audience::Body;
 use crate::cx::Cx;
-use crate::hearing::Heard;
+use crate::hearing::TimedResult;
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::earliest;
 use crate::text::Shown;
@@ -14,9 +14,9 @@ use schemas::ids::{ConnectionId, Language};
 use schemas::worker::Rung;
 
 /// A result of the recogniser.
-pub(crate) fn hear(cx: &mut Cx, heard: Heard) {
+pub(crate) fn hear(cx: &mut Cx, heard: TimedResult) {
     cx.hearing.transcript_at = Some(cx.now);
-    if let Some(last) = heard.words.last() {
+    if let Some(last) = heard.items.last() {
         cx.hearing.audio.levels.understood(last.end_ms);
     }
     let of_stream = || cx.hearing.lanes.language_of(heard.stream).or(cx.life.cycle.language.clone());

@@ -1,7 +1,7 @@
 //! What was told of each result, so that its next revision adds what is new and nothing else.
 
 use super::align::{Rest, Told};
-use crate::hearing::{Heard, Word};
+use crate::hearing::{Item, TimedResult};
 use crate::input::StreamId;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -25,7 +25,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn of(heard: &Heard) -> Self {
+    pub(super) fn of(heard: &TimedResult) -> Self {
         Self { stream: heard.stream, id: heard.result_id.clone() }
     }
 }
@@ -53,35 +53,35 @@ struct Floor {
     /// Finals cover it up to here, ms; 0 when they cover none.
     ms: u64,
     /// Their last words.
-    words: Vec<Word>,
+    items: Vec<Item>,
 }
 
 impl Floor {
     /// The last words that finals have brought, where this stream hears them whole.
-    fn raise(&mut self, covered_ms: u64, last: &VecDeque<Word>) {
+    fn raise(&mut self, covered_ms: u64, last: &VecDeque<Item>) {
         let Some(shared) = &self.shared else { return };
         self.ms = covered_ms.min(shared.end);
-        let heard = |word: &&Word| word.end_ms > shared.start && word.middle_ms() < shared.end;
-        self.words = last.iter().filter(heard).cloned().collect();
+        let heard = |word: &&Item| word.end_ms > shared.start && word.middle_ms() < shared.end;
+        self.items = last.iter().filter(heard).cloned().collect();
     }
 
     /// The words that it does not cover.
-    fn above(&self, words: Vec<Word>) -> Vec<Word> {
-        let Some(first) = words.first() else { return words };
+    fn above(&self, items: Vec<Item>) -> Vec<Item> {
+        let Some(first) = items.first() else { return items };
         // Where the first words have no time, nothing is known by it.
         let timeless = first.start_ms == first.end_ms;
-        let again = |word: &&Word| timeless || word.end_ms + SLACK_MS > first.start_ms;
-        let told: Vec<Word> = self.words.iter().filter(again).cloned().collect();
+        let again = |word: &&Item| timeless || word.end_ms + SLACK_MS > first.start_ms;
+        let told: Vec<Item> = self.items.iter().filter(again).cloned().collect();
         let slack_ms = if timeless { TIMELESS_MS } else { SAME_PLACE_MS };
         let later = first.start_ms >= self.ms + slack_ms;
         if told.is_empty() || later {
-            let from = words.iter().take_while(|word| word.middle_ms() < self.ms).count();
-            return rest(words, Rest { from, bytes: 0 }, self.ms);
+            let from = items.iter().take_while(|word| word.middle_ms() < self.ms).count();
+            return rest(items, Rest { from, bytes: 0 }, self.ms);
         }
         let told = Told::of(&told);
-        let known = if timeless { told.last_of(&words) } else { None };
-        let from = known.map_or_else(|| told.rest(&words), |from| Rest { from, bytes: 0 });
-        rest(words, from, self.ms)
+        let known = if timeless { told.last_of(&items) } else { None };
+        let from = known.map_or_else(|| told.rest(&items), |from| Rest { from, bytes: 0 });
+        rest(items, from, self.ms)
     }
 }
 
@@ -99,13 +99,13 @@ impl Results {
     }
 
     /// Whether its final has come, and these words are of the same audio. An id that comes again of later audio is a new result.
-    pub(super) fn is_over(&mut self, key: &Key, words: &[Word]) -> bool {
+    pub(super) fn is_over(&mut self, key: &Key, items: &[Item]) -> bool {
         let Some(known) = self.known.iter().position(|known| known.key == *key && known.complete) else { return false };
         let all = &self.known[known].all;
         // Told again, with times of its own.
-        let (again, told) = (Told::of(words), all.end_ms());
+        let (again, told) = (Told::of(items), all.end_ms());
         let repeats = again.says_the_same(all) && again.end_ms().abs_diff(told) <= 2 * SAME_PLACE_MS;
-        let later = !repeats && words.first().is_some_and(|first| first.middle_ms() >= told);
+        let later = !repeats && items.first().is_some_and(|first| first.middle_ms() >= told);
         if later {
             self.known.remove(known);
         }
@@ -113,7 +113,7 @@ impl Results {
     }
 
     /// Nothing was heard of it so far, save these words by another stream.
-    pub(super) fn begin(&mut self, key: Key, told: &[Word]) {
+    pub(super) fn begin(&mut self, key: Key, told: &[Item]) {
         self.known.push_back(Known { key, told: Told::of(told), all: Told::default(), complete: false });
         if self.known.len() > MOST {
             self.known.pop_front();
@@ -121,20 +121,20 @@ impl Results {
     }
 
     /// The words of a revision that were not told before, and where they stand in it.
-    pub(super) fn new_words(&mut self, key: &Key, words: &[Word]) -> Vec<(usize, Word)> {
+    pub(super) fn new_words(&mut self, key: &Key, items: &[Item]) -> Vec<(usize, Item)> {
         let Some(known) = self.get(key) else { return Vec::new() };
-        let Rest { from, bytes } = known.told.rest(words);
-        known.all = if known.told.is_longer_than(words) { known.told.clone() } else { Told::of(words) };
+        let Rest { from, bytes } = known.told.rest(items);
+        known.all = if known.told.is_longer_than(items) { known.told.clone() } else { Told::of(items) };
         let told_ms = known.told.end_ms();
-        let new = words.iter().cloned().enumerate().skip(from);
-        let part = |(n, word): (usize, Word)| if n == from { (n, cut(word, bytes, told_ms)) } else { (n, word) };
+        let new = items.iter().cloned().enumerate().skip(from);
+        let part = |(n, word): (usize, Item)| if n == from { (n, cut(word, bytes, told_ms)) } else { (n, word) };
         new.map(part).collect()
     }
 
     /// The first so many words of this revision will not change any more.
-    pub(super) fn settle(&mut self, key: &Key, words: &[Word]) {
-        if let Some(known) = self.get(key).filter(|known| !known.told.is_longer_than(words)) {
-            known.told = Told::of(words);
+    pub(super) fn settle(&mut self, key: &Key, items: &[Item]) {
+        if let Some(known) = self.get(key).filter(|known| !known.told.is_longer_than(items)) {
+            known.told = Told::of(items);
         }
     }
 
@@ -154,7 +154,7 @@ impl Results {
 
     /// The first result of this stream: others have heard this much of its audio.
     pub(super) fn begin_stream(&mut self, stream: StreamId, shared: Option<Range<u64>>) {
-        self.push_floor(Floor { stream, again: None, shared, ms: 0, words: Vec::new() });
+        self.push_floor(Floor { stream, again: None, shared, ms: 0, items: Vec::new() });
     }
 
     fn push_floor(&mut self, floor: Floor) {
@@ -166,7 +166,7 @@ impl Results {
 
     /// A segment that another stream left behind and this result told again is final, and may go on behind the result's end: the next
     /// result tells the rest.
-    pub(super) fn told_again(&mut self, key: &Key, covered_ms: u64, last: &VecDeque<Word>) {
+    pub(super) fn told_again(&mut self, key: &Key, covered_ms: u64, last: &VecDeque<Item>) {
         let end_ms = self.get(key).map_or(0, |known| known.all.end_ms());
         let Some(floor) = self.floors.iter().find(|floor| floor.stream == key.stream && floor.again.is_none()) else {
             return;
@@ -176,13 +176,13 @@ impl Results {
         }
         let (stream, shared) = (floor.stream, floor.shared.clone());
         self.floors.retain(|floor| floor.stream != stream || floor.again.is_none());
-        let mut floor = Floor { stream, again: Some(key.clone()), shared, ms: 0, words: Vec::new() };
+        let mut floor = Floor { stream, again: Some(key.clone()), shared, ms: 0, items: Vec::new() };
         floor.raise(covered_ms, last);
         self.push_floor(floor);
     }
 
     /// Finals of other streams cover the audio up to here, and end with these words.
-    pub(super) fn raise_floor(&mut self, stream: StreamId, covered_ms: u64, last: &VecDeque<Word>) {
+    pub(super) fn raise_floor(&mut self, stream: StreamId, covered_ms: u64, last: &VecDeque<Item>) {
         if let Some(floor) = self.floors.iter_mut().find(|floor| floor.stream == stream && floor.again.is_none()) {
             floor.raise(covered_ms, last);
         }
@@ -195,9 +195,9 @@ impl Results {
 
     /// The words that no other stream has brought, with their marks. Between streams times are all that there is, and the last words
     /// themselves where they are recognised.
-    pub(super) fn uncovered(&self, key: &Key, words: Vec<Word>) -> Vec<Word> {
+    pub(super) fn uncovered(&self, key: &Key, items: Vec<Item>) -> Vec<Item> {
         let counts = |floor: &&Floor| floor.stream == key.stream && floor.ms > 0 && floor.again.as_ref() != Some(key);
-        self.floors.iter().filter(counts).fold(words, |words, floor| floor.above(words))
+        self.floors.iter().filter(counts).fold(items, |items, floor| floor.above(items))
     }
 
     fn get(&mut self, key: &Key) -> Option<&mut Known> {
@@ -212,22 +212,22 @@ impl Results {
 }
 
 /// What is new from here on; what was told ends at this moment.
-fn rest(words: Vec<Word>, from: Rest, told_ms: u64) -> Vec<Word> {
+fn rest(items: Vec<Item>, from: Rest, told_ms: u64) -> Vec<Item> {
     let Rest { from, bytes } = from;
-    let mut words: Vec<Word> = words.into_iter().skip(from).skip_while(|word| from > 0 && word.mark).collect();
-    if let Some(first) = words.first_mut() {
+    let mut items: Vec<Item> = items.into_iter().skip(from).skip_while(|word| from > 0 && word.mark).collect();
+    if let Some(first) = items.first_mut() {
         let start_ms = first.start_ms.max(told_ms.min(first.end_ms));
-        *first = Word { start_ms, ..cut(first.clone(), bytes, told_ms) };
+        *first = Item { start_ms, ..cut(first.clone(), bytes, told_ms) };
     }
-    words
+    items
 }
 
 /// A word without its first bytes, which were told.
-fn cut(word: Word, bytes: usize, told_ms: u64) -> Word {
+fn cut(word: Item, bytes: usize, told_ms: u64) -> Item {
     if bytes == 0 {
         return word;
     }
     let start_ms = word.start_ms.max(told_ms.min(word.end_ms));
     let text = word.text[bytes..].trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned();
-    Word { text, start_ms, ..word }
+    Item { text, start_ms, ..word }
 }

@@ -4,7 +4,7 @@
 use super::align::Told;
 use super::open::Open;
 use super::results::Key;
-use crate::hearing::{Heard, Word};
+use crate::hearing::{Item, TimedResult};
 use crate::input::StreamId;
 use schemas::ids::Language;
 
@@ -25,7 +25,7 @@ struct Seam {
 
 impl Seam {
     /// Whether this word belongs behind it: by itself, or by its time, which may be off in both tellings.
-    fn is_before(&self, word: &Word) -> bool {
+    fn is_before(&self, word: &Item) -> bool {
         let is_it = || self.word.says_the_same(&Told::of(std::slice::from_ref(word)));
         let near = word.start_ms.abs_diff(self.ms) <= NEAR_MS;
         word.middle_ms() + SEAM_MS >= self.ms || (near && is_it())
@@ -43,26 +43,27 @@ impl Seams {
             return;
         }
         self.0.retain(|seam| stream.0.abs_diff(seam.stream.0) <= 1);
-        let left = open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.words.is_empty()).skip(1);
-        self.0.extend(left.map(|s| Seam { stream, ms: s.words[0].start_ms, word: Told::of(&s.words[..1]) }));
+        let left = open.iter().filter(|s| s.key.stream != stream && s.source == *source && !s.items.is_empty()).skip(1);
+        self.0.extend(left.map(|s| Seam { stream, ms: s.items[0].start_ms, word: Told::of(&s.items[..1]) }));
     }
 
     /// The parts of a result between seams, of those that say something or are known; most results have no seam.
-    pub(super) fn divide(&self, heard: Heard, is_known: impl Fn(&Key) -> bool) -> Vec<Heard> {
+    pub(super) fn divide(&self, heard: TimedResult, is_known: impl Fn(&Key) -> bool) -> Vec<TimedResult> {
         let seams: Vec<&Seam> = self.0.iter().filter(|seam| seam.stream == heard.stream).collect();
         if seams.is_empty() {
             return vec![heard];
         }
-        let part = |nth| Heard { result_id: format!("{}#{nth}", heard.result_id), words: Vec::new(), ..heard.clone() };
-        let mut parts: Vec<Heard> = (0..=seams.len()).map(part).collect();
+        let part =
+            |nth| TimedResult { result_id: format!("{}#{nth}", heard.result_id), items: Vec::new(), ..heard.clone() };
+        let mut parts: Vec<TimedResult> = (0..=seams.len()).map(part).collect();
         let mut nth = 0;
-        for word in heard.words {
+        for word in heard.items {
             if !word.mark {
                 nth = seams.iter().filter(|seam| seam.is_before(&word)).count().max(nth);
             }
-            parts[nth].words.push(word);
+            parts[nth].items.push(word);
         }
-        parts.retain(|part| !part.words.is_empty() || is_known(&Key::of(part)));
+        parts.retain(|part| !part.items.is_empty() || is_known(&Key::of(part)));
         parts
     }
 }

@@ -13,7 +13,7 @@ use super::results::{Key, Results};
 use super::seams::Seams;
 use super::{Shown, Snapshot};
 use crate::config::Timing;
-use crate::hearing::{Heard, Word};
+use crate::hearing::{Item, TimedResult};
 use crate::input::StreamId;
 use crate::outbox::earliest;
 use crate::time::MediaInstant;
@@ -47,14 +47,20 @@ pub(crate) struct Segments {
     /// Finals cover the media up to here, ms.
     pub(crate) watermark_ms: u64,
     /// The last words that finals have brought.
-    last_words: VecDeque<Word>,
+    last_words: VecDeque<Item>,
     /// Streams that will say nothing more, of late.
     lost: VecDeque<StreamId>,
 }
 
 impl Segments {
     /// Takes in a result; gives what is to be shown at once.
-    pub(crate) fn hear(&mut self, heard: Heard, source: &Language, now: MediaInstant, timing: &Timing) -> Vec<Shown> {
+    pub(crate) fn hear(
+        &mut self,
+        heard: TimedResult,
+        source: &Language,
+        now: MediaInstant,
+        timing: &Timing,
+    ) -> Vec<Shown> {
         let mut shown = Vec::new();
         if !self.results.knows_stream(heard.stream) {
             self.seams.find(heard.stream, source, &self.open);
@@ -67,17 +73,17 @@ impl Segments {
         shown
     }
 
-    fn hear_part(&mut self, heard: Heard, source: &Language, now: MediaInstant) -> Vec<Shown> {
+    fn hear_part(&mut self, heard: TimedResult, source: &Language, now: MediaInstant) -> Vec<Shown> {
         let (key, is_final) = (Key::of(&heard), heard.is_final);
         let mut shown = Vec::new();
-        if self.results.is_over(&key, &heard.words) {
+        if self.results.is_over(&key, &heard.items) {
             return shown;
         }
         if !self.results.knows(&key) {
             self.begin(&key, &heard, source, &mut shown);
         }
-        let words = self.results.uncovered(&key, heard.words);
-        let new = self.results.new_words(&key, &words);
+        let items = self.results.uncovered(&key, heard.items);
+        let new = self.results.new_words(&key, &items);
         let Some(index) = self.segment_of(&key, new.first().map(|(_, word)| word), source, now) else {
             if is_final {
                 self.results.complete(&key);
@@ -87,9 +93,9 @@ impl Segments {
         let segment = &mut self.open[index];
         segment.moved_at = now;
         // A final that says nothing at all takes nothing back.
-        let says_something = !words.is_empty() || !is_final;
+        let says_something = !items.is_empty() || !is_final;
         if let Some(last) = says_something.then(|| segment.take(new)).flatten() {
-            self.results.settle(&key, &words[..=last]);
+            self.results.settle(&key, &items[..=last]);
         }
         if is_final {
             self.end(index, now, &mut shown);
@@ -101,30 +107,30 @@ impl Segments {
     }
 
     /// The first words of a result: segments of other streams are over, or go on with it.
-    fn begin(&mut self, key: &Key, heard: &Heard, source: &Language, shown: &mut Vec<Shown>) {
+    fn begin(&mut self, key: &Key, heard: &TimedResult, source: &Language, shown: &mut Vec<Shown>) {
         if !self.results.knows_stream(key.stream) {
             self.results.begin_stream(key.stream, heard.shared.clone());
             self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
         }
-        let Some(first_ms) = self.results.uncovered(key, heard.words.clone()).first().map(|word| word.start_ms) else {
+        let Some(first_ms) = self.results.uncovered(key, heard.items.clone()).first().map(|word| word.start_ms) else {
             return;
         };
-        if heard.words.last().is_some_and(|last| last.end_ms + LONG_AGO_MS < self.watermark_ms) {
+        if heard.items.last().is_some_and(|last| last.end_ms + LONG_AGO_MS < self.watermark_ms) {
             return;
         }
         let mut told = Vec::new();
         while let Some(index) = self.open.iter().position(|s| s.key.stream != key.stream) {
             let left = &mut self.open[index];
-            let overlaps = left.words.last().is_some_and(|last| first_ms < last.end_ms);
+            let overlaps = left.items.last().is_some_and(|last| first_ms < last.end_ms);
             if overlaps && left.complete_at.is_some() {
                 // It waits for an earlier one, and is told again.
-                told = left.words.clone();
+                told = left.items.clone();
                 break;
             }
             if overlaps && left.source == *source {
                 left.key = key.clone();
-                left.replayed_to_ms = left.words.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
-                told = left.words[..left.stable].to_vec();
+                left.replayed_to_ms = left.items.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
+                told = left.items[..left.stable].to_vec();
                 break;
             }
             self.finish(index, shown);
@@ -142,7 +148,7 @@ impl Segments {
     }
 
     /// The open segment of this result; a new one when there is something new in it.
-    fn segment_of(&mut self, key: &Key, new: Option<&Word>, source: &Language, now: MediaInstant) -> Option<usize> {
+    fn segment_of(&mut self, key: &Key, new: Option<&Item>, source: &Language, now: MediaInstant) -> Option<usize> {
         let own = self.open.iter().rposition(|s| s.key == *key);
         let Some(new) = new.filter(|_| own.is_none()) else { return own };
         self.last_number += 1;
@@ -155,7 +161,7 @@ impl Segments {
     /// The recogniser says nothing more of this segment.
     fn end(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) {
         let segment = &mut self.open[index];
-        (segment.stable, segment.complete_at) = (segment.words.len(), Some(now));
+        (segment.stable, segment.complete_at) = (segment.items.len(), Some(now));
         self.results.complete(&segment.key);
         let rest = self.split_full(index, now, shown);
         self.open[rest].complete_at = Some(now);
@@ -213,9 +219,9 @@ impl Segments {
     fn finish(&mut self, index: usize, shown: &mut Vec<Shown>) {
         let rest = self.open.split_off(index + 1);
         for segment in std::mem::replace(&mut self.open, rest) {
-            let end_ms = segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0);
+            let end_ms = segment.items.iter().map(|w| w.end_ms).max().unwrap_or(0);
             self.watermark_ms = self.watermark_ms.max(end_ms);
-            self.last_words.extend(segment.words.iter().filter(|word| !word.mark).cloned());
+            self.last_words.extend(segment.items.iter().filter(|word| !word.mark).cloned());
             self.last_words.drain(..self.last_words.len().saturating_sub(LAST_WORDS));
             if segment.replayed_to_ms > 0 {
                 self.results.told_again(&segment.key, self.watermark_ms, &self.last_words);
@@ -223,8 +229,8 @@ impl Segments {
             if !self.open.iter().any(|other| other.key == segment.key) {
                 self.results.told_all(&segment.key);
             }
-            if !segment.words.is_empty() || segment.shown_at.is_some() {
-                let last = snapshot(&segment, segment.words.len(), true);
+            if !segment.items.is_empty() || segment.shown_at.is_some() {
+                let last = snapshot(&segment, segment.items.len(), true);
                 self.last_start_ms = self.last_start_ms.max(last.start_ms);
                 self.finals += 1;
                 shown.push(Arc::new(Snapshot { start_ms: self.last_start_ms, order: self.finals, ..last }));
@@ -236,12 +242,12 @@ impl Segments {
     fn split(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> bool {
         let segment = &mut self.open[index];
         let Some(end) = segment.cut(now) else { return false };
-        let (words, stable) = (segment.words.split_off(end), segment.stable - end);
-        if !words.is_empty() {
+        let (items, stable) = (segment.items.split_off(end), segment.stable - end);
+        if !items.is_empty() {
             self.last_number += 1;
             let (key, source) = (segment.key.clone(), segment.source.clone());
-            let rest = Open::new(self.last_number, key, source, words[0].middle_ms(), now);
-            self.open.insert(index + 1, Open { words, stable, ..rest });
+            let rest = Open::new(self.last_number, key, source, items[0].middle_ms(), now);
+            self.open.insert(index + 1, Open { items, stable, ..rest });
         }
         self.finish(index, shown);
         true
@@ -250,7 +256,7 @@ impl Segments {
     /// Ends what is too much text for one segment, piece by piece; where the rest is.
     fn split_full(&mut self, index: usize, now: MediaInstant, shown: &mut Vec<Shown>) -> usize {
         let mut rest = index;
-        while self.open[rest].within(TEXT_BYTES) < self.open[rest].words.len() && self.split(rest, now, shown) {
+        while self.open[rest].within(TEXT_BYTES) < self.open[rest].items.len() && self.split(rest, now, shown) {
             rest = 0;
         }
         rest
@@ -277,9 +283,9 @@ fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {
         stable,
         is_final,
         order: 0,
-        start_ms: segment.words.first().map_or(0, |w| w.start_ms),
-        end_ms: segment.words.iter().map(|w| w.end_ms).max().unwrap_or(0),
-        words: segment.words.clone(),
+        start_ms: segment.items.first().map_or(0, |w| w.start_ms),
+        end_ms: segment.items.iter().map(|w| w.end_ms).max().unwrap_or(0),
+        items: segment.items.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::super::ends_sentence;
 use super::super::open::SENTENCE_AFTER_MS;
-use super::super::tests::words;
+use super::super::tests::items;
 use super::*;
 use crate::hearing::Gap;
 use crate::input::StreamId;
@@ -22,14 +22,14 @@ impl Page {
         Self { segments: Segments::default(), shown: Vec::new(), at: Vec::new(), now: MediaInstant(0) }
     }
 
-    fn hear(&mut self, stream: u64, result: &str, is_final: bool, words: Vec<Word>) -> &mut Self {
+    fn hear(&mut self, stream: u64, result: &str, is_final: bool, items: Vec<Item>) -> &mut Self {
         self.now = self.now.plus_ms(300);
-        let heard = Heard {
+        let heard = TimedResult {
             stream: StreamId(stream),
             result_id: result.into(),
             is_final,
             language: None,
-            words,
+            items,
             shared: Some(0..u64::MAX),
         };
         let english = Language::try_new("en").unwrap();
@@ -38,9 +38,9 @@ impl Page {
     }
 
     /// A final of a stream that begins where the one before it ends.
-    fn hear_unshared(&mut self, stream: u64, result: &str, words: Vec<Word>) -> &mut Self {
+    fn hear_unshared(&mut self, stream: u64, result: &str, items: Vec<Item>) -> &mut Self {
         let (stream, result_id, english) = (StreamId(stream), result.into(), Language::try_new("en").unwrap());
-        let heard = Heard { stream, result_id, is_final: true, language: None, words, shared: None };
+        let heard = TimedResult { stream, result_id, is_final: true, language: None, items, shared: None };
         let shown = self.segments.hear(heard, &english, self.now, &Timing::default());
         self.show(shown)
     }
@@ -74,8 +74,8 @@ impl Page {
 #[test]
 fn a_final_replaces_its_segment_exactly_once() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("let us", 0, 0)).hear(1, "a", true, words("let us pray.", 0, 0));
-    page.hear(1, "a", true, words("let us pray.", 0, 0));
+    page.hear(1, "a", false, items("let us", 0, 0)).hear(1, "a", true, items("let us pray.", 0, 0));
+    page.hear(1, "a", true, items("let us pray.", 0, 0));
     assert_eq!(page.finals(), [(1, "let us pray.".to_owned())]);
 }
 
@@ -83,46 +83,46 @@ fn a_final_replaces_its_segment_exactly_once() {
 fn hours_of_one_stream_are_not_remembered_and_yet_nothing_is_shown_twice() {
     let mut page = Page::new();
     for n in 0..3_600 {
-        page.hear(1, &format!("result {n}"), true, words("amen and amen", n * 4_000, 0));
+        page.hear(1, &format!("result {n}"), true, items("amen and amen", n * 4_000, 0));
     }
     assert_eq!(page.segments.results.len(), results::MOST);
-    page.hear(1, "result 3599", true, words("amen and amen", 3_599 * 4_000, 0));
-    page.hear(1, "result 7", true, words("amen and amen", 7 * 4_000, 0));
+    page.hear(1, "result 3599", true, items("amen and amen", 3_599 * 4_000, 0));
+    page.hear(1, "result 7", true, items("amen and amen", 7 * 4_000, 0));
     assert_eq!(page.finals().len(), 3_600);
 }
 
 #[test]
 fn the_same_words_said_again_are_another_segment() {
     let mut page = Page::new();
-    page.hear(1, "a", true, words("amen", 0, 0)).hear(1, "b", true, words("amen", 900, 0));
+    page.hear(1, "a", true, items("amen", 0, 0)).hear(1, "b", true, items("amen", 900, 0));
     assert_eq!(page.finals().len(), 2);
 }
 
 #[test]
 fn the_next_stream_continues_the_segment_that_the_last_one_left_behind() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we come to the", 0, 3));
-    page.hear(2, "a", false, words("we", 0, 0));
+    page.hear(1, "a", false, items("we come to the", 0, 3));
+    page.hear(2, "a", false, items("we", 0, 0));
     assert_eq!(page.shown.len(), 1, "a replay takes nothing back");
-    page.hear(2, "a", true, words("we came to the river", 0, 0));
+    page.hear(2, "a", true, items("we came to the river", 0, 0));
     assert_eq!(page.finals(), [(1, "we come to the river".to_owned())]);
 }
 
 #[test]
 fn what_the_last_stream_left_behind_becomes_final_when_the_next_one_hears_only_later_words() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we come", 0, 0)).hear(2, "a", true, words("later", 9_000, 0));
+    page.hear(1, "a", false, items("we come", 0, 0)).hear(2, "a", true, items("later", 9_000, 0));
     assert_eq!(page.finals(), [(1, "we come".to_owned()), (2, "later".to_owned())]);
 }
 
 #[test]
 fn nothing_hangs_longer_than_fifteen_seconds() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we come", 0, 0)).wait(14_000);
+    page.hear(1, "a", false, items("we come", 0, 0)).wait(14_000);
     assert!(page.finals().is_empty());
     page.wait(1_000);
     assert_eq!(page.finals().len(), 1);
-    page.hear(1, "a", true, words("we come to you", 0, 0));
+    page.hear(1, "a", true, items("we come to you", 0, 0));
     assert_eq!(page.finals()[1], (2, "to you".to_owned()), "the rest is a segment of its own");
 }
 
@@ -130,36 +130,36 @@ fn nothing_hangs_longer_than_fifteen_seconds() {
 fn continuous_speech_is_cut_at_a_stable_sentence() {
     let mut page = Page::new();
     let long = format!("{} end. and on", "word ".repeat(32));
-    page.hear(1, "a", false, words(&long, 0, 35));
+    page.hear(1, "a", false, items(&long, 0, 35));
     assert_eq!(page.finals().len(), 1);
     assert!(page.finals()[0].1.ends_with("end."));
-    page.hear(1, "a", true, words(&format!("{long} it goes"), 0, 0));
+    page.hear(1, "a", true, items(&format!("{long} it goes"), 0, 0));
     assert_eq!(page.finals()[1].1, "and on it goes");
 }
 
 /// The same words, each moved by so many ms.
-fn moved(words: Vec<Word>, by_ms: impl Fn(usize) -> i64) -> Vec<Word> {
+fn moved(items: Vec<Item>, by_ms: impl Fn(usize) -> i64) -> Vec<Item> {
     let shift = |ms: u64, by: i64| ms.saturating_add_signed(by);
-    let moved = |(n, w): (usize, Word)| {
+    let moved = |(n, w): (usize, Item)| {
         let by = by_ms(n);
-        Word { start_ms: shift(w.start_ms, by), end_ms: shift(w.end_ms, by), ..w }
+        Item { start_ms: shift(w.start_ms, by), end_ms: shift(w.end_ms, by), ..w }
     };
-    words.into_iter().enumerate().map(moved).collect()
+    items.into_iter().enumerate().map(moved).collect()
 }
 
 /// What is left of a segment that hung after "we come to", when its final says this.
-fn after_a_hang(last: Vec<Word>) -> Vec<String> {
+fn after_a_hang(last: Vec<Item>) -> Vec<String> {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we come to", 10_000, 3)).wait(15_000).hear(1, "a", true, last);
+    page.hear(1, "a", false, items("we come to", 10_000, 3)).wait(15_000).hear(1, "a", true, last);
     page.finals().into_iter().map(|(_, text)| text).collect()
 }
 
 #[test]
 fn a_word_whose_time_has_moved_is_neither_lost_nor_doubled() {
     for by in [-150, -50, 50, 150, 400] {
-        let last = moved(words("we come to the river", 10_000, 0), |_| by);
+        let last = moved(items("we come to the river", 10_000, 0), |_| by);
         assert_eq!(after_a_hang(last), ["we come to", "the river"], "moved by {by} ms");
-        let only_the_last = moved(words("we come to the river", 10_000, 0), |n| if n == 2 { by } else { 0 });
+        let only_the_last = moved(items("we come to the river", 10_000, 0), |n| if n == 2 { by } else { 0 });
         assert_eq!(after_a_hang(only_the_last), ["we come to", "the river"], "one word moved by {by} ms");
     }
 }
@@ -167,29 +167,29 @@ fn a_word_whose_time_has_moved_is_neither_lost_nor_doubled() {
 #[test]
 fn a_result_that_comes_back_with_fewer_items_takes_nothing_back_and_doubles_nothing() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we come to the river", 0, 3)).hear(1, "a", false, words("we come", 0, 2));
-    page.hear(1, "a", false, words("we come to the river jordan", 0, 4)).hear(1, "a", true, words("we come to", 0, 0));
+    page.hear(1, "a", false, items("we come to the river", 0, 3)).hear(1, "a", false, items("we come", 0, 2));
+    page.hear(1, "a", false, items("we come to the river jordan", 0, 4)).hear(1, "a", true, items("we come to", 0, 0));
     assert_eq!(page.finals(), [(1, "we come to the".to_owned())], "what was stable stands, and no more");
 }
 
 #[test]
 fn items_that_are_merged_or_split_later_are_the_same_words() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we can not go home", 0, 4)).hear(
+    page.hear(1, "a", false, items("we can not go home", 0, 4)).hear(
         1,
         "a",
         true,
-        words("we cannot go home now", 0, 0),
+        items("we cannot go home now", 0, 0),
     );
-    page.hear(1, "b", false, words("we cannot stay", 9_000, 2)).hear(
+    page.hear(1, "b", false, items("we cannot stay", 9_000, 2)).hear(
         1,
         "b",
         true,
-        words("we can not stay here", 9_000, 0),
+        items("we can not stay here", 9_000, 0),
     );
     assert_eq!(page.finals(), [(1, "we can not go home now".to_owned()), (2, "we cannot stay here".to_owned())]);
     assert_eq!(
-        after_a_hang(words("we come, to. the river", 10_000, 0)),
+        after_a_hang(items("we come, to. the river", 10_000, 0)),
         ["we come to", "the river"],
         "marks that move"
     );
@@ -198,22 +198,22 @@ fn items_that_are_merged_or_split_later_are_the_same_words() {
 #[test]
 fn a_final_that_contradicts_a_stable_word_changes_neither_it_nor_the_number_of_words() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("we came to", 0, 3)).hear(1, "a", true, words("we come two the river", 0, 0));
+    page.hear(1, "a", false, items("we came to", 0, 3)).hear(1, "a", true, items("we come two the river", 0, 0));
     assert_eq!(page.finals(), [(1, "we came to the river".to_owned())]);
-    assert_eq!(after_a_hang(words("he comes too the river", 10_000, 0)), ["we come to", "the river"]);
+    assert_eq!(after_a_hang(items("he comes too the river", 10_000, 0)), ["we come to", "the river"]);
 }
 
 #[test]
 fn two_results_at_once_end_in_the_order_in_which_they_were_spoken() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("first of all", 0, 1)).hear(1, "b", false, words("second", 4_000, 0));
-    page.hear(1, "b", true, words("second thing", 4_000, 0));
+    page.hear(1, "a", false, items("first of all", 0, 1)).hear(1, "b", false, items("second", 4_000, 0));
+    page.hear(1, "b", true, items("second thing", 4_000, 0));
     assert!(page.finals().is_empty(), "the first is not over");
-    page.hear(1, "a", true, words("first of all", 0, 0));
+    page.hear(1, "a", true, items("first of all", 0, 0));
     let expected = [(1, "first of all".to_owned()), (2, "second thing".to_owned())];
     assert_eq!(page.finals(), expected);
     let mut page = Page::new();
-    page.hear(1, "a", false, words("first of all", 0, 1)).hear(1, "b", true, words("second thing", 4_000, 0));
+    page.hear(1, "a", false, items("first of all", 0, 1)).hear(1, "b", true, items("second thing", 4_000, 0));
     page.wait(ORDER_MS);
     assert_eq!(page.finals(), expected, "and one that does not end is not waited for");
 }
@@ -221,32 +221,32 @@ fn two_results_at_once_end_in_the_order_in_which_they_were_spoken() {
 #[test]
 fn a_result_id_that_comes_again_of_later_audio_is_another_result() {
     let mut page = Page::new();
-    page.hear(1, "a", true, words("let us pray.", 0, 0)).hear(1, "a", false, words("second", 9_000, 0));
-    page.hear(1, "a", true, words("second sentence.", 9_000, 0)).hear(
+    page.hear(1, "a", true, items("let us pray.", 0, 0)).hear(1, "a", false, items("second", 9_000, 0));
+    page.hear(1, "a", true, items("second sentence.", 9_000, 0)).hear(
         1,
         "a",
         true,
-        words("second sentence.", 9_000, 0),
+        items("second sentence.", 9_000, 0),
     );
     let expected = [(1, "let us pray.".to_owned()), (2, "second sentence.".to_owned())];
     assert_eq!(page.finals(), expected);
     let mut page = Page::new();
-    page.hear(1, "a", true, words("let us pray.", 0, 0)).hear(1, "a", true, words("second sentence.", 9_000, 0));
+    page.hear(1, "a", true, items("let us pray.", 0, 0)).hear(1, "a", true, items("second sentence.", 9_000, 0));
     assert_eq!(page.finals(), expected, "and without a partial result in between");
 }
 
 #[test]
 fn a_final_without_items_ends_its_segment_and_takes_nothing_back() {
     let mut page = Page::new();
-    page.hear(1, "a", false, words("let us pray", 0, 1)).hear(1, "a", true, Vec::new()).hear(1, "b", true, Vec::new());
+    page.hear(1, "a", false, items("let us pray", 0, 1)).hear(1, "a", true, Vec::new()).hear(1, "b", true, Vec::new());
     assert_eq!(page.finals(), [(1, "let us pray".to_owned())]);
 }
 
 #[test]
 fn the_first_word_after_a_renewal_is_heard_although_the_last_before_it_moved_into_it() {
     let mut page = Page::new();
-    page.hear(1, "a", true, moved(words("to the river", 0, 0), |n| if n == 2 { 150 } else { 0 }));
-    page.hear_unshared(2, "a", words("river and over it", 1_000, 0));
+    page.hear(1, "a", true, moved(items("to the river", 0, 0), |n| if n == 2 { 150 } else { 0 }));
+    page.hear_unshared(2, "a", items("river and over it", 1_000, 0));
     assert_eq!(page.finals()[1].1, "river and over it", "nobody else has heard that audio");
 }
 
@@ -254,12 +254,12 @@ fn the_first_word_after_a_renewal_is_heard_although_the_last_before_it_moved_int
 fn the_last_word_before_a_replay_is_known_by_itself_when_its_time_has_moved() {
     for by in [-150, -40, 40, 150] {
         let mut page = Page::new();
-        page.hear(1, "a", true, words("come to the river", 0, 0));
-        page.hear(2, "a", true, moved(words("river and over it", 1_200, 0), |_| by));
+        page.hear(1, "a", true, items("come to the river", 0, 0));
+        page.hear(2, "a", true, moved(items("river and over it", 1_200, 0), |_| by));
         assert_eq!(page.finals()[1].1, "and over it", "moved by {by} ms");
     }
     let mut page = Page::new();
-    page.hear(1, "a", true, words("amen amen", 0, 0)).hear(2, "a", true, words("amen amen amen", 400, 0));
+    page.hear(1, "a", true, items("amen amen", 0, 0)).hear(2, "a", true, items("amen amen amen", 400, 0));
     assert_eq!(page.finals()[1].1, "amen amen", "the one that was heard, once");
 }
 
@@ -278,16 +278,16 @@ fn said() -> impl Strategy<Value = Said> {
         .prop_map(|(stream, result, is_final, items, pause_ms)| Said { stream, result, is_final, items, pause_ms })
 }
 
-fn to_words(said: &Said, from_ms: u64) -> Vec<Word> {
+fn to_items(said: &Said, from_ms: u64) -> Vec<Item> {
     let mut at = from_ms;
-    let mut words: Vec<Word> = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     for (text, mark, gap, length, stable) in &said.items {
         let text = if *mark { [",", "."][usize::from(*text) % 2].to_owned() } else { format!("w{text}") };
         let start_ms = at + gap;
         at = start_ms + length;
-        words.push(Word { text, mark: *mark, gap: Gap::Unknown, start_ms, end_ms: at, stable: *stable });
+        items.push(Item { text, mark: *mark, gap: Gap::Unknown, start_ms, end_ms: at, stable: *stable });
     }
-    words
+    items
 }
 
 /// Whatever the recogniser says, in whatever order, with whatever times.
@@ -296,7 +296,7 @@ fn tell(story: &[Said]) -> Page {
     let (mut stream, mut from_ms) = (0, 0);
     for said in story {
         stream = stream.max(said.stream);
-        page.wait(300).hear(stream, &format!("r{}", said.result), said.is_final, to_words(said, from_ms));
+        page.wait(300).hear(stream, &format!("r{}", said.result), said.is_final, to_items(said, from_ms));
         page.wait(said.pause_ms);
         from_ms += if said.is_final { 700 } else { 0 };
     }
@@ -376,18 +376,18 @@ fn without_sentences_continuous_speech_is_cut_at_a_clause_and_without_clauses_at
         let count = text.split_whitespace().count();
         for heard in 1..=count {
             let so_far = text.split_whitespace().take(heard).collect::<Vec<_>>().join(" ");
-            let items = words(&so_far, 0, 0).len();
-            page.wait(100).hear(1, "a", false, words(&so_far, 0, items.saturating_sub(2)));
+            let count = items(&so_far, 0, 0).len();
+            page.wait(100).hear(1, "a", false, items(&so_far, 0, count.saturating_sub(2)));
         }
-        page.hear(1, "a", true, words(text, 0, 0));
+        page.hear(1, "a", true, items(text, 0, 0));
         let whole = page.finals().iter().map(|(_, t)| t.clone()).collect::<Vec<_>>().join(" ");
         assert_eq!(whole, text, "nothing is lost or doubled by a cut");
         page.finals()
     };
     let clauses = said("one two three four five six, ".repeat(12).trim_end_matches(", "));
     assert!(clauses.len() >= 3 && clauses[0].1.ends_with(','), "{clauses:?}");
-    let words = said("seven ".repeat(90).trim_end());
-    assert!(words.len() >= 2, "{words:?}");
+    let items = said("seven ".repeat(90).trim_end());
+    assert!(items.len() >= 2, "{items:?}");
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn a_very_long_final_becomes_several_that_fit_a_message_and_no_word_of_it_is_los
     for text in texts {
         let text = text.trim_end();
         let mut page = Page::new();
-        page.hear(1, "a", true, words(text, 0, 0));
+        page.hear(1, "a", true, items(text, 0, 0));
         let finals = page.finals();
         assert!(finals.len() > 1 && finals.iter().all(|(_, t)| t.len() <= TEXT_BYTES), "{}", finals.len());
         assert_eq!(finals.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>().join(" "), text);
@@ -418,9 +418,9 @@ fn a_segment_that_grows_beyond_a_message_is_cut_before_its_final_and_keeps_its_p
     let mut page = Page::new();
     let tokens: Vec<&str> = text.split_whitespace().collect();
     for heard in (20..=tokens.len()).step_by(20) {
-        page.hear(1, "a", false, words(&tokens[..heard].join(" "), 0, heard - 5));
+        page.hear(1, "a", false, items(&tokens[..heard].join(" "), 0, heard - 5));
     }
-    page.hear(1, "a", true, words(text.trim_end(), 0, 0));
+    page.hear(1, "a", true, items(text.trim_end(), 0, 0));
     let finals = page.finals();
     assert!(finals.len() >= 3, "{}", finals.len());
     assert!(page.shown.iter().all(|s| s.text().len() <= TEXT_BYTES + 20 * 20), "partials fit as well");
@@ -442,10 +442,10 @@ fn hear_all(text: &[String]) -> Page {
     let mut page = Page::new();
     for heard in 1..=text.len() {
         let so_far = text[..heard].join(" ");
-        let stable = words(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
-        page.wait(100).hear(1, "a", false, words(&so_far, 0, stable));
+        let stable = items(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
+        page.wait(100).hear(1, "a", false, items(&so_far, 0, stable));
     }
-    page.hear(1, "a", true, words(&text.join(" "), 0, 0));
+    page.hear(1, "a", true, items(&text.join(" "), 0, 0));
     page
 }
 
@@ -462,11 +462,11 @@ proptest! {
         for heard in 1..=text.len() {
             let (forgets, by) = &looks[heard % looks.len()];
             let heard = heard.saturating_sub(*forgets).max(1);
-            let stable = words(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
-            let revision = words(&text[..heard].join(" "), 0, stable);
+            let stable = items(&text[..heard.saturating_sub(2)].join(" "), 0, 0).len();
+            let revision = items(&text[..heard].join(" "), 0, stable);
             page.wait(100).hear(1, "a", false, moved(revision, |n| by[n % by.len()]));
         }
-        page.hear(1, "a", true, moved(words(&text.join(" "), 0, 0), |n| looks[0].1[n % looks[0].1.len()]));
+        page.hear(1, "a", true, moved(items(&text.join(" "), 0, 0), |n| looks[0].1[n % looks[0].1.len()]));
         let whole: Vec<String> = page.finals().into_iter().map(|(_, text)| text).collect();
         prop_assert_eq!(whole.join(" "), text.join(" "));
     }
@@ -488,7 +488,7 @@ proptest! {
         let finals: Vec<_> = page.shown.iter().filter(|s| s.is_final).collect();
         // The last ends when the recogniser says so.
         for shown in &finals[..finals.len() - 1] {
-            let (_, inner) = shown.words.split_last().unwrap();
+            let (_, inner) = shown.items.split_last().unwrap();
             let late = inner.iter().find(|w| ends_sentence(w) && w.end_ms - shown.start_ms >= SENTENCE_AFTER_MS);
             prop_assert!(late.is_none(), "{late:?} in {}", shown.text());
         }
@@ -499,9 +499,9 @@ proptest! {
         let text = write_out(&said);
         let mut page = Page::new();
         for heard in 1..=text.len() {
-            page.hear(1, "a", false, words(&text[..heard].join(" "), 0, heard.saturating_sub(2)));
+            page.hear(1, "a", false, items(&text[..heard].join(" "), 0, heard.saturating_sub(2)));
             page.wait(200);
-            let last = page.shown.iter().rfind(|s| !s.is_final).map(|s| s.words.last().unwrap().text.clone());
+            let last = page.shown.iter().rfind(|s| !s.is_final).map(|s| s.items.last().unwrap().text.clone());
             let said = text[heard - 1].trim_end_matches(['.', ',']).to_owned();
             let mark = text[heard - 1][said.len()..].to_owned();
             prop_assert_eq!(last, Some(if mark.is_empty() { said } else { mark }));

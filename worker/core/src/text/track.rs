@@ -302,13 +302,13 @@ impl Track {
 mod tests {
     use super::*;
     use crate::text::Snapshot;
-    use crate::text::tests::words;
+    use crate::text::tests::items;
 
     fn shown(segment: u64, text: &str, is_final: bool) -> Shown {
         let source = Language::try_new("en").unwrap();
-        let words = words(text, segment * 10_000, 0);
+        let items = items(text, segment * 10_000, 0);
         let order = if is_final { segment } else { 0 };
-        Arc::new(Snapshot { segment, source, stable: 0, is_final, order, start_ms: 0, end_ms: 0, words })
+        Arc::new(Snapshot { segment, source, stable: 0, is_final, order, start_ms: 0, end_ms: 0, items })
     }
 
     fn track(language: &str) -> Track {
@@ -372,9 +372,9 @@ mod tests {
     fn who_chose_stable_is_shown_settled_words_alone_and_no_caption_that_says_nothing_new() {
         let mut track = track("en");
         let partial = |text: &str, stable: usize| {
-            let words = words(text, 0, stable);
+            let items = items(text, 0, stable);
             let source = Language::try_new("en").unwrap();
-            Arc::new(Snapshot { segment: 1, source, stable, is_final: false, order: 0, start_ms: 0, end_ms: 0, words })
+            Arc::new(Snapshot { segment: 1, source, stable, is_final: false, order: 0, start_ms: 0, end_ms: 0, items })
         };
         let mut shown = |text: &str, stable: usize| {
             let rendered = track.partial(&partial(text, stable), CaptionMode::Stable, None);

@@ -3,7 +3,7 @@
 //! The one place that knows marks and scripts. *Caveat*: no dictionary is at hand, so that a word of a script without spaces is guessed by
 //! its length; a character that a person sees (a grapheme cluster) is never cut.
 
-use crate::hearing::{Gap, Word};
+use crate::hearing::{Gap, Item};
 use schemas::ids::Language;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
@@ -16,12 +16,12 @@ pub(crate) const CLAUSE_ENDS: [char; 12] = [',', ';', ':', '—', '–', '、', 
 const CLOSING: [char; 14] = ['"', '\'', '”', '’', '»', ')', ']', '）', '」', '』', '】', '》', '〉', '］'];
 
 /// Whether this is the mark at the end of a sentence. A word is not, whatever it ends with ("Mr.").
-pub(crate) fn ends_sentence(word: &Word) -> bool {
+pub(crate) fn ends_sentence(word: &Item) -> bool {
     word.mark && text_ends_sentence(&word.text)
 }
 
 /// Whether this is the mark at the end of a clause, or of a sentence.
-pub(crate) fn ends_clause(word: &Word) -> bool {
+pub(crate) fn ends_clause(word: &Item) -> bool {
     word.mark && (text_ends_sentence(&word.text) || word.text.trim_end_matches(CLOSING).ends_with(CLAUSE_ENDS))
 }
 
@@ -62,7 +62,7 @@ fn is_between_characters(text: &str, at: usize) -> bool {
 
 /// The words one after another. Where the service's own text says whether a space stands between two words, it does; else the letters that
 /// meet there decide, not the language: a Japanese sentence holds "machine learning", a Chinese one "Amazon Web Services".
-pub(crate) fn join(words: &[Word]) -> String {
+pub(crate) fn join(words: &[Item]) -> String {
     let mut text = String::new();
     for word in words {
         let apart = match word.gap {

@@ -1,4 +1,4 @@
-use super::super::tests::{snapshot, words};
+use super::super::tests::{items, snapshot};
 use super::*;
 
 fn language(code: &str) -> Language {
@@ -7,14 +7,14 @@ fn language(code: &str) -> Language {
 
 /// Items with what the service's text has before each: `|` for nothing, a space for a space.
 fn written(text: &str) -> String {
-    let mut items = Vec::new();
+    let mut pieces = Vec::new();
     for piece in text.split_inclusive(['|', ' ']) {
         let gap = if piece.ends_with('|') { Gap::Nothing } else { Gap::Space };
-        items.push((words(piece.trim_end_matches(['|', ' ']), 0, 0), gap));
+        pieces.push((items(piece.trim_end_matches(['|', ' ']), 0, 0), gap));
     }
     let mut before = Gap::Unknown;
     let mut all = Vec::new();
-    for (mut piece, gap) in items {
+    for (mut piece, gap) in pieces {
         piece[0].gap = before;
         before = gap;
         all.extend(piece);
@@ -47,7 +47,7 @@ fn words_of_another_script_keep_the_spaces_between_them() {
 
 #[test]
 fn a_sentence_ends_with_the_mark_of_its_script() {
-    let mark = |text: &str| Word { mark: true, text: text.into(), ..words("x", 0, 0).remove(0) };
+    let mark = |text: &str| Item { mark: true, text: text.into(), ..items("x", 0, 0).remove(0) };
     for end in [".", "?", "!", "…", "...", "。", "．", "？", "！", "？！", "。」", "｡", "।", "॥", "؟", "۔", "։", "።"]
     {
         assert!(ends_sentence(&mark(end)) && ends_clause(&mark(end)), "{end}");
@@ -56,7 +56,7 @@ fn a_sentence_ends_with_the_mark_of_its_script() {
         assert!(!ends_sentence(&mark(end)) && ends_clause(&mark(end)), "{end}");
     }
     assert!(!ends_clause(&mark("-")) && !ends_clause(&mark("」")));
-    assert!(!ends_sentence(&Word { mark: false, ..mark("Mr.") }), "a word is no mark");
+    assert!(!ends_sentence(&Item { mark: false, ..mark("Mr.") }), "a word is no mark");
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Ear {
 
     fn segment(&mut self, shown: &Snapshot) {
         let Some(analyzer) = &mut self.analyzer else { return };
-        for word in shown.words.iter().filter(|word| !word.mark) {
+        for word in shown.items.iter().filter(|word| !word.mark) {
             analyzer.word(word.start_ms, word.end_ms);
         }
         analyzer.segment(shown.segment, shown.start_ms, shown.end_ms);

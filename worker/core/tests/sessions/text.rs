@@ -257,8 +257,10 @@ fn a_language_that_translate_does_not_know_is_marked_as_such_and_touches_no_othe
 
 #[test]
 fn a_terminology_that_does_not_exist_costs_no_translation_and_is_told_in_the_row() {
-    let mut world =
-        World::with(EngineConfig { translation_wishes: worker_core::config::Wishes::All, ..config() }, Talk::long(4));
+    let mut world = World::with(
+        EngineConfig { translation_options: worker_core::config::CarriedOptions::All, ..config() },
+        Talk::long(4),
+    );
     world.terminology_is_unknown = true;
     world.listener("eva", "es");
     world.listener("cat", "ca");

@@ -4,7 +4,7 @@ use crate::world::{Talk, World, config, language};
 use schemas::reason::Cause;
 use schemas::worker::{Desired, Rung};
 use worker_core::EngineConfig;
-use worker_core::config::{ListenPolicy, Wishes};
+use worker_core::config::{CarriedOptions, ListenPolicy};
 use worker_core::input::StreamEnd;
 
 /// A session with one listener in the speaker's language, up to so long after the talk.
@@ -340,10 +340,10 @@ fn a_quiet_worker_waits_for_nothing_however_long_the_silence_is() {
     assert_eq!(stuck, [0; 0], "nothing is pending, so nothing is stuck");
 }
 
-/// The same as [`heard`], of a session that wishes a vocabulary.
-fn heard_with_wishes(talk: Talk, prepare: impl FnOnce(&mut World)) -> World {
+/// The same as [`heard`], of a session that asks for a vocabulary.
+fn heard_with_options(talk: Talk, prepare: impl FnOnce(&mut World)) -> World {
     let end = talk.end_ms() + 6_000;
-    let mut world = World::with(EngineConfig { stream_wishes: Wishes::All, ..config() }, talk);
+    let mut world = World::with(EngineConfig { stream_options: CarriedOptions::All, ..config() }, talk);
     world.listener("ann", "en");
     prepare(&mut world);
     world.run_until(end);
@@ -353,31 +353,35 @@ fn heard_with_wishes(talk: Talk, prepare: impl FnOnce(&mut World)) -> World {
 
 #[test]
 fn a_vocabulary_that_does_not_exist_costs_no_word_and_is_told_in_the_row() {
-    let world = heard_with_wishes(Talk::long(6), |w| w.recogniser.vocabulary_is_unknown = true);
+    let world = heard_with_options(Talk::long(6), |w| w.recogniser.vocabulary_is_unknown = true);
     assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
-    assert_eq!(world.recogniser.wishes, [Wishes::All, Wishes::Plain], "and it is not asked for again");
+    assert_eq!(world.recogniser.options, [CarriedOptions::All, CarriedOptions::Plain], "and it is not asked for again");
     let notes = &world.writes.last().unwrap().1.status.notes;
     assert!(notes.len() == 1 && notes[0].contains("the vocabulary does not exist"), "{notes:?}");
 }
 
 #[test]
 fn a_refusal_that_has_nothing_to_do_with_the_wishes_does_not_cost_them() {
-    let world = heard_with_wishes(Talk::long(8), |w| {
+    let world = heard_with_options(Talk::long(8), |w| {
         w.recogniser.refuses = vec![(0, 4_000, StreamEnd::Refused("access denied".into()))];
     });
-    assert_eq!(world.recogniser.wishes[..2], [Wishes::All, Wishes::Plain]);
-    assert_eq!(world.recogniser.wishes.last(), Some(&Wishes::All));
+    assert_eq!(world.recogniser.options[..2], [CarriedOptions::All, CarriedOptions::Plain]);
+    assert_eq!(world.recogniser.options.last(), Some(&CarriedOptions::All));
     assert_eq!(world.writes.last().unwrap().1.status.notes, [""; 0]);
 }
 
 #[test]
-fn a_stream_that_is_refused_after_it_gave_results_costs_no_wish_of_the_session() {
-    let world = heard_with_wishes(Talk::long(6), |w| {
+fn a_stream_that_is_refused_after_it_gave_results_costs_no_option_of_the_session() {
+    let world = heard_with_options(Talk::long(6), |w| {
         let refused = StreamEnd::Refused("Could not decode the audio stream that you provided.".into());
         w.at(9_000, |w| w.recogniser.cut(refused, w.now));
     });
     assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
-    assert_eq!(world.recogniser.wishes, [Wishes::All, Wishes::All], "the next stream asks for them again");
+    assert_eq!(
+        world.recogniser.options,
+        [CarriedOptions::All, CarriedOptions::All],
+        "the next stream asks for them again"
+    );
     let notes = |(_, w): &(u64, worker_core::output::StatusWrite)| w.status.notes.is_empty();
     assert!(world.writes.iter().all(notes), "and nobody reads that they were refused");
 }

@@ -2,7 +2,7 @@
 
 use super::Lanes;
 use super::lane::{Drain, describe, of_this_stream};
-use crate::hearing::Heard;
+use crate::hearing::TimedResult;
 use crate::hearing::backoff::HEALTHY_MS;
 use crate::hearing::demand::{Begin, Idle, Moment};
 use crate::input::StreamEnd;
@@ -12,7 +12,7 @@ use crate::time::MediaInstant;
 
 impl Lanes {
     /// A stream is over, as it should be or not; gives what was held back for it.
-    pub(super) fn closed(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+    pub(super) fn closed(&mut self, index: usize, end: StreamEnd, at: &Moment, out: &mut Outbox) -> Vec<TimedResult> {
         let (is_first, is_draining) = (index == 0, self.lanes[index].drain.is_some());
         if at.now.since(self.lanes[index].stream.since) >= HEALTHY_MS {
             self.backoff.reset();
@@ -47,7 +47,7 @@ impl Lanes {
         }
         self.lost.extend(lane.iter().map(|lane| lane.stream.id));
         let end = if lane.is_some_and(|lane| lane.stream.served) { of_this_stream(end) } else { end };
-        let wait = self.give_up_wishes(&end, out).unwrap_or_else(|| self.backoff.after(&end));
+        let wait = self.give_up_options(&end, out).unwrap_or_else(|| self.backoff.after(&end));
         out.fact("stream_closed", format!("{}; the next one opens in {wait} ms", describe(&end)));
         self.trouble = Some(end);
         self.outage_since.get_or_insert(at.now);

@@ -3,7 +3,7 @@
 use super::lane::{Drain, PATIENCE_MS, describe};
 use super::{Lane, Lanes};
 use crate::hearing::demand::{Begin, Moment};
-use crate::hearing::{Heard, SAMPLES_PER_MS};
+use crate::hearing::{SAMPLES_PER_MS, TimedResult};
 use crate::input::StreamEnd;
 use crate::outbox::Outbox;
 use crate::output::Output;
@@ -85,7 +85,7 @@ impl Lanes {
 
     /// The first lane, which drained, is gone; gives what the second one has said in the meantime. When the last words of the first one may
     /// be missing, they are replayed.
-    pub(super) fn drained(&mut self, whole: bool, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+    pub(super) fn drained(&mut self, whole: bool, at: &Moment, out: &mut Outbox) -> Vec<TimedResult> {
         let Some(gone) = self.lanes.pop_front() else { return Vec::new() };
         let Some(drain) = gone.drain else { return Vec::new() };
         if self.lanes.is_empty() {

@@ -1,7 +1,7 @@
 //! One lane: a stream, and how far its life has come.
 
 use crate::config::Timing;
-use crate::hearing::Heard;
+use crate::hearing::TimedResult;
 use crate::hearing::demand::{Begin, Moment};
 use crate::hearing::stream::{self, Stream};
 use crate::input::StreamEnd;
@@ -25,7 +25,7 @@ pub(super) struct Lane {
     pub(super) stream: Stream,
     pub(super) drain: Option<Drain>,
     /// What it said while the lane before it drained.
-    pub(super) held: Vec<Heard>,
+    pub(super) held: Vec<TimedResult>,
     /// How it ended while the lane before it drained.
     pub(super) over: Option<StreamEnd>,
 }

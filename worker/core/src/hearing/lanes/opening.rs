@@ -1,7 +1,7 @@
-//! How a stream is opened: from where, and with which of the session's wishes.
+//! How a stream is opened: from where, and with which of the session's options.
 
 use super::{Lane, Lanes};
-use crate::config::Wishes;
+use crate::config::CarriedOptions;
 use crate::hearing::SAMPLES_PER_MS;
 use crate::hearing::demand::{Begin, Moment};
 use crate::hearing::stream::Stream;
@@ -20,7 +20,7 @@ impl Lanes {
         let id = StreamId(self.next_id);
         self.next_id += 1;
         self.streams += 1;
-        out.push(Output::OpenStream { id, language: language.clone(), wishes: self.wishes });
+        out.push(Output::OpenStream { id, language: language.clone(), options: self.options });
         out.fact("stream_opening", format!("stream {} from {} ms of media time", id.0, cursor / SAMPLES_PER_MS));
         let stream = Stream::new(id, language.clone(), cursor, self.heard_until, self.usual_ms, at.now);
         self.lanes.push_back(Lane::new(stream));
@@ -51,23 +51,23 @@ impl Lanes {
         at.audio.after_fill(cursor)
     }
 
-    /// A refusal before the first result may be of the wishes only: the next stream is opened at once without them. When it is refused as well, they
+    /// A refusal before the first result may be of the options only: the next stream is opened at once without them. When it is refused as well, they
     /// were not the reason, and come again with the retry.
-    pub(super) fn give_up_wishes(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
-        match (end, self.wishes, &self.refused_wishes) {
-            (StreamEnd::Refused(detail), Wishes::All, _) => {
-                out.warn("wishes_refused", format!("{detail}; the next stream opens without them"));
-                (self.wishes, self.refused_wishes) = (Wishes::Plain, Some(detail.clone()));
+    pub(super) fn give_up_options(&mut self, end: &StreamEnd, out: &mut Outbox) -> Option<u64> {
+        match (end, self.options, &self.refused_options) {
+            (StreamEnd::Refused(detail), CarriedOptions::All, _) => {
+                out.warn("options_refused", format!("{detail}; the next stream opens without them"));
+                (self.options, self.refused_options) = (CarriedOptions::Plain, Some(detail.clone()));
                 Some(0)
             }
-            (StreamEnd::Refused(_), Wishes::Plain, Some(_)) => {
-                (self.wishes, self.refused_wishes) = (Wishes::All, None);
+            (StreamEnd::Refused(_), CarriedOptions::Plain, Some(_)) => {
+                (self.options, self.refused_options) = (CarriedOptions::All, None);
                 None
             }
-            (StreamEnd::Refused(_), Wishes::Plain, None) => None,
+            (StreamEnd::Refused(_), CarriedOptions::Plain, None) => None,
             (
                 StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_),
-                Wishes::All | Wishes::Plain,
+                CarriedOptions::All | CarriedOptions::Plain,
                 _,
             ) => None,
         }

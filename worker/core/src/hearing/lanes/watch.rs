@@ -1,7 +1,7 @@
 //! Streams that do not do what they should in time.
 
 use super::Lanes;
-use crate::hearing::Heard;
+use crate::hearing::TimedResult;
 use crate::hearing::demand::Moment;
 use crate::hearing::mute::mute_at;
 use crate::input::StreamEnd;
@@ -10,7 +10,7 @@ use crate::output::Output;
 
 impl Lanes {
     /// Gives up those that do not open, do not end, or say nothing; gives what was held back.
-    pub(super) fn give_up_waiting(&mut self, at: &Moment, out: &mut Outbox) -> Vec<Heard> {
+    pub(super) fn give_up_waiting(&mut self, at: &Moment, out: &mut Outbox) -> Vec<TimedResult> {
         let beside = self.lanes.len() > 1;
         let late = |index: &usize| self.lanes[*index].patience(beside, at.timing).is_some_and(|until| at.now >= until);
         if let Some(index) = (0..self.lanes.len()).find(late) {

@@ -14,7 +14,7 @@ use super::flight::Flight;
 use super::job::{Asked, Done, Health, Job, Key, Purpose, Stage, length};
 use super::latency::Latency;
 use super::split::split;
-use crate::config::{Timing, Wishes};
+use crate::config::{CarriedOptions, Timing};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
@@ -38,7 +38,7 @@ pub(crate) struct Translator {
     health: BTreeMap<Language, Health>,
     cache: Cache,
     budget: Budget,
-    wishes: Wishes,
+    options: CarriedOptions,
     terminology_is_unknown: bool,
     /// Pairs that the service does not translate.
     unsupported: BTreeSet<(Language, Language)>,
@@ -55,9 +55,9 @@ pub(crate) struct Translator {
 
 impl Translator {
     /// At most so many characters a minute.
-    pub(crate) fn new(most_per_minute: u64, wishes: Wishes) -> Self {
+    pub(crate) fn new(most_per_minute: u64, options: CarriedOptions) -> Self {
         Self {
-            wishes,
+            options,
             terminology_is_unknown: false,
             unsupported: BTreeSet::new(),
             jobs: BTreeMap::new(),
@@ -287,13 +287,13 @@ impl Translator {
     }
 
     fn send(&mut self, from: &Language, to: &Language, text: String, now: MediaInstant, out: &mut Outbox) {
-        let (from, to, wishes) = (from.clone(), to.clone(), self.wishes);
+        let (from, to, options) = (from.clone(), to.clone(), self.options);
         let id = self.flight.depart(Asked { from: from.clone(), to: to.clone(), text: text.clone(), at: now });
         let characters = text.chars().count() as u64;
         self.calls += 1;
         self.characters += characters;
         self.budget.spend(characters, self.most_per_minute, now);
-        out.push(Output::Translate { id, text, from, to, wishes });
+        out.push(Output::Translate { id, text, from, to, options });
     }
 
     /// The part that was asked for is translated.

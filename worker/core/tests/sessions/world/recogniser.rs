@@ -6,7 +6,7 @@ use super::hostile::Hostility;
 use super::talk::{BASE, Talk};
 use schemas::ids::Language;
 use std::collections::BTreeMap;
-use worker_core::config::Wishes;
+use worker_core::config::CarriedOptions;
 use worker_core::input::{StreamEnd, StreamId, TranscribeEvent, TranscriptItem, TranscriptResult};
 
 const LATENCY_MS: u64 = 200;
@@ -32,10 +32,10 @@ pub struct Recogniser {
     pub word_ms: BTreeMap<i16, u64>,
     /// The most streams at once.
     pub most_streams: usize,
-    /// The vocabulary that the session wishes does not exist.
+    /// The vocabulary that the session asks for does not exist.
     pub vocabulary_is_unknown: bool,
-    /// Wishes of each stream.
-    pub wishes: Vec<Wishes>,
+    /// Options of each stream.
+    pub options: Vec<CarriedOptions>,
     /// Streams that are open between these moments take audio and say nothing.
     pub mute: Option<(u64, u64)>,
     /// The last words of partials are guesses that change.
@@ -63,11 +63,11 @@ struct Stream {
 }
 
 impl Recogniser {
-    pub fn open(&mut self, id: StreamId, language: Language, wishes: Wishes, now: u64, talk: &Talk) {
+    pub fn open(&mut self, id: StreamId, language: Language, options: CarriedOptions, now: u64, talk: &Talk) {
         assert!(self.streams.len() < 2, "one stream, or two while one takes over from the other");
         self.opened.push((now, language));
-        self.wishes.push(wishes);
-        if self.vocabulary_is_unknown && wishes == Wishes::All {
+        self.options.push(options);
+        if self.vocabulary_is_unknown && options == CarriedOptions::All {
             let end = StreamEnd::Refused("the vocabulary does not exist".into());
             self.say(now + 60, id, TranscribeEvent::Opened);
             self.say(now + 100, id, TranscribeEvent::Closed(end));

@@ -4,7 +4,7 @@ use super::{BEGIN, World};
 use schemas::ids::{Generation, Timestamp};
 use schemas::message::Message;
 use schemas::reason::{Cause, Why};
-use worker_core::config::Wishes;
+use worker_core::config::CarriedOptions;
 use worker_core::input::*;
 use worker_core::output::{Output, StatusWrite};
 
@@ -53,9 +53,9 @@ impl World {
                 count("CloseMedia");
                 self.next_frame = None;
             }
-            Output::OpenStream { id, language, wishes } => {
+            Output::OpenStream { id, language, options } => {
                 count("OpenStream");
-                self.recogniser.open(id, language, wishes, self.now, &self.speaker.talk);
+                self.recogniser.open(id, language, options, self.now, &self.speaker.talk);
             }
             Output::SendAudio { id, pcm } => {
                 count("SendAudio");
@@ -70,10 +70,10 @@ impl World {
                 count("DropStream");
                 self.recogniser.forget(id);
             }
-            Output::Translate { id, text, from, to, wishes } => {
+            Output::Translate { id, text, from, to, options } => {
                 count("Translate");
                 assert_ne!(from, to);
-                let known = wishes == Wishes::Plain || !self.terminology_is_unknown;
+                let known = options == CarriedOptions::Plain || !self.terminology_is_unknown;
                 let (latency, answer) = if known {
                     (self.translate)(&text, &to, self.now)
                 } else {

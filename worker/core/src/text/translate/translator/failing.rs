@@ -3,7 +3,7 @@
 use super::super::job::{Done, Key, Stage, describe, may_help};
 use super::Translator;
 use super::restraint::PAUSE_MS;
-use crate::config::Wishes;
+use crate::config::CarriedOptions;
 use crate::input::TranslateFailure;
 use crate::outbox::Outbox;
 use crate::time::MediaInstant;
@@ -61,7 +61,7 @@ impl Translator {
         if !std::mem::replace(&mut self.terminology_is_unknown, true) {
             out.warn("terminology_unknown", "translations go on without it");
         }
-        self.wishes = Wishes::Plain;
+        self.options = CarriedOptions::Plain;
         self.jobs.get_mut(key)?.attempts += 1;
         self.ask(key, now, out)
     }
