@@ -9,6 +9,7 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Worke
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
+use controller_core::verdict::{self, Evidence};
 use controller_core::{happening, liveness, reconcile, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
@@ -94,6 +95,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     async fn fleet(&self, knowing: Knowing) -> Result<Fleet, PortError> {
         let known = self.workers.admission().await?;
         let now = (self.clock)();
+        self.memory.versions_are(&known.versions, now);
         let lately = |at: Timestamp| now.since(at) < IS_KNOWN_MS;
         let waiting = known.waiting.filter(|(_, at)| lately(*at)).map_or(0, |(waiting, _)| waiting);
         Ok(Fleet {
@@ -104,6 +106,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             },
             handing_over: knowing.handing_over(),
             streams_are_full: known.streams_full_at.is_some_and(lately),
+            versions: Some(known.versions),
         })
     }
 
@@ -141,10 +144,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         knowing: Knowing,
     ) -> Result<(View, Plan, Timestamp), PortError> {
         let (mut view, plan, now) = self.decide_alone(id, hints, knowing).await?;
-        if !plan.needs_leave() {
+        let unread = view.fleet.versions.is_none() && verdict::evidence(&view, &plan, &self.policy, now).is_some();
+        if !plan.needs_leave() && !unread {
             return Ok((view, plan, now));
         }
-        // Only a launch asks what the others do. The leave is taken before the intent is written, so that no crash and no
+        // Only a launch, a handover and a verdict ask what the others do. The leave is taken before the intent is written, so that no crash and no
         // other controller can take it twice.
         view.fleet = self.fleet(knowing).await?;
         let now = (self.clock)();
@@ -190,7 +194,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             session,
             worker,
             tasks: Tasks::Unknown("ECS was not asked".into()),
-            fleet: Fleet { handing_over: knowing.handing_over(), ..Fleet::default() },
+            fleet: Fleet {
+                handing_over: knowing.handing_over(),
+                versions: self.memory.versions((self.clock)()),
+                ..Fleet::default()
+            },
             strikes: Vec::new(),
         };
         let settled = view.worker.as_ref().is_some_and(is_settled) && hints.is_empty();
@@ -241,6 +249,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                     tracing::warn!(session = %id, task = %arn, "a task that no row speaks of: its first strike");
                     self.workers.strike(id, arn, (self.clock)()).await?;
                 }
+                Action::Judge(evidence) => {
+                    self.judge(view, evidence).await?;
+                    applied = Applied::Changed;
+                }
                 Action::DeleteChannel { arn } => {
                     self.channels.delete(arn).await?;
                     if let Some(row) = &row {
@@ -259,6 +271,30 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             }
         }
         Ok(applied)
+    }
+
+    /// Notes what the session says of its version. A version that is found bad is told: somebody deployed it.
+    async fn judge(&self, view: &View, evidence: &Evidence) -> Result<(), PortError> {
+        let now = (self.clock)();
+        let known = self.workers.judge(evidence, &self.policy, now).await?;
+        self.memory.versions_are(&known, now);
+        match evidence {
+            Evidence::Baked { version } => tracing::info!(version, "a version is good: it has baked"),
+            Evidence::Tried { version, session } => {
+                tracing::info!(version, %session, "a version is tried on one session")
+            }
+            Evidence::Failed { version, session, why } => {
+                self.memory.count(|metrics| metrics.bad_versions += 1);
+                let back_to = known.good.as_deref();
+                tracing::error!(version, %session, why = why.text, back_to, "a version is bad: launches come from the last good one");
+                let Some(row) = &view.worker else { return Ok(()) };
+                if let Err(error) = self.bus.publish(&[happening::version_failed(row, why, now)]).await {
+                    self.memory.count(|metrics| metrics.event_errors += 1);
+                    tracing::warn!(%session, %error, "that a version is bad could not be told to the bus");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// RunTask, and its answer into the row at once. When that write is lost, somebody newer knows better; when this process

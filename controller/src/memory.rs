@@ -2,7 +2,12 @@
 //! anew, or beside another, is as right as this one.
 
 use crate::metrics::Metrics;
+use schemas::ids::Timestamp;
+use schemas::rollout::Rollout;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is remembered of the versions is good for so long, ms: whatever is decided from it is decided again with what the table says.
+const VERSIONS_LAST_MS: i64 = 60_000;
 
 /// The memory of one process.
 #[derive(Debug, Default)]
@@ -16,6 +21,7 @@ struct Inner {
     session: Session,
     full_sweep_rows: usize,
     waiting: Option<usize>,
+    versions: Option<(Rollout, Timestamp)>,
 }
 
 /// Which session an invocation was about.
@@ -37,6 +43,18 @@ impl Memory {
         let mut inner = self.lock();
         inner.metrics.queue_depth = Some(waiting as u64);
         inner.waiting.replace(waiting)
+    }
+
+    /// What was known of the versions when they were last read, unless that is long ago.
+    pub(crate) fn versions(&self, now: Timestamp) -> Option<Rollout> {
+        let inner = self.lock();
+        let (known, _) = inner.versions.as_ref().filter(|(_, at)| now.since(*at) < VERSIONS_LAST_MS)?;
+        Some(known.clone())
+    }
+
+    /// The versions were read.
+    pub(crate) fn versions_are(&self, known: &Rollout, now: Timestamp) {
+        self.lock().versions = Some((known.clone(), now));
     }
 
     /// How many rows the last complete sweep read.

@@ -32,6 +32,8 @@ pub struct Metrics {
     pub sweep_ms: Option<u64>,
     /// Events that the bus did not take.
     pub event_errors: u64,
+    /// Versions of the worker that were found bad.
+    pub bad_versions: u64,
 }
 
 impl Metrics {
@@ -47,6 +49,7 @@ impl Metrics {
             ("Stops", self.stops),
             ("Failures", self.failures),
             ("EventErrors", self.event_errors),
+            ("BadVersions", self.bad_versions),
         ];
         let counted = counted.into_iter().filter(|(_, value)| *value > 0).map(|(name, value)| (name, "Count", value));
         let measured = [
@@ -107,6 +110,7 @@ mod tests {
             open_sessions: Some(1),
             sweep_ms: Some(1),
             event_errors: 1,
+            bad_versions: 1,
         };
         let line: Value = serde_json::from_str(&all.line("dev", None, Timestamp(7)).unwrap()).unwrap();
         let published: Vec<Value> =

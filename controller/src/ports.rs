@@ -5,9 +5,11 @@ use controller_core::action::RowWrite;
 use controller_core::admission::Bucket;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
+use controller_core::verdict::Evidence;
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::{LifecycleEvent, Published};
 use schemas::reason::Cause;
+use schemas::rollout::Rollout;
 use schemas::session::SessionRecord;
 use schemas::worker::{Phase, WorkerRow};
 use serde::{Deserialize, Serialize};
@@ -137,7 +139,7 @@ pub enum Written {
 }
 
 /// What the controllers know together of the launches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Admission {
     /// The leave to call RunTask; `None` when nobody has ever launched, which is a full bucket.
     pub bucket: Option<Bucket>,
@@ -145,6 +147,8 @@ pub struct Admission {
     pub waiting: Option<(u32, Timestamp)>,
     /// When a worker last said that Transcribe gives no further stream.
     pub streams_full_at: Option<Timestamp>,
+    /// What is known of the versions of the worker.
+    pub versions: Rollout,
 }
 
 /// Where a sweep that ran out of time stopped; the next one goes on behind it. Nothing of it: begin at the beginning.
@@ -179,6 +183,13 @@ pub trait Shared {
     fn queue_is(&self, waiting: u32, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
     /// A worker says that Transcribe gives no further stream.
     fn streams_are_full(&self, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Notes what a session says of its version; gives what is known of the versions from now on.
+    fn judge(
+        &self,
+        evidence: &Evidence,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Rollout, PortError>> + Send;
     /// Where the last sweep stopped.
     fn cursor(&self) -> impl Future<Output = Result<Cursor, PortError>> + Send;
     /// A sweep stopped here.

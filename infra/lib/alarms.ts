@@ -101,6 +101,11 @@ function up(config: Config, watched: Watched): Watch[] {
       sources: one(ours(config, 'Failures', 'Sum')),
     },
     {
+      ...base, name: 'version-bad', pages: true, periods: [1, 1],
+      says: 'The deployed version of the worker cannot run: launches come from the last good one.',
+      sources: one(ours(config, 'BadVersions', 'Sum')),
+    },
+    {
       ...base, name: 'events-undelivered', pages: false, periods: [1, 1],
       says: 'Events to the controller could not be handled and lie in the dead-letter queue.',
       sources: one({ namespace: 'AWS/SQS', name: 'ApproximateNumberOfMessagesVisible', statistic: 'Maximum', dimensions: { QueueName: watched.queueName } }),

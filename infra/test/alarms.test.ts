@@ -64,6 +64,7 @@ const CASES: Readonly<Record<string, { readonly fires: Told; readonly passes: To
   'looks-fail': { fires: { 'SessionWorkers/LookErrors': after([3], [1, 2], [3], [5]) }, passes: { 'SessionWorkers/LookErrors': after([2], [2], [2], [2], [2]) } },
   'launches-fail': { fires: { 'SessionWorkers/LaunchFailures': after([1], [], [1], [], [1]) }, passes: { 'SessionWorkers/LaunchFailures': after([8], [], [], [], [1]) } },
   'sessions-failed': { fires: { 'SessionWorkers/Failures': after([1]) }, passes: { 'SessionWorkers/Failures': after([1], []) } },
+  'version-bad': { fires: { 'SessionWorkers/BadVersions': after([1]) }, passes: { 'SessionWorkers/BadVersions': after([1], []) } },
   'events-undelivered': { fires: { 'AWS/SQS/ApproximateNumberOfMessagesVisible': at(0, 1) }, passes: { 'AWS/SQS/ApproximateNumberOfMessagesVisible': at(0, 1, 0) } },
   'records-discarded': { fires: { 'AWS/Lambda/OnFailureDestinationDeliveredEventCount': after([1]) }, passes: { 'AWS/Lambda/OnFailureDestinationDeliveredEventCount': after([0]) } },
   'records-unreadable': { fires: { 'SessionWorkers/PoisonRecords': after([1]) }, passes: { 'SessionWorkers/PoisonRecords': after([1], []) } },

@@ -8,6 +8,7 @@
 //! | [`reason`] | why a session is as it is, and who is to blame |
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
+//! | [`rollout`] | what is known of the versions of the worker |
 //! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
@@ -26,6 +27,7 @@ pub mod message;
 pub mod metrics;
 pub mod operator;
 pub mod reason;
+pub mod rollout;
 pub mod session;
 pub mod signaling;
 pub mod speaker;

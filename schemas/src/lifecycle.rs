@@ -29,6 +29,8 @@ pub enum Happening {
     Failed,
     /// Waits for capacity or a backoff.
     Queued,
+    /// Its failure has shown that the version of its worker is bad: launches come from the last good version.
+    VersionFailed,
 }
 
 impl Happening {
@@ -43,6 +45,7 @@ impl Happening {
             Self::Stopped => "Session Worker Stopped",
             Self::Failed => "Session Worker Failed",
             Self::Queued => "Session Worker Queued",
+            Self::VersionFailed => "Session Worker Version Failed",
         }
     }
 }

@@ -36,7 +36,7 @@ const fn of_a_language(name: &'static str, unit: &'static str) -> Metric {
 }
 
 /// What the controller writes with each invocation.
-pub const CONTROLLER: [Metric; 11] = [
+pub const CONTROLLER: [Metric; 12] = [
     count("Launches"),
     count("LaunchFailures"),
     count("Looks"),
@@ -45,6 +45,7 @@ pub const CONTROLLER: [Metric; 11] = [
     count("Stops"),
     count("Failures"),
     count("EventErrors"),
+    count("BadVersions"),
     count("QueueDepth"),
     count("OpenSessions"),
     ms("SweepDuration"),

@@ -34,8 +34,12 @@ pub mod workers {
 
     /// Partition key of the rows that the controllers share: no session can have it.
     pub const CONTROLLERS: &str = "#controllers";
-    /// Sort key, below [`CONTROLLERS`]: the leave to launch, and what is known of the queue.
+    /// Sort key, below [`CONTROLLERS`]: the leave to launch, what is known of the queue, and of the versions of the worker.
     pub const ADMISSION: &str = "admission";
+    /// Attribute of [`ADMISSION`]: [`crate::rollout::Rollout`] as JSON.
+    pub const VERSIONS: &str = "versions";
+    /// Attribute of [`ADMISSION`]: the lock of [`VERSIONS`], a number that rises with each write.
+    pub const VERSIONS_REVISION: &str = "versionsRevision";
     /// Sort key, below [`CONTROLLERS`]: where a sweep that ran out of time stopped.
     pub const SWEEP: &str = "sweep";
     /// Sort key, below a session: its end was not told to the bus yet. While it is to be tried again the record stands in

@@ -203,6 +203,7 @@ fn every_happening_has_a_golden_sample() {
         Happening::Stopped,
         Happening::Failed,
         Happening::Queued,
+        Happening::VersionFailed,
     ];
     for happening in all {
         match happening {
@@ -212,7 +213,8 @@ fn every_happening_has_a_golden_sample() {
             | Happening::Recovered
             | Happening::Stopped
             | Happening::Failed
-            | Happening::Queued => assert!(told.contains(&happening), "{happening:?}"),
+            | Happening::Queued
+            | Happening::VersionFailed => assert!(told.contains(&happening), "{happening:?}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a decision consists of.
 
+use crate::verdict::Evidence;
 use schemas::ids::{ChannelArn, Generation, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
@@ -49,6 +50,7 @@ impl Plan {
                 | Action::LookAgain { .. }
                 | Action::StopTask { .. }
                 | Action::Strike { .. }
+                | Action::Judge(_)
                 | Action::DeleteChannel { .. } => false,
             })
     }
@@ -64,7 +66,7 @@ impl Plan {
     pub fn is_noteworthy(&self) -> bool {
         self.actions.iter().any(|action| match action {
             Action::Write(_) | Action::RunTask { .. } | Action::StopTask { .. } | Action::DeleteChannel { .. } => true,
-            Action::LookAgain { .. } | Action::Strike { .. } => false,
+            Action::LookAgain { .. } | Action::Strike { .. } | Action::Judge(_) => false,
         })
     }
 }
@@ -98,6 +100,8 @@ pub enum Action {
         /// The task.
         arn: TaskArn,
     },
+    /// Note what this session says of its version, before anything else: the next pass decides with it.
+    Judge(Evidence),
     /// Delete the signaling channel of a run that has ended for good.
     DeleteChannel {
         /// The channel.

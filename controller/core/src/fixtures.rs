@@ -5,9 +5,11 @@ pub(crate) mod plans;
 use crate::action::{Action, Plan, RowWrite};
 use crate::launch::{self, Answer};
 use crate::model::{Fleet, Policy, Strike, Task, Tasks, View, generation_of};
+use crate::verdict;
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::operator::{Hold, Order, Signed, Verb};
 use schemas::reason::{Cause, Why};
+use schemas::rollout::Rollout;
 use schemas::session::read_session;
 use schemas::worker::{Desired, Media, Phase, Progress, Restarts, Rung, StartUp, Usage, WorkerRow, WorkerStatus};
 use serde_json::{Map, Value, json};
@@ -28,6 +30,7 @@ pub(crate) struct World {
     pub(crate) launches_left: u32,
     pub(crate) streams_are_full: bool,
     pub(crate) handing_over: Option<u32>,
+    pub(crate) versions: Option<Rollout>,
     pub(crate) deleted_channels: Vec<ChannelArn>,
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
@@ -57,6 +60,7 @@ impl World {
             launches_left: u32::MAX,
             streams_are_full: false,
             handing_over: None,
+            versions: Some(Rollout::default()),
             deleted_channels: Vec::new(),
             now: NOW,
             policy: Policy::default(),
@@ -175,6 +179,7 @@ impl World {
                 ahead: 0,
                 handing_over: self.handing_over,
                 streams_are_full: self.streams_are_full,
+                versions: self.versions.clone(),
             },
             strikes: self.strikes.clone(),
         }
@@ -217,6 +222,10 @@ impl World {
                     if self.strikes.iter().all(|strike| strike.arn != *arn) {
                         self.strikes.push(Strike { arn: arn.clone(), at: self.now });
                     }
+                }
+                Action::Judge(evidence) => {
+                    let known = self.versions.as_ref().unwrap();
+                    self.versions = Some(verdict::judged(known, evidence, &self.policy, self.now));
                 }
                 Action::DeleteChannel { arn } => {
                     self.deleted_channels.push(arn.clone());

@@ -47,7 +47,7 @@ pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> 
     if let Some(order) = order::pending(row, Verb::Drain) {
         return Some(begin(row, handover(order::signed("a drain", order)), at_silence, policy, now));
     }
-    rollout::due(view, row, policy).map(|text| begin(row, handover(text), at_silence, policy, now))
+    rollout::due(view, row, policy, now).map(|text| begin(row, handover(text), at_silence, policy, now))
 }
 
 fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Plan {

@@ -10,6 +10,7 @@
 
 use schemas::ids::Timestamp;
 use schemas::lifecycle::{Happening, LifecycleEvent, Published};
+use schemas::reason::Why;
 use schemas::worker::{Phase, Rung, WorkerRow};
 use std::collections::BTreeSet;
 
@@ -71,6 +72,12 @@ fn states(row: &WorkerRow) -> Vec<Happening> {
     states
 }
 
+/// That the version of this row's worker was found bad by its failure.
+#[must_use]
+pub fn version_failed(row: &WorkerRow, why: &Why, now: Timestamp) -> LifecycleEvent {
+    LifecycleEvent { why: why.clone(), ..event(row, Happening::VersionFailed, now) }
+}
+
 fn event(row: &WorkerRow, happening: Happening, now: Timestamp) -> LifecycleEvent {
     let trouble = row.worker.as_ref().and_then(|worker| worker.trouble.clone());
     let why = match happening {
@@ -80,7 +87,8 @@ fn event(row: &WorkerRow, happening: Happening, now: Timestamp) -> LifecycleEven
         | Happening::Recovered
         | Happening::Stopped
         | Happening::Failed
-        | Happening::Queued => row.why.clone(),
+        | Happening::Queued
+        | Happening::VersionFailed => row.why.clone(),
     };
     LifecycleEvent {
         version: 1,

@@ -59,7 +59,11 @@ fn ends_what_lives(action: &Action, view: &View, row: &WorkerRow) -> bool {
     match action {
         Action::Write(write) => lives(view, row) && ends_worker(write, row),
         Action::DeleteChannel { .. } => true,
-        Action::StopTask { .. } | Action::LookAgain { .. } | Action::RunTask { .. } | Action::Strike { .. } => false,
+        Action::StopTask { .. }
+        | Action::LookAgain { .. }
+        | Action::RunTask { .. }
+        | Action::Strike { .. }
+        | Action::Judge(_) => false,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::order;
 use crate::restart::{self, Verdict};
 use crate::run_rule::Run;
+use crate::verdict;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
@@ -71,7 +72,7 @@ pub fn begin(
     let write = RowWrite {
         generation,
         transition: None,
-        intent: Some(intent(old, run, policy, now)),
+        intent: Some(intent(view, old, run, policy, now)),
         task: None,
         next_look_at: Some(now.plus_ms(policy.confirm_ms).min(run.ends_at)),
         archive: old.and_then(|row| history(row, restarts.last.as_ref(), now)).map(Box::new),
@@ -104,13 +105,14 @@ fn begins_a_run(old: Option<&WorkerRow>, restarts: &Restarts) -> bool {
 }
 
 /// The intent of a launch that is decided now. What a run is wanted since stays the same for all of its generations.
-fn intent(old: Option<&WorkerRow>, run: &Run, policy: &Policy, now: Timestamp) -> Intent {
+fn intent(view: &View, old: Option<&WorkerRow>, run: &Run, policy: &Policy, now: Timestamp) -> Intent {
     let before = old.filter(|row| !row.phase.is_final()).and_then(|row| row.intent.as_ref());
     let before = before.filter(|intent| run.is_run_of(Some(intent)));
     let wanted_since = before.map(|intent| intent.wanted_since.unwrap_or(intent.decided_at));
+    let had = before.and_then(|intent| intent.task_definition.as_deref());
     Intent {
         wanted_since: Some(wanted_since.unwrap_or_else(|| order::wanted_since(old, now))),
-        task_definition: policy.task_definition.clone(),
+        task_definition: verdict::of_launch(view, had, policy, now).map(str::to_owned),
         ..run.intent(order::decided_at(old, now))
     }
 }

@@ -17,6 +17,7 @@
 //! | [`interruption`] | a task that AWS takes away |
 //! | [`handover`] | one worker ends its part, the next takes over |
 //! | [`rollout`] | workers of an old task definition, one at a time |
+//! | [`verdict`] | whether a version is good |
 //! | [`restart`] | how often, and how soon, a worker is replaced |
 //! | [`settle`] | a task that has ended |
 //! | [`drain`] | a worker that is asked to end |
@@ -55,6 +56,7 @@ pub mod run_rule;
 pub mod settle;
 pub mod sweep;
 pub mod triggers;
+pub mod verdict;
 
 pub use reconcile::reconcile;
 

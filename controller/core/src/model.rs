@@ -1,6 +1,7 @@
 //! The facts that a decision is made from: plain data.
 
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use schemas::rollout::Rollout;
 use schemas::session::SessionRecord;
 use schemas::worker::{HEALTHY_AFTER_MS, RESTART_BUDGET, TaskFacts, WorkerRow};
 use serde::{Deserialize, Serialize};
@@ -37,11 +38,14 @@ pub struct Fleet {
     pub handing_over: Option<u32>,
     /// Whether a worker has said lately that Transcribe gives the account no further stream.
     pub streams_are_full: bool,
+    /// What is known of the versions of the worker; `None` when nobody has read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Rollout>,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { launches_left: u32::MAX, ahead: 0, handing_over: None, streams_are_full: false }
+        Self { launches_left: u32::MAX, ahead: 0, handing_over: None, streams_are_full: false, versions: None }
     }
 }
 
@@ -163,6 +167,14 @@ pub fn status_is_stopped(last_status: &str) -> bool {
     last_status == "STOPPED" || last_status == "DELETED"
 }
 
+/// See [`Policy::bake_ms`].
+const BAKE_MS: i64 = 300_000;
+
+/// For policies that were kept before there were verdicts.
+fn bake_ms() -> i64 {
+    BAKE_MS
+}
+
 /// The numbers that decisions depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -199,6 +211,9 @@ pub struct Policy {
     pub task_definition: Option<String>,
     /// Whether workers of another task definition are replaced.
     pub rollout: Switch,
+    /// A worker that has heard its speaker for so long, ms, speaks for its version.
+    #[serde(default = "bake_ms")]
+    pub bake_ms: i64,
     /// How long a worker that hands over may wait for a silence of the speaker, ms; with the worker's own end it stays below
     /// the drain deadline.
     pub silence_wait_ms: i64,
@@ -242,6 +257,7 @@ impl Default for Policy {
             admission_wait_ms: 5_000,
             task_definition: None,
             rollout: Switch::Off,
+            bake_ms: BAKE_MS,
             silence_wait_ms: 30_000,
             stuck_ms: 180_000,
             strike_ms: 50_000,

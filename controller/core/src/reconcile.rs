@@ -17,7 +17,9 @@ use crate::action::{Action, Plan};
 use crate::model::{Policy, View};
 use crate::rule::Rule;
 use crate::run_rule::{Run, Wish};
-use crate::{drain, finished, handover, hold, interruption, launch, liveness, order, orphans, run_rule, settle, sweep};
+use crate::{
+    drain, finished, handover, hold, interruption, launch, liveness, order, orphans, run_rule, settle, sweep, verdict,
+};
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
@@ -42,6 +44,9 @@ pub fn explain(view: &View, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     let asked = wished.actions.len();
     let plan = hold::filter(wished, view, now);
     let rule = if plan.actions.len() < asked { Rule::Hold } else { rule };
+    if let Some(evidence) = verdict::due(view, &plan, policy, now) {
+        return (Rule::Verdict, Plan::rest(plan.next_look).then(Action::Judge(evidence)));
+    }
     (rule, if row.phase.is_final() { plan } else { rearm(row, plan, now) })
 }
 

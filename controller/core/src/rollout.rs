@@ -1,24 +1,27 @@
 //! A rollout: workers of an old task definition are replaced, one session of the fleet at a time, at a silence.
 //!
-//! **Guarantees.** Only when policy says so, only while nobody else hands over, waits for room, or is being launched again, and
-//! never on a guess: a row that does not say what it was launched from, or a fleet that nobody has counted, is left as it is.
-//! So a new version that does not start, or a cluster that is full, costs one session its worker and not the fleet.
-//!
-//! **Caveat.** A session whose new worker fails until its budget is spent is Failed, and no longer counts.
+//! **Guarantees.** Only when policy says so and no operator has paused it, only while nobody else hands over, waits for room, or is being
+//! launched again, and never on a guess: a row that does not say what it was launched from, or a fleet that nobody has counted, is left as it
+//! is. A version that is not known to be good takes one session alone ([`crate::verdict`]). So a new version that does not start, or a cluster
+//! that is full, costs one session its worker and not the fleet. A version that was found bad is left in the same way, one session at a time.
 
 use crate::model::{Policy, Switch, View};
+use crate::verdict;
+use schemas::ids::Timestamp;
 use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
 
 /// What to replace this worker for; `None` when it stays.
 #[must_use]
-pub fn due(view: &View, row: &WorkerRow, policy: &Policy) -> Option<String> {
+pub fn due(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Option<String> {
     if policy.rollout == Switch::Off || view.fleet.handing_over != Some(0) {
         return None;
     }
-    let current = policy.task_definition.as_deref()?;
+    let known = view.fleet.versions.as_ref().filter(|known| known.paused.is_none())?;
+    let current = verdict::chosen(view, policy)?;
     let old = row.intent.as_ref()?.task_definition.as_deref()?;
-    (old != current).then(|| format!("{} takes the place of {}", short(current), short(old)))
+    let may = old != current && verdict::lets_change(known, current, &view.session_id, policy, now);
+    may.then(|| format!("{} takes the place of {}", verdict::short(current), verdict::short(old)))
 }
 
 /// Whether a row of this phase and cause is a reason to wait: its session hands over (from the wish to the new worker's
@@ -31,11 +34,6 @@ pub fn counts(phase: Phase, cause: Cause) -> bool {
         Phase::Queued | Phase::Joining => true,
         Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => false,
     }
-}
-
-/// `family:revision` of a task definition's ARN.
-fn short(task_definition: &str) -> &str {
-    task_definition.rsplit('/').next().unwrap_or(task_definition)
 }
 
 #[cfg(test)]

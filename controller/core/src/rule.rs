@@ -33,6 +33,8 @@ pub enum Rule {
     Orders,
     /// ECS says something new of the task ([`crate::settle`]).
     Facts,
+    /// What the session says of its version is noted first ([`crate::verdict`]).
+    Verdict,
     /// Something would have been stopped or replaced, and a hold forbids it ([`crate::hold`]).
     Hold,
 }
@@ -57,6 +59,7 @@ impl Rule {
             Self::Handover => "handover",
             Self::Orders => "run rule",
             Self::Facts => "task facts",
+            Self::Verdict => "verdict on a version",
             Self::Hold => "hold",
         }
     }

@@ -63,6 +63,19 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
     }
 }
 
+/// Why the task of this row has ended, when nobody wanted that: of a worker that was asked to leave only a crash counts.
+#[must_use]
+pub fn fault(view: &View, row: &WorkerRow, now: Timestamp) -> Option<Why> {
+    let facts = ended_task(view, row)?;
+    let asked = row.phase == Phase::Draining;
+    (!asked || facts.exit_code.is_some_and(is_a_crash)).then(|| cause_of(row, &facts, now))
+}
+
+/// A panic (101), or a signal that a process brings upon itself (128 and SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV).
+fn is_a_crash(exit_code: i32) -> bool {
+    matches!(exit_code, 101 | 132 | 134 | 135 | 136 | 139)
+}
+
 /// The final row: Failed when the session row was at fault, Stopped otherwise. The first cause stands; a run that is wanted
 /// by now reopens the row at the next look, which follows at once.
 #[must_use]

@@ -9,8 +9,8 @@ use std::time::Duration;
 mod verbs;
 
 pub use verbs::{
-    CostArgs, DrainArgs, EmotionCommand, EvalArgs, HoldArgs, PreflightArgs, ReleaseArgs, RestartArgs, SignArgs,
-    StopArgs, WaitArgs,
+    CostArgs, DrainArgs, EmotionCommand, EvalArgs, HoldArgs, PreflightArgs, ReleaseArgs, RestartArgs, RolloutCommand,
+    SignArgs, StopArgs, WaitArgs,
 };
 
 /// See which sessions are served and why, say what you wish for them, and rehearse a whole one.
@@ -73,6 +73,12 @@ pub enum Command {
         after_help = "Examples:\n  sessionctl drain --old --note \"version 0.2\"\n  sessionctl drain blessed-shepherd-123 --wait"
     )]
     Drain(DrainArgs),
+    /// Versions of the worker: which one is good, which one is tried, and who runs on which.
+    Rollout {
+        /// What to do.
+        #[command(subcommand)]
+        command: RolloutCommand,
+    },
     /// Look at everything that must be in place, and change nothing.
     Preflight(PreflightArgs),
     /// Play a whole session with a speaker and listeners, then give a report card.

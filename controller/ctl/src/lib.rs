@@ -12,6 +12,7 @@
 //! | [`concerns`] | what is not fine about a session |
 //! | [`show`], [`why`] | one session, in full and in one paragraph |
 //! | [`orders`] | operators' wishes: what is written, and what became of it |
+//! | [`versions`] | `rollout`: what is known of the versions of the worker |
 //! | [`replay`] | a stored decision, decided again |
 //! | [`money`], [`bill`] | what a generation has cost, and `cost` |
 //! | [`preflight`] | what must be in place, looked at without a change |
@@ -38,5 +39,6 @@ pub mod replay;
 pub mod show;
 pub mod store;
 pub mod text;
+pub mod versions;
 pub mod voice;
 pub mod why;

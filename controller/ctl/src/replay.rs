@@ -226,6 +226,7 @@ fn in_a_line(action: &Action, at: Timestamp) -> String {
         Action::RunTask { generation } => format!("start the task of generation {generation}"),
         Action::StopTask { arn, reason } => format!("stop task {}: {reason}", crate::board::short_task(arn)),
         Action::Strike { arn } => format!("mark task {} as astray", crate::board::short_task(arn)),
+        Action::Judge(evidence) => format!("note that {evidence}"),
         Action::DeleteChannel { arn } => format!("delete the channel {}", arn.name()),
     }
 }

@@ -14,6 +14,7 @@ mod kept;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod samples;
+pub mod versions;
 
 use kept::GENERATION;
 pub use kept::{Item, Kept, Record, read_item};

@@ -36,6 +36,7 @@ fn loudness(plan: &Plan) -> Loudness {
         | Action::RunTask { .. }
         | Action::StopTask { .. }
         | Action::Strike { .. }
+        | Action::Judge(_)
         | Action::DeleteChannel { .. } => None,
     });
     let Some(to) = write.and_then(|write| write.transition.as_ref()) else {
@@ -98,6 +99,7 @@ fn describe(action: &Action) -> String {
         Action::RunTask { generation } => format!("run task of generation {generation}"),
         Action::StopTask { reason, .. } => format!("stop task: {reason}"),
         Action::Strike { arn } => format!("mark stray task {arn}"),
+        Action::Judge(evidence) => format!("note that {evidence}"),
         Action::DeleteChannel { arn } => format!("delete channel {arn}"),
     }
 }

@@ -10,8 +10,12 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use controller_core::admission::Bucket;
 use controller_core::model::Policy;
+use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
-use schemas::table::workers::{ADMISSION, BY_DUE, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SWEEP, TTL, UNTOLD};
+use schemas::rollout::Rollout;
+use schemas::table::workers::{
+    ADMISSION, BY_DUE, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SWEEP, TTL, UNTOLD, VERSIONS, VERSIONS_REVISION,
+};
 
 /// When the bucket is full again, epoch ms.
 const FULL_AT: &str = "fullAt";
@@ -22,6 +26,8 @@ const COUNTED_AT: &str = "countedAt";
 const STREAMS_FULL_AT: &str = "streamsFullAt";
 /// Where a sweep stopped, as JSON.
 const CURSOR: &str = "cursor";
+/// A verdict that meets others is tried so often.
+const JUDGE_TRIES: usize = 5;
 /// Since when an end is untold.
 const SINCE: &str = "since";
 
@@ -56,7 +62,7 @@ impl Shared for WorkersTable {
         let at = |name: &str| number(&item, name).map(Timestamp);
         let waiting = number(&item, WAITING).and_then(|n| u32::try_from(n).ok()).zip(at(COUNTED_AT));
         let bucket = at(FULL_AT).map(|full_at| Bucket { full_at });
-        Ok(Admission { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT) })
+        Ok(Admission { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
     }
 
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
@@ -110,6 +116,36 @@ impl Shared for WorkersTable {
         self.send(update, "UpdateItem of the admission row").await.map(drop)
     }
 
+    async fn judge(&self, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Result<Rollout, PortError> {
+        const OPERATION: &str = "UpdateItem of the versions";
+        for _ in 0..JUDGE_TRIES {
+            let (before, revision) = versions(&self.shared_row(ADMISSION, "GetItem of the admission row").await?);
+            let after = verdict::judged(&before, evidence, policy, now);
+            if after == before {
+                return Ok(after);
+            }
+            let text = serde_json::to_string(&after).map_err(|error| unreadable(OPERATION, &error))?;
+            let update = self
+                .update(CONTROLLERS, ADMISSION)
+                .update_expression("SET #versions = :versions, #revision = :next")
+                .expression_attribute_names("#versions", VERSIONS)
+                .expression_attribute_names("#revision", VERSIONS_REVISION)
+                .expression_attribute_values(":versions", AttributeValue::S(text))
+                .expression_attribute_values(":next", AttributeValue::N((revision + 1).to_string()));
+            let update = if revision == 0 {
+                update.condition_expression("attribute_not_exists(#revision)")
+            } else {
+                update
+                    .condition_expression("#revision = :read")
+                    .expression_attribute_values(":read", AttributeValue::N(revision.to_string()))
+            };
+            if self.send(update, OPERATION).await? {
+                return Ok(after);
+            }
+        }
+        Err(PortError::Contended(JUDGE_TRIES))
+    }
+
     async fn cursor(&self) -> Result<Cursor, PortError> {
         let item = self.shared_row(SWEEP, "GetItem of the sweep's cursor").await?;
         let text = item.get(CURSOR).and_then(|value| value.as_s().ok());
@@ -119,11 +155,7 @@ impl Shared for WorkersTable {
 
     async fn keep_cursor(&self, cursor: &Cursor) -> Result<(), PortError> {
         const OPERATION: &str = "PutItem of the sweep's cursor";
-        let text = serde_json::to_string(cursor).map_err(|error| PortError::Aws {
-            operation: OPERATION,
-            remedy: Remedy::Repair,
-            detail: error.to_string(),
-        })?;
+        let text = serde_json::to_string(cursor).map_err(|error| unreadable(OPERATION, &error))?;
         let mut item = key(CONTROLLERS, SWEEP);
         item.insert(CURSOR.into(), AttributeValue::S(text));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
@@ -176,6 +208,21 @@ impl Shared for WorkersTable {
         };
         self.send(update, "UpdateItem of an untold end").await.map(drop)
     }
+}
+
+/// What the row knows of the versions, and the lock of that. One that cannot be read is nothing known, and loud: no version is condemned by it.
+fn versions(item: &Item) -> (Rollout, i64) {
+    let revision = number(item, VERSIONS_REVISION).unwrap_or(0);
+    let text = item.get(VERSIONS).and_then(|value| value.as_s().ok());
+    let read = text.map_or_else(|| Ok(Rollout::default()), |text| serde_json::from_str(text));
+    if let Err(error) = &read {
+        tracing::error!(%error, "what is known of the versions cannot be read: nothing is known");
+    }
+    (read.unwrap_or_default(), revision)
+}
+
+fn unreadable(operation: &'static str, error: &serde_json::Error) -> PortError {
+    PortError::Aws { operation, remedy: Remedy::Repair, detail: error.to_string() }
 }
 
 fn epoch(at: Timestamp) -> AttributeValue {

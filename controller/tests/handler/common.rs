@@ -10,8 +10,10 @@ use controller_core::action::RowWrite;
 use controller_core::admission::Bucket;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
+use controller_core::verdict::{self, Evidence};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::LifecycleEvent;
+use schemas::rollout::Rollout;
 use schemas::session::{SessionRecord, read_session};
 use schemas::worker::WorkerRow;
 use serde_json::{Value, json};
@@ -86,7 +88,7 @@ pub struct WorkersInMemory {
 
 impl Shared for WorkersInMemory {
     async fn admission(&self) -> Result<Admission, PortError> {
-        Ok(*self.admission.lock().unwrap())
+        Ok(self.admission.lock().unwrap().clone())
     }
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
         let mut admission = self.admission.lock().unwrap();
@@ -105,6 +107,11 @@ impl Shared for WorkersInMemory {
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
         self.admission.lock().unwrap().streams_full_at = Some(now);
         Ok(())
+    }
+    async fn judge(&self, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Result<Rollout, PortError> {
+        let versions = &mut self.admission.lock().unwrap().versions;
+        *versions = verdict::judged(versions, evidence, policy, now);
+        Ok(versions.clone())
     }
     async fn cursor(&self) -> Result<Cursor, PortError> {
         Ok(self.cursor.lock().unwrap().clone())

@@ -26,7 +26,7 @@ async fn two_controllers_at_once_never_launch_more_than_the_rate_allows() {
     let records = |from: usize| json!({"Records": (from..from + 80).map(|n| record(&name(n), n)).collect::<Vec<_>>()});
     handle(&one, &records(1)).await;
     // The row that both share, as the second finds it.
-    *two.workers.admission.lock().unwrap() = *one.workers.admission.lock().unwrap();
+    *two.workers.admission.lock().unwrap() = one.workers.admission.lock().unwrap().clone();
     handle(&two, &records(81)).await;
     assert_eq!((launched(&one).len(), launched(&two).len()), (80, 20), "100 at once, whoever launches them");
     assert_eq!(two.workers.row(&name(160)).phase, Phase::Queued);

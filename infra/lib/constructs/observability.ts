@@ -160,7 +160,7 @@ export class Observability extends Construct {
       case 'up':
         return [
           ['Sessions', [ours('OpenSessions', 'Maximum'), ours('QueueDepth', 'Maximum'), ours('Listeners', 'Sum'), tasks(config)]],
-          ['Launches and ends', [ours('Launches', 'Sum'), ours('LaunchFailures', 'Sum'), ours('Stops', 'Sum'), ours('Failures', 'Sum')]],
+          ['Launches and ends', [ours('Launches', 'Sum'), ours('LaunchFailures', 'Sum'), ours('Stops', 'Sum'), ours('Failures', 'Sum'), ours('BadVersions', 'Sum')]],
           ['Controller', [
             lambda('Invocations', 'Sum'), lambda('Errors', 'Sum'), lambda('Throttles', 'Sum'), ours('Looks', 'Sum'), ours('LookErrors', 'Sum'),
             ours('PoisonRecords', 'Sum'), ours('EventErrors', 'Sum'),

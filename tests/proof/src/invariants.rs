@@ -32,13 +32,15 @@ pub enum Invariant {
     NoOrphanOutlivesTwoSweeps,
     /// The first cause of an ending stands; only a newer word of the session row, or another run, reopens it.
     ReasonNeverWorsens,
+    /// A version that cannot run costs one session its worker, every new session one launch at most, and none once it was found bad.
+    BadVersionCostsOneSession,
     /// No task is started that the row did not announce before, and none is stopped that the row did not give up before.
     IntentBeforeEffect,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AtMostOneWriter,
         Self::ListenersFollowTheNewest,
         Self::AtMostOneTaskPerGeneration,
@@ -49,6 +51,7 @@ impl Invariant {
         Self::OldWorkerLeavesFirst,
         Self::NoOrphanOutlivesTwoSweeps,
         Self::ReasonNeverWorsens,
+        Self::BadVersionCostsOneSession,
         Self::IntentBeforeEffect,
     ];
 }
@@ -97,6 +100,28 @@ pub struct Seen {
     pub stays: bool,
     /// Whether it does so although it should have left.
     pub overstays: bool,
+}
+
+/// What a version that cannot run has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Sessions that had run on another version before.
+    pub sessions: usize,
+    /// Workers of the session that this is about.
+    pub of_this_session: u32,
+    /// Whether a launch of it was decided although it had been found bad.
+    pub launched_after: bool,
+}
+
+/// [`Invariant::BadVersionCostsOneSession`].
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn bad_version_costs_one_session(damage: Damage) -> Holds {
+    if damage.sessions <= 1 && damage.of_this_session <= 1 && !damage.launched_after {
+        return Ok(());
+    }
+    Err(Violation::of(Invariant::BadVersionCostsOneSession, format!("{damage:?}")))
 }
 
 /// [`Invariant::AtMostOneWriter`].

@@ -108,6 +108,25 @@ pub struct DrainArgs {
     pub wait: WaitArgs,
 }
 
+/// What to do with the versions.
+#[derive(Debug, Subcommand)]
+pub enum RolloutCommand {
+    /// Which version new sessions start from, and why; how many sessions run on which. Exit code 1 when the deployed version is bad.
+    Status {
+        /// One JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let no further session change its version. New sessions start from it all the same.
+    Pause(SignArgs),
+    /// Go on; a deployed version that was found bad is tried again.
+    #[command(after_help = "Example:\n  sessionctl rollout resume --note \"the image is there now\"")]
+    Resume(SignArgs),
+    /// Go back to the version before: new sessions start from it, and with a rollout the others change to it, one at a time.
+    #[command(after_help = "Example:\n  sessionctl rollout undo --note \"captions lag since the deployment\"")]
+    Undo(SignArgs),
+}
+
 /// Arguments of `cost`.
 #[derive(Debug, Args)]
 pub struct CostArgs {

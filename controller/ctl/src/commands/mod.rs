@@ -14,6 +14,7 @@ use schemas::ids::{SessionId, Timestamp};
 use std::io::{IsTerminal, Write, stdout};
 
 mod list;
+mod rollout;
 mod wish;
 
 /// Does what the command line says and gives the exit code.
@@ -34,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<u8, CtlError> {
         Command::Stop(args) => wish::stop(&aws().await, args).await,
         Command::Restart(args) => wish::restart(&aws().await, args).await,
         Command::Drain(args) => wish::drain(&aws().await, args).await,
+        Command::Rollout { command } => rollout::run(&aws().await, command).await,
         Command::Preflight(args) => preflight::run(&aws().await, event(&args), args.json).await,
         Command::Rehearse(args) => rehearse::run(&cli.env, region, *args).await,
         Command::Emotion { command: EmotionCommand::Eval(args) } => evaluate::run(&args),

@@ -107,7 +107,7 @@ async fn order(aws: &Aws, verb: Verb, sessions: &[SessionId], sign: SignArgs, wa
 }
 
 /// Who it was, asked of AWS; else the login name and the profile.
-async fn signed(aws: &Aws, sign: SignArgs) -> Signed {
+pub(super) async fn signed(aws: &Aws, sign: SignArgs) -> Signed {
     let by = match sign.by {
         Some(by) => by,
         None => identity(aws).await,

@@ -8,6 +8,7 @@ use controller_core::action::{Action, RowWrite};
 use controller_core::launch;
 use controller_core::model::{Fleet, Tasks, View};
 use schemas::ids::Timestamp;
+use schemas::rollout::Rollout;
 use schemas::session::SessionRecord;
 use schemas::worker::{Phase, WorkerRow};
 use std::collections::hash_map::DefaultHasher;
@@ -170,7 +171,8 @@ impl Look {
             Eyes::Schedule { .. } if world.mutation == Mutation::HandoversAreNotCounted => Some(0),
             Eyes::Schedule { handing_over } => Some(handing_over),
         };
-        Fleet { handing_over, ..Fleet::default() }
+        let versions = Some(Rollout { good: world.policy.task_definition.clone(), ..Rollout::default() });
+        Fleet { handing_over, versions, ..Fleet::default() }
     }
 
     /// Does the next effect; `None` when nothing is left to do.
@@ -193,7 +195,8 @@ impl Look {
             },
             Action::LookAgain { at } => look_again(state, &self, *at),
             Action::Strike { arn } => ecs::strike(state, self.session, arn),
-            Action::DeleteChannel { .. } => {}
+            // The model's versions are known to be good: verdicts are proved in the simulation.
+            Action::DeleteChannel { .. } | Action::Judge(_) => {}
             Action::StopTask { arn, .. } => ecs::stop_task(state, self.session, arn, self.row.as_deref())?,
             Action::RunTask { generation } => {
                 let answer = ecs::run_task(world, state, self.session, *generation, outcome)?;
@@ -297,6 +300,7 @@ fn hash_action(action: &Action, now: Timestamp, hasher: &mut DefaultHasher) {
         Action::StopTask { arn, .. } => (4_u8, arn.as_str()).hash(hasher),
         Action::Strike { arn } => (5_u8, arn.as_str()).hash(hasher),
         Action::DeleteChannel { arn } => (6_u8, arn.as_str()).hash(hasher),
+        Action::Judge(_) => 7_u8.hash(hasher),
     }
 }
 

@@ -75,11 +75,16 @@ impl World {
 
     fn start(&mut self, n: usize, generation: Generation) -> usize {
         let t = self.sessions[n].tasks.len();
+        let intent = self.sessions[n].row.as_ref().and_then(|row| row.intent.as_ref());
+        let (version, decided_at) = (intent.and_then(|i| i.task_definition.clone()), intent.map(|i| i.decided_at));
+        let wanted_since = intent.and_then(|intent| intent.wanted_since);
         let arn = format!("arn:aws:ecs:us-east-1:123456789012:task/workers/{n:08}{generation:024}");
         let listed_at = self.now.plus_ms(self.rng.between(0, 8_000));
         self.sessions[n].tasks.push(Task {
             arn: TaskArn::try_new(arn).expect("an ARN"),
             generation,
+            wanted_since,
+            version,
             lease: generation,
             began: self.now,
             listed_at,
@@ -92,11 +97,10 @@ impl World {
             outlived: 0,
         });
         self.running += 1;
-        let intent = self.sessions[n].row.as_ref().and_then(|row| row.intent.as_ref());
-        let wanted_since = intent.and_then(|intent| intent.wanted_since);
         self.launches.push((self.now, n, wanted_since));
         self.tell(n, "a task starts, generation", generation.0);
         self.one_task_per_generation(n);
+        self.starts_from(n, decided_at);
         let ms = self.rng.between(12_000, 45_000);
         if self.rng.chance(self.weather.not_started) {
             self.after(ms, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
@@ -188,6 +192,7 @@ impl World {
             }
             Happening::MeetsChance => self.meet_chance(n, t),
             Happening::Recovers => self.recover(n, t),
+            Happening::FailsByItself => self.fail_by_itself(n, t),
         }
     }
 
@@ -205,6 +210,7 @@ impl World {
         self.displace(n, lease);
         self.trigger(Event::TaskEvent(n));
         self.after(BEAT_MS, Event::Task(n, t, Happening::Beats));
+        self.may_crash_by_itself(n, t);
         let ms = self.rng.between(1_000, 300_000);
         self.after(ms, Event::Task(n, t, Happening::MeetsChance));
     }

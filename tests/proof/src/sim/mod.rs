@@ -39,5 +39,6 @@ pub mod run;
 pub mod schedule;
 pub mod shared;
 pub mod tick;
+pub mod versions;
 pub mod workers;
 pub mod world;

@@ -73,6 +73,8 @@ pub enum Happening {
     Recovers,
     /// The speaker is gone for good.
     SpeakerLeaves,
+    /// Its version cannot run.
+    FailsByItself,
 }
 
 /// The queue.

@@ -5,7 +5,9 @@ use super::world::number;
 use controller::ports::{Admission, Cursor, PortError, Shared};
 use controller_core::admission::Bucket;
 use controller_core::model::Policy;
+use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
+use schemas::rollout::Rollout;
 use std::collections::BTreeMap;
 
 /// The shared rows.
@@ -17,11 +19,19 @@ pub struct Common {
     untold: BTreeMap<usize, (SessionId, Timestamp, Timestamp)>,
 }
 
+impl Common {
+    /// Whether a version has baked.
+    #[must_use]
+    pub fn has_a_good_version(&self) -> bool {
+        self.admission.versions.good.is_some()
+    }
+}
+
 impl Shared for Ports {
     async fn admission(&self) -> Result<Admission, PortError> {
         self.call().await;
         self.table_fails("GetItem")?;
-        Ok(self.world().common.admission)
+        Ok(self.world().common.admission.clone())
     }
 
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
@@ -48,6 +58,21 @@ impl Shared for Ports {
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
         self.world().common.admission.streams_full_at = Some(now);
         Ok(())
+    }
+
+    async fn judge(&self, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Result<Rollout, PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let known = verdict::judged(&world.common.admission.versions, evidence, policy, now);
+        if matches!(evidence, Evidence::Failed { .. }) && !world.judges() {
+            return Ok(known);
+        }
+        if let Some(bad) = world.bad_version.as_mut().filter(|bad| known.bad(&bad.version).is_some()) {
+            bad.found_at.get_or_insert(now);
+        }
+        world.common.admission.versions = known.clone();
+        Ok(known)
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {

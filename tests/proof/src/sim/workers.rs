@@ -79,6 +79,7 @@ impl World {
         let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
         status.heartbeat_at = now;
         status.start_up.process_at = begun;
+        status.start_up.first_audio_at.get_or_insert(now);
         row.worker = Some(status);
         session.tasks[t].confirmed = Some(now);
         let desired = obey::desired(row);

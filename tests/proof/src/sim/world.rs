@@ -4,6 +4,7 @@ use super::broken::Broken;
 use super::faults::Weather;
 use super::rng::Rng;
 use super::schedule::{Event, Schedule};
+use super::versions::BadVersion;
 use crate::exit::Exit;
 use crate::invariants::Violation;
 use controller_core::model::Strike;
@@ -62,6 +63,8 @@ pub struct World {
     pub scans: u64,
     /// Every task in the order of the launches: when, whose, and since when it was wanted.
     pub launches: Vec<(Timestamp, usize, Option<Timestamp>)>,
+    /// A deployed version that cannot run.
+    pub bad_version: Option<BadVersion>,
     /// What is broken on purpose.
     pub broken_rule: Broken,
     /// Generations that were claimed by restarted workers so far.
@@ -137,6 +140,10 @@ pub struct Task {
     pub arn: TaskArn,
     /// Its launch.
     pub generation: Generation,
+    /// Since when it is wanted what it was started for: the same for all tasks of a session that is served without an end in between.
+    pub wanted_since: Option<Timestamp>,
+    /// Its task definition.
+    pub version: Option<String>,
     /// The generation that its process serves as: its launch's, or a later one that it claimed when it was started again in place.
     pub lease: Generation,
     /// When its process began last.
@@ -229,6 +236,7 @@ impl World {
             rows_listed: 0,
             scans: 0,
             launches: Vec::new(),
+            bad_version: None,
             broken_rule: Broken::Nothing,
             claimed: 0,
             wishes: 0,
