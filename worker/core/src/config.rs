@@ -158,8 +158,8 @@ pub struct Timing {
     pub keepalive_after_ms: u64,
     /// Without audio for so long, the stream is closed; it is reopened with the first packet.
     pub idle_close_ms: u64,
-    /// When the speaker is silent for so long, the stream is closed, although packets come; it is reopened at the onset of
-    /// speech. Each stream is billed for 15 s at least (Transcribe pricing), so less than that never pays.
+    /// When no word is understood and no voice is found for so long, the stream is closed, although packets come; it is reopened where
+    /// a voice begins (`hearing/gate.rs`). Each stream is billed for 15 s at least (Transcribe pricing), so less than that never pays.
     pub silence_close_ms: u64,
     /// Audio before the onset of speech that the reopened stream gets: the first syllable may be too soft to be noticed.
     pub onset_preroll_ms: u64,

@@ -1,4 +1,7 @@
-//! How loud the audio is, and a simple judgement whether it is speech.
+//! How loud the audio is, and a simple judgement whether it is speech: it is loud, and stands out of the noise.
+//!
+//! That judgement is quick and costs nothing, and is wrong about soft speakers and loud noise. So it serves where either mistake is small, and
+//! whoever uses it says why; whether a stream is open is not decided by it (`gate.rs`).
 
 use super::SAMPLES_PER_MS;
 use std::collections::VecDeque;
@@ -95,11 +98,6 @@ impl Levels {
         self.end_ms.saturating_sub(self.speech_end_ms)
     }
 
-    /// Begin of the first speech from this moment on; the end of the audio when there is none.
-    pub(crate) fn speech_from_ms(&self, from_ms: u64) -> u64 {
-        self.frames.iter().find(|f| f.speech && f.end_ms > from_ms).map_or(self.end_ms, |f| f.start_ms)
-    }
-
     /// The pause around this moment: the end of the last sound before it, 0 when none is known, and the begin of the next one, the end of the
     /// audio when there is none. A speaker may be too soft to be called speech: a pause is only what is far below what was heard of late.
     pub(crate) fn pause_around_ms(&self, at_ms: u64) -> (u64, u64) {
@@ -119,6 +117,31 @@ impl Levels {
             return 0.0;
         }
         *squares.select_nth_unstable_by(nth, f64::total_cmp).1
+    }
+
+    /// The least and the most loudness of any stretch of this length in the last so many milliseconds, dBFS.
+    pub(crate) fn loudness_range(&self, last_ms: u64, window_ms: u64) -> Option<(f64, f64)> {
+        let recent = || self.frames.iter().rev().take_while(|f| f.end_ms + last_ms > self.end_ms);
+        let (mut within, mut sum, mut range) = (VecDeque::new(), 0.0, None::<(f64, f64)>);
+        for frame in recent() {
+            let length_ms = frame.end_ms - frame.start_ms;
+            #[expect(clippy::cast_precision_loss, reason = "a frame's length is small")]
+            let energy = frame.mean_square * length_ms as f64;
+            within.push_back((length_ms, energy));
+            sum += energy;
+            let mut whole_ms: u64 = within.iter().map(|(ms, _)| ms).sum();
+            while let Some((ms, energy)) = within.front().copied().filter(|(ms, _)| whole_ms - ms >= window_ms) {
+                within.pop_front();
+                (sum, whole_ms) = (sum - energy, whole_ms - ms);
+            }
+            if whole_ms >= window_ms {
+                #[expect(clippy::cast_precision_loss, reason = "seconds in ms are small")]
+                let dbfs = to_dbfs(sum / whole_ms as f64);
+                let (least, most) = range.unwrap_or((dbfs, dbfs));
+                range = Some((least.min(dbfs), most.max(dbfs)));
+            }
+        }
+        range
     }
 
     /// Milliseconds of speech in the last so many of audio.

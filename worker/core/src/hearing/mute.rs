@@ -1,4 +1,7 @@
 //! A stream that takes audio and says nothing although the speaker speaks.
+//!
+//! That somebody speaks is judged by loudness: where music or noise is taken for speech, a stream is replaced in vain, seldom; the broken
+//! stream of a speaker who is too soft for that the gate ends after a minute. A stream that only tries a sound is left to the gate.
 
 use super::demand::Moment;
 use super::stream::Stream;
@@ -32,7 +35,7 @@ impl Mute {
 pub(crate) fn mute_at(stream: &Stream, mute: Mute, at: &Moment) -> Option<MediaInstant> {
     let patience = at.timing.stream_mute_ms * mute.factor;
     let speaks = at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
-    (stream.opened && speaks).then(|| stream.spoke_at.plus_ms(patience))
+    (stream.opened && speaks && !at.tries).then(|| stream.spoke_at.plus_ms(patience))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::audience::Body;
 use crate::cx::Cx;
-use crate::hearing::TimedResult;
+use crate::hearing::{self, TimedResult};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::earliest;
 use crate::text::Shown;
@@ -17,7 +17,7 @@ use schemas::worker::Rung;
 pub(crate) fn hear(cx: &mut Cx, heard: TimedResult) {
     cx.hearing.transcript_at = Some(cx.now);
     if let Some(last) = heard.items.last() {
-        cx.hearing.audio.levels.understood(last.end_ms);
+        hearing::understood(cx, last.end_ms);
     }
     let of_stream = || cx.hearing.lanes.language_of(heard.stream).or(cx.life.cycle.language.clone());
     let Some(language) = heard.language.clone().or_else(of_stream) else { return };

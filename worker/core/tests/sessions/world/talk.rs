@@ -15,7 +15,8 @@ pub struct Talk {
     pub words: Vec<Spoken>,
     /// What the service writes before each word, where its own text is given.
     pub gaps: Vec<&'static str>,
-    /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words.
+    /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words; where there are words, a recogniser finds
+    /// them by the place of what it hears in it.
     pub voice: Option<Vec<i16>>,
     /// A voice that is heard while words are spelled: their spelling keeps the first sample of each millisecond.
     pub under: Option<Vec<i16>>,
@@ -83,7 +84,8 @@ impl Talk {
         samples
     }
 
-    fn sample(&self, ms: u64) -> i16 {
+    /// The word of this moment as it is spelled; 0 without one.
+    pub fn sample(&self, ms: u64) -> i16 {
         let index = self.words.partition_point(|w| w.end_ms <= ms);
         match self.words.get(index) {
             Some(word) if word.start_ms <= ms => BASE + index as i16,
