@@ -100,10 +100,16 @@ impl Recogniser {
         assert_eq!(pcm.len() % 16, 0);
         stream.last_audio = now;
         let now = self.hostility.as_mut().map_or(now, |hostility| hostility.hears(id, pcm.len() as u64 / 16, now));
-        for millisecond in pcm.chunks_exact(16) {
-            self.heard_ms += 1;
-            stream.heard_ms += 1;
-            self.millisecond(&mut stream, millisecond[0], now);
+        let samples: Vec<i16> = pcm.iter().copied().step_by(16).collect();
+        for run in samples.chunk_by(|a, b| a == b) {
+            self.heard_ms += run.len() as u64;
+            if run[0] != 0 {
+                *self.word_ms.entry(run[0] - BASE).or_insert(0) += run.len() as u64;
+            }
+            for sample in run {
+                stream.heard_ms += 1;
+                self.millisecond(&mut stream, *sample, now);
+            }
         }
         self.streams.push(stream);
         self.streams.sort_by_key(|s| s.id);
@@ -120,7 +126,6 @@ impl Recogniser {
         }
         stream.silence_ms = 0;
         let word = sample - BASE;
-        *self.word_ms.entry(word).or_insert(0) += 1;
         match stream.words.last_mut() {
             Some((last, _, end)) if *last == word && *end + 1 == at => *end = at,
             _ => stream.words.push((word, at - 1, at)),
