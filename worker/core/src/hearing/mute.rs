@@ -31,11 +31,12 @@ impl Mute {
     }
 }
 
-/// When this stream should have said something, while somebody speaks.
+/// When this stream should have said something, if somebody has spoken until then.
 pub(crate) fn mute_at(stream: &Stream, mute: Mute, at: &Moment) -> Option<MediaInstant> {
     let patience = at.timing.stream_mute_ms * mute.factor;
-    let speaks = at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
-    (stream.opened && speaks && !at.tries).then(|| stream.spoke_at.plus_ms(patience))
+    let due = stream.spoke_at.plus_ms(patience);
+    let speaks = || at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
+    (stream.opened && !at.tries && (at.now < due || speaks())).then_some(due)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! "cannot"), or where its marks are, and now and then it breaks the promise. So what was told is found again by its letters, item by
 //! item; times decide only where letters do not.
 
+use super::written::marks_end;
 use crate::hearing::Item;
 
 /// A letter more or less weighs as much as a word's end that is this far away, ms.
@@ -85,7 +86,10 @@ impl Told {
         let letters = spelled.places.iter().filter(|place| place.item == next.item).count();
         let told = spelled.places[..end].iter().filter(|place| place.item == next.item).count();
         let goes_on = told * 2 <= letters && items[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
-        if goes_on { Rest { from: next.item, bytes: last.end } } else { Rest { from: next.item + 1, bytes: 0 } }
+        // A mark that stands on the last letter is of it, although it may be a letter of its own to Unicode.
+        let bytes = marks_end(&items[next.item].text, last.end);
+        let goes_on = goes_on && bytes < items[next.item].text.len();
+        if goes_on { Rest { from: next.item, bytes } } else { Rest { from: next.item + 1, bytes: 0 } }
     }
 
     /// The letters differ: the end of the item up to which they differ least, and that ends at the same time best.
@@ -214,6 +218,20 @@ mod tests {
         assert_eq!(rest_of(&told, &merged), "go", "the same word, spelled otherwise");
         merged[1].end_ms = 1_100;
         assert_eq!(rest_of(&told, &merged), "not go", "two words in one item");
+    }
+
+    #[test]
+    fn no_character_that_a_person_sees_is_cut_where_what_is_new_begins() {
+        let rest = |told: &str, merged: &str| {
+            let mut heard = items(merged, 0, 0);
+            heard[0].end_ms = 1_100;
+            rest_of(&Told::of(&items(told, 0, 0)), &heard)
+        };
+        // "e" with an accent of its own; a Thai letter with its vowel and tone; Hindi ones with a vowel, and with what joins it to the next one.
+        assert_eq!(rest("cafe", "cafe\u{301}latte"), "latte");
+        assert_eq!(rest("ท", "ที่นั่น"), "นั่น");
+        assert_eq!(rest("क", "किताब"), "ताब");
+        assert_eq!(rest("नम", "नम\u{94d}स्कार"), "स्कार");
     }
 
     #[test]

@@ -83,6 +83,16 @@ fn sentences_are_put_together_as_their_language_does() {
     assert_eq!(both("", "Gracias.", "es"), "Gracias.");
 }
 
+#[test]
+fn a_word_that_is_held_back_is_as_long_as_words_of_its_script_are() {
+    let kept = |text: &'static str, words: usize, code: &str| without_last(text, words, &language(code));
+    assert_eq!(kept("今天我们来谈谈", 2, "zh"), "今天我");
+    assert_eq!(kept("本日は晴れです", 1, "ja"), "本日は晴れ");
+    assert_eq!(kept("คนไทยสงบ", 1, "th"), "คนไทย");
+    assert_eq!(kept("คนไทยสงบ", 2, "th"), "คน");
+    assert_eq!(kept("มี iPhone", 1, "th"), "มี");
+}
+
 /// What JavaScript's `text.slice(0, chars)` gives.
 fn slice(text: &str, stable: Stable) -> String {
     let units: Vec<u16> = text.encode_utf16().take(stable.chars as usize).collect();

@@ -119,14 +119,20 @@ impl Recogniser {
             self.newest = self.newest.max(stream.place.unwrap_or(0));
             place
         });
-        for (n, millisecond) in pcm.chunks_exact(16).enumerate() {
-            self.heard_ms += 1;
-            stream.heard_ms += 1;
-            let spelled = match place {
-                None => millisecond[0],
-                Some(place) => place.map_or(0, |at| talk.sample((at / 16 + n) as u64)),
-            };
-            self.millisecond(&mut stream, spelled, now);
+        let spelled = |n: usize, sample: i16| match place {
+            None => sample,
+            Some(place) => place.map_or(0, |at| talk.sample((at / 16 + n) as u64)),
+        };
+        let samples: Vec<i16> = pcm.iter().copied().step_by(16).enumerate().map(|(n, s)| spelled(n, s)).collect();
+        for run in samples.chunk_by(|a, b| a == b) {
+            self.heard_ms += run.len() as u64;
+            if run[0] != 0 {
+                *self.word_ms.entry(run[0] - BASE).or_insert(0) += run.len() as u64;
+            }
+            for sample in run {
+                stream.heard_ms += 1;
+                self.millisecond(&mut stream, *sample, now);
+            }
         }
         self.streams.push(stream);
         self.streams.sort_by_key(|s| s.id);
@@ -143,7 +149,6 @@ impl Recogniser {
         }
         stream.silence_ms = 0;
         let word = sample - BASE;
-        *self.word_ms.entry(word).or_insert(0) += 1;
         match stream.words.last_mut() {
             Some((last, _, end)) if *last == word && *end + 1 == at => *end = at,
             _ => stream.words.push((word, at - 1, at)),
