@@ -31,6 +31,14 @@ pub(crate) fn text_ends_sentence(text: &str) -> bool {
     text.trim_end_matches(CLOSING).ends_with(SENTENCE_ENDS)
 }
 
+/// Whether the verb stands at the end of a sentence: before it is said, half a sentence says nothing that could be translated.
+pub(crate) fn has_its_verb_last(language: &Language) -> bool {
+    matches!(
+        language.as_str(),
+        "ja" | "ko" | "hi" | "bn" | "mr" | "gu" | "pa" | "ur" | "fa" | "ta" | "te" | "kn" | "ml" | "si" | "ne" | "tr"
+    )
+}
+
 /// Behind the last of these marks within so many bytes. A Latin mark ends something only before a space: "3.5" is one number.
 pub(crate) fn last_end(text: &str, most_bytes: usize, marks: &[char]) -> Option<usize> {
     let ends = text.match_indices(marks).map(|(at, mark)| {
@@ -164,6 +172,11 @@ impl Stable {
     /// All of it.
     pub(crate) fn whole(text: &str) -> Self {
         Self { words: count(text.split_whitespace()), chars: count(text.encode_utf16()) }
+    }
+
+    /// All of it, and more of the same language may follow.
+    pub(crate) fn so_far(text: &str, language: &Language) -> Self {
+        if language.is_spaced() { Self::whole(text) } else { Self::within(text, text.len()) }
     }
 
     /// The first so many bytes.
