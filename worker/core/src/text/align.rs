@@ -49,6 +49,21 @@ impl Told {
         !self.letters.is_empty() && self.letters == other.letters
     }
 
+    /// What of it these words, which begin somewhere within it, say again: all of it, or from any letter on that leaves `least` of the last ones; all of it
+    /// where they say something else.
+    pub(crate) fn heard_by(self, items: &[Item], least: usize) -> Self {
+        let heard = Spelled::of(items).letters;
+        let least = least.clamp(1, self.letters.len().max(1));
+        let begins =
+            (0..=self.letters.len().saturating_sub(least)).find(|from| heard.starts_with(&self.letters[*from..]));
+        Self { letters: self.letters[begins.unwrap_or(0)..].to_vec(), ..self }
+    }
+
+    /// Letters.
+    pub(crate) fn len(&self) -> usize {
+        self.letters.len()
+    }
+
     /// How many of these words, whose times are not known, are the last ones that were told.
     pub(crate) fn last_of(&self, items: &[Item]) -> Option<usize> {
         let ends = |count: &usize| self.letters.ends_with(&Spelled::of(&items[..*count]).letters);
@@ -232,6 +247,20 @@ mod tests {
         assert_eq!(rest("ท", "ที่นั่น"), "นั่น");
         assert_eq!(rest("क", "किताब"), "ताब");
         assert_eq!(rest("नम", "नम\u{94d}स्कार"), "स्कार");
+    }
+
+    #[test]
+    fn of_what_was_told_that_is_left_which_words_that_begin_within_it_say_again() {
+        let left = |told: &str, heard: &str, least: usize| {
+            let told = Told::of(&items(told, 0, 0)).heard_by(&items(heard, 0, 0), least);
+            told.letters.iter().collect::<String>()
+        };
+        assert_eq!(left("let us pray", "let us pray and", 4), "letuspray");
+        assert_eq!(left("let us pray", "us pray and", 4), "uspray");
+        assert_eq!(left("letus pray", "us pray and", 4), "uspray", "two words in one item");
+        assert_eq!(left("let us pray", "ray and", 4), "letuspray", "less than the last word");
+        assert_eq!(left("let us pray", "and then", 4), "letuspray");
+        assert_eq!(left("", "and then", 0), "");
     }
 
     #[test]

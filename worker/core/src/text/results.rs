@@ -81,7 +81,9 @@ impl Floor {
             let from = items.iter().take_while(|word| word.middle_ms() < self.ms).count();
             return rest(items, Rest { from, bytes: 0 }, self.ms);
         }
-        let told = Told::of(&told);
+        // The first of them may have been heard too little of to be said again.
+        let least = told.last().map_or(0, |last| Told::of(std::slice::from_ref(last)).len());
+        let told = Told::of(&told).heard_by(&items, least);
         let known = if timeless { told.last_of(&items) } else { None };
         let from = known.map_or_else(|| told.rest(&items), |from| Rest { from, bytes: 0 });
         rest(items, from, self.ms)

@@ -101,3 +101,10 @@ fn a_word_that_was_told_as_ending_before_the_replay_begins_doubles_none_behind_i
     let seed = 10_209_643_342_998_710_750;
     check(HostileSession { sentences, seed, cuts: vec![23_766], ..HostileSession::new(Switches::hostile()) });
 }
+
+/// Thai; of the first of the last words that the finals had brought the replay heard too little to say it again.
+#[test]
+fn a_word_of_which_a_replay_hears_only_the_end_loses_none_behind_it() {
+    let thai = SPELLINGS[7];
+    check(HostileSession::random(thai, Switches::hostile(), 616, 60_000, 2));
+}
