@@ -43,7 +43,7 @@ export interface Config {
   /** A built controller, `s3://bucket/key.zip`; without it see controller-code.ts. */
   readonly controllerCode?: { readonly bucket: string; readonly key: string };
   readonly worker: { readonly cpu: number; readonly memoryMiB: number };
-  readonly partials: 'finals' | 'clauses' | 'live';
+  readonly partials: 'finals' | 'sentences' | 'clauses' | 'live';
   readonly emotion: 'off' | 'acoustic' | 'emotion';
   /** Wishes to Transcribe and Translate, and limits, as worker/src/config/environment.rs reads them: the variable's name and its text. */
   readonly captions: Readonly<Record<CaptionKey, string>>;
@@ -220,7 +220,7 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     ...(raw['workerImage'] === undefined ? {} : { workerImage: workerImage(environment, text('workerImage', /^\S+[:@]\S+$/, 'REPOSITORY@sha256:DIGEST'), fail) }),
     ...(raw['controllerCode'] === undefined ? {} : { controllerCode: s3Object(text('controllerCode', /^s3:\/\/[^/]+\/.+$/, 's3://bucket/key.zip')) }),
     worker: workerSize(raw['worker'] ?? { cpu: 256, memoryMiB: 512 }, fail),
-    partials: choice('partials', ['finals', 'clauses', 'live'] as const, 'clauses'),
+    partials: choice('partials', ['finals', 'sentences', 'clauses', 'live'] as const, 'clauses'),
     emotion: choice('emotion', ['off', 'acoustic', 'emotion'] as const, 'acoustic'),
     captions: captionsOf(raw['captions'] ?? {}, fail),
     rollout: boolean('rollout', raw['rollout'] ?? false, fail),

@@ -43,7 +43,7 @@ test('every_wrong_value_names_its_key_and_what_is_right', () => {
   refuses({ icePorts: 50000 }, /icePorts: 50000: expected FIRST-LAST/);
   refuses({ iceBind: 'eth0' }, /iceBind: "eth0": expected an IPv4 address/);
   refuses({ worker: { cpu: 256, memoryMiB: 4096 } }, /worker\.memoryMiB: 4096: with cpu 256 Fargate takes 512, 1024, 2048/);
-  refuses({ partials: 'all' }, /partials: "all": expected one of finals, clauses, live/);
+  refuses({ partials: 'all' }, /partials: "all": expected one of finals, sentences, clauses, live/);
   refuses({ logRetentionDays: 31 }, /logRetentionDays: 31: expected one of/);
   refuses({ retain: 'yes' }, /retain: "yes": expected true or false/);
   refuses({ rollout: 'on' }, /rollout: "on": expected true or false/);

@@ -21,13 +21,16 @@
 //!   that sees a gap missed a caption, one that sees a cursor again may drop it. A partial carries the cursor that its final
 //!   will have at the earliest. A worker that takes another's place has a higher `generation`: its cursors begin at 1
 //!   again, and so does its media time.
-//! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed and `text` is the
-//!   original in `sourceLanguage`. Nothing made up is ever shown in its place. `translated` says whether `text` is a
+//! - *The listener's language.* `text` is in `language`, unless `degraded` says that translation failed: then `text` is the original in
+//!   `sourceLanguage`, or has the sentences and clauses of it that were not translated. Nothing made up is ever shown in its place. `translated` says whether `text` is a
 //!   translation: with it, `degraded` is false; without it and without `degraded`, the speaker speaks `language`.
-//! - *As the listener chose.* `captionMode` of the connection says how settled a text must be before it is shown. `stable`: finals, and of
-//!   what is being said whole sentences in translation and settled words in the speaker's language, so that nothing shown is
-//!   ever taken back. `fast`: whatever is known, the soonest. Without a choice: the speaker's words at once, and translated
-//!   clauses as they settle. Finals are the same for all.
+//! - *As the listener chose.* `captionMode` of the connection says how settled a text must be before it is shown. `stable`: only
+//!   what is never taken back, settled words in the speaker's language, sentences and clauses in translation as they settle. `fast`:
+//!   whatever is known, the soonest. Without a choice: the speaker's words at once, but for the last one that may still change, and in
+//!   translation the same as `stable`. Finals are the same for all.
+//! - *What was translated stands.* A sentence or clause is translated once, when its words have settled, and the final is made of these
+//!   translations: nobody but who chose `fast` sees a translated word taken back (with the policy `live`, nobody but who chose `stable` is
+//!   spared it). Only an original that stands in for a translation gives way, in a revision.
 //! - *Pace.* Of a segment at most five partials come in a second, the newest. A segment is final 15 s after its first
 //!   caption at the latest: long ones are cut at the end of a sentence, else of a clause, else of a word.
 //! - *Size.* A message fits one WebSocket frame of 32 KiB.

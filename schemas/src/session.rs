@@ -197,10 +197,11 @@ fn read_target(text: &str) -> Option<Language> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CaptionMode {
-    /// Without a choice: the speaker's words at once, and translated clauses as they settle.
+    /// Without a choice: the speaker's words at once, but for the last one that may still change; translated sentences and clauses as they
+    /// settle, none of which is taken back.
     #[default]
     Usual,
-    /// Only what is never taken back: finals, whole sentences in translation, settled words in the speaker's language.
+    /// Only what is never taken back: settled words in the speaker's language, sentences and clauses in translation as they settle.
     Stable,
     /// Whatever is known, the soonest: also translations of words that may still change.
     Fast,

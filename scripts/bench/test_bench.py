@@ -101,6 +101,14 @@ class Tests(unittest.TestCase):
                 for wanted in ("ORDER", "TITLE", "MINUTES", "build", "run", "tables"):
                     self.assertTrue(hasattr(module, wanted), wanted)
 
+    def test_a_missed_sentence_or_dear_noise_fails_the_levels(self):
+        levels = running.discover()["hearing-levels"]
+        talk = {"sound": "applause", "dbfs": -70, "snrDb": 0, "pauseS": 60, "missed": 0}
+        alone = {"sound": "applause", "dbfs": -70, "seconds": 3_600, "billedS": 900}
+        self.assertEqual(levels.found({"talks": [talk], "alone": [alone]}), [])
+        worse = levels.found({"talks": [{**talk, "missed": 1}], "alone": [{**alone, "billedS": 901}]})
+        self.assertEqual(len(worse), 2)
+
     def test_a_number_is_one_word_however_it_is_written(self):
         self.assertEqual(spoken.words("Dial five hundred, or 8500."), spoken.words("dial 500 or eighty five hundred"))
         self.assertEqual(spoken.words("a twenty-eight point eight kilobit modem"), spoken.words("A 28.8 kilobit modem."))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use local_stack::network::Network;
 use lossy::{Heard, carry, encode, hear, send, speech};
 use schemas::worker::Media;
+use worker::media::packet::has_fec;
 
 /// Pearson correlation of what was heard with what was said, at the codec's delay.
 fn correlation(said: &[i16], heard: &[i16]) -> f64 {
@@ -71,6 +72,23 @@ fn loss_is_counted_as_it_was_and_red_hides_nearly_all_of_it() {
     }
 }
 
+/// How much is to be made up with Opus alone: a packet whose next one is lost too, or holds no copy of it, is nowhere.
+#[test]
+fn opus_alone_gives_back_every_lost_packet_of_which_a_copy_came() {
+    let speech = speech();
+    let packets = encode(&speech);
+    for (burst, seed) in [(1, 7), (3, 8)] {
+        let network = Network { loss: 0.2, burst, ..Network::default() };
+        let sent = send(&packets, false);
+        let (arrivals, dropped) = carry(&sent, network, seed);
+        let came = |n: usize| arrivals.iter().any(|(_, packet)| packet.sequence == sent[n].sequence);
+        let copied = (1..sent.len()).filter(|n| !came(n - 1) && came(*n) && has_fec(&sent[*n].payload)).count() as u64;
+        let media = hear(&arrivals).media;
+        assert_eq!(media.fec_recovered, copied, "of {dropped} in bursts of {burst}");
+        assert_eq!(media.concealed_ms, (dropped - copied) * 20);
+    }
+}
+
 #[test]
 fn bursts_jitter_and_duplicates_leave_the_length_exact() {
     let speech = speech();
@@ -122,6 +140,7 @@ fn table() {
         ("20 %, RED", loss(0.2, 1, true)),
         ("10 % in bursts of 3, Opus", loss(0.1, 3, false)),
         ("10 % in bursts of 3, RED", loss(0.1, 3, true)),
+        ("20 % in bursts of 3, Opus", loss(0.2, 3, false)),
         ("20 % in bursts of 3, RED", loss(0.2, 3, true)),
         ("jitter 50 ms, 10 % doubled, RED", jitter(50.0, true)),
         ("jitter 200 ms, 10 % doubled, Opus", jitter(200.0, false)),

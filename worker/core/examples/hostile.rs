@@ -1,9 +1,18 @@
-//! Virtual hours before a hostile recogniser: what of the spoken words was lost, doubled or contradicted, and how late the
-//! last words of a session come beside its first. Prints JSON.
+//! Virtual hours before a hostile recogniser: what of the spoken words was lost, doubled or contradicted, whether the contract of captions held, and
+//! how late the last words of a session come beside its first. Prints a line of JSON after every `every` sessions (100 by default), of all so far, so
+//! that a run that is broken off counts for what it did; the last line is the result.
 //!
 //! `cargo run --release -p worker-core --example hostile -- '{"hours": 10000, "minutes": 60, "switches": "worst", "seed": 1}'`:
-//! all of them may be left out. `cuts` (1 by default) is how often a stream is cut at least.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a bench")]
+//! all of them may be left out, `threads` too (as many as there are processors). `cuts` (1 by default) is how often a stream is cut at least. A session that breaks the contract ends the run; built
+//! with `CARGO_PROFILE_RELEASE_PANIC=unwind` the run tells its seed on standard error, counts it, and goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a bench"
+)]
 #![allow(clippy::disallowed_methods, reason = "it uses all processors")]
 
 mod talk;
@@ -14,16 +23,18 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use talk::world::hostile_session::HostileSession;
+use talk::world::hostile_session::{HostileSession, Ran};
 
 /// The end of a session is late when its words come so much later than those of the begin, ms.
 const LATE_MS: u64 = 750;
 /// So many seeds of sessions that were not whole are told.
 const TOLD: usize = 20;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Sum {
     sessions: u64,
+    /// Sessions in which captions or the engine broke what they promise.
+    broken: u64,
     spoken_ms: u64,
     words: u64,
     counts: BTreeMap<&'static str, u64>,
@@ -41,9 +52,26 @@ struct Wish {
 }
 
 impl Sum {
-    fn add(&mut self, wish: &Wish, spelling: Spelling, seed: u64) {
+    /// One session.
+    fn of(wish: &Wish, spelling: Spelling, seed: u64) -> Self {
         let session = HostileSession::random(spelling, wish.switches, seed, wish.minutes * 60_000, wish.cuts);
-        let ran = session.run();
+        let (mut sum, id) = (Self::default(), json!({"language": spelling.language, "seed": seed}));
+        let ran = std::panic::catch_unwind(|| {
+            let ran = session.run();
+            ran.world.check_contract();
+            ran
+        });
+        match ran {
+            Ok(ran) => sum.add(&ran, spelling, id),
+            Err(_) => {
+                eprintln!("broken: {id}");
+                (sum.sessions, sum.broken, sum.failed) = (1, 1, vec![id]);
+            }
+        }
+        sum
+    }
+
+    fn add(&mut self, ran: &Ran, spelling: Spelling, id: Value) {
         self.sessions += 1;
         self.spoken_ms += ran.world.speaker.talk.end_ms();
         let mut whole = true;
@@ -75,12 +103,13 @@ impl Sum {
             None => self.unread += 1,
         }
         if !whole {
-            self.failed.push(json!({"language": spelling.language, "seed": seed}));
+            self.failed.push(id);
         }
     }
 
     fn join(&mut self, other: Self) {
         self.sessions += other.sessions;
+        self.broken += other.broken;
         self.spoken_ms += other.spoken_ms;
         self.words += other.words;
         for (name, count) in other.counts {
@@ -107,6 +136,7 @@ impl Sum {
         json!({
             "hours": self.spoken_ms as f64 / 3_600_000.0,
             "sessions": self.sessions,
+            "broken": self.broken,
             "words": self.words,
             "counts": self.counts,
             "lagBeginMs": lag(&self.lag_begin_ms),
@@ -128,22 +158,26 @@ fn main() {
         switches: Switches::try_from(&switches).expect("switches"),
         cuts: number("cuts", 1),
     };
-    let (first, sessions) = (number("seed", 1), (number("hours", 1) * 60).div_ceil(wish.minutes));
+    let (first, spoken_ms, every) = (number("seed", 1), number("hours", 1) * 3_600_000, number("every", 100));
+    let threads = number("threads", std::thread::available_parallelism().map_or(1, |all| all.get() as u64));
     let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                let mut mine = Sum::default();
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= sessions {
-                        break;
-                    }
-                    mine.add(&wish, SPELLINGS[(nth % SPELLINGS.len() as u64) as usize], first + nth);
-                }
-                sum.lock().unwrap().join(mine);
-            });
+    let work = || {
+        while sum.lock().unwrap().spoken_ms < spoken_ms {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            let one = Sum::of(&wish, SPELLINGS[(nth % SPELLINGS.len() as u64) as usize], first + nth);
+            let mut sum = sum.lock().unwrap();
+            sum.join(one);
+            if sum.sessions % every == 0 {
+                println!("{}", sum.clone().json());
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        // This thread works too; alone, it saves the allocator its locks.
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
     });
     println!("{}", sum.into_inner().unwrap().json());
 }

@@ -74,6 +74,7 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     let usual = |partials: PartialPolicy| (partials, CaptionMode::Usual);
     row("finals", usual(PartialPolicy::Finals), 0, &script, sentences);
+    row("sentences", usual(PartialPolicy::Sentences), 0, &script, sentences);
     row("clauses", usual(PartialPolicy::Clauses), 0, &script, sentences);
     row("a listener's stable", (PartialPolicy::Clauses, CaptionMode::Stable), 0, &script, sentences);
     row("a listener's fast", (PartialPolicy::Clauses, CaptionMode::Fast), 3, &script, sentences);

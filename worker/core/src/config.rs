@@ -5,10 +5,12 @@ use schemas::ids::{Generation, SessionId, TaskArn};
 /// Which unfinished captions are translated. In the speaker's own language partials always pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PartialPolicy {
-    /// None.
+    /// None: a final is translated as a whole.
     Finals,
-    /// A clause, once, when its words are stable and a punctuation mark closes it. The default: `docs/benchmarks.md` has the
-    /// numbers.
+    /// A sentence, once, when its words are stable. The translator sees whole sentences, and nothing is translated twice.
+    Sentences,
+    /// A sentence or a clause, once, when its words are stable; in speech without marks, what is said between two pauses, or some words. The
+    /// default: `docs/benchmarks.md` has the numbers.
     #[default]
     Clauses,
     /// The whole text again whenever it has changed, [`Timing::translate_gap_ms`] apart at least, and shown without its last
@@ -89,9 +91,10 @@ impl std::str::FromStr for PartialPolicy {
     fn from_str(text: &str) -> Result<Self, UnknownSetting> {
         match text {
             "finals" => Ok(Self::Finals),
+            "sentences" => Ok(Self::Sentences),
             "clauses" => Ok(Self::Clauses),
             "live" => Ok(Self::Live),
-            other => Err(UnknownSetting { text: other.into(), allowed: "finals, clauses, live" }),
+            other => Err(UnknownSetting { text: other.into(), allowed: "finals, sentences, clauses, live" }),
         }
     }
 }
@@ -158,8 +161,8 @@ pub struct Timing {
     pub keepalive_after_ms: u64,
     /// Without audio for so long, the stream is closed; it is reopened with the first packet.
     pub idle_close_ms: u64,
-    /// When the speaker is silent for so long, the stream is closed, although packets come; it is reopened at the onset of
-    /// speech. Each stream is billed for 15 s at least (Transcribe pricing), so less than that never pays.
+    /// When no word is understood and no voice is found for so long, the stream is closed, although packets come; it is reopened where
+    /// a voice begins (`hearing/gate.rs`). Each stream is billed for 15 s at least (Transcribe pricing), so less than that never pays.
     pub silence_close_ms: u64,
     /// Audio before the onset of speech that the reopened stream gets: the first syllable may be too soft to be noticed.
     pub onset_preroll_ms: u64,
@@ -337,7 +340,7 @@ mod tests {
     #[test]
     fn a_setting_that_does_not_exist_is_named_with_those_that_do() {
         let error = "fast".parse::<PartialPolicy>().unwrap_err();
-        assert_eq!(error.to_string(), "\"fast\" is not a setting: use one of finals, clauses, live");
+        assert_eq!(error.to_string(), "\"fast\" is not a setting: use one of finals, sentences, clauses, live");
         assert_eq!("acoustic".parse(), Ok(EmotionMode::Acoustic));
     }
 }

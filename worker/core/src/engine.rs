@@ -46,13 +46,15 @@ const TURNS: usize = 4;
 #[derive(Debug)]
 pub struct Engine {
     cx: Cx,
+    /// When something is due; nothing changes that but an input.
+    due: Option<MediaInstant>,
 }
 
 impl Engine {
     /// A worker that has just begun; `wall_at_zero` is the wall time of [`MediaInstant`] 0.
     #[must_use]
     pub fn new(config: EngineConfig, wall_at_zero: Timestamp) -> Self {
-        let mut engine = Self { cx: Cx::new(config, wall_at_zero) };
+        let mut engine = Self { cx: Cx::new(config, wall_at_zero), due: None };
         engine.run();
         engine
     }
@@ -70,13 +72,16 @@ impl Engine {
     /// The next thing to do; [`Output::Wait`] when there is nothing more for now.
     pub fn poll(&mut self) -> Output {
         // The loop outside never spins, whatever a part says.
-        let wait = |engine: &Self| Output::Wait(engine.due().unwrap_or(engine.cx.now).max(engine.cx.now.plus_ms(1)));
+        let wait = |engine: &Self| Output::Wait(engine.due.unwrap_or(engine.cx.now).max(engine.cx.now.plus_ms(1)));
         self.cx.out.pop().unwrap_or_else(|| wait(self))
     }
 
     /// The parts that are due although they have just run: a fault of theirs that costs processor time. Always empty.
     #[must_use]
     pub fn overdue(&self) -> Vec<&'static str> {
+        if self.due.is_none_or(|at| at > self.cx.now) {
+            return Vec::new();
+        }
         PARTS.iter().filter(|part| self.is_due(part)).map(|part| part.name).collect()
     }
 
@@ -88,7 +93,8 @@ impl Engine {
                 }
                 (part.run)(&mut self.cx);
             }
-            if !PARTS.iter().any(|part| self.is_due(part)) {
+            self.due = self.first_due();
+            if self.due.is_none_or(|at| at > self.cx.now) {
                 return;
             }
         }
@@ -98,7 +104,7 @@ impl Engine {
         !self.cx.life.cycle.has_exited() && (part.due)(&self.cx).is_some_and(|at| at <= self.cx.now)
     }
 
-    fn due(&self) -> Option<MediaInstant> {
+    fn first_due(&self) -> Option<MediaInstant> {
         earliest(PARTS.iter().map(|part| (part.due)(&self.cx)))
     }
 }

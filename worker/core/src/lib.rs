@@ -11,7 +11,7 @@
 //! | [`time`] | the clock, which is an input |
 //! | `source/` | how audio comes: signaling and the peer connection, or a KVS stream that is read |
 //! | `hearing/` | the last half minute of audio, when it was spoken, whether it is speech; the transcription stream, replay, media time, backoff |
-//! | `text/` | segments, stable words, finals; a track with cursors per language; translation; what each part hands to the next |
+//! | `text/` | segments, stable words, commits, finals; a track with cursors per language; translation; what each part hands to the next |
 //! | `audience/` | who listens, a queue per listener, posts; the speaker's line |
 //! | `voice/` | the voice and the sound: their analysis, and what is told of them |
 //! | `row/` | when and what is written to our row |

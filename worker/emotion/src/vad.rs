@@ -38,6 +38,8 @@ pub(crate) struct Vad {
     begin: u64,
     /// Usual peak, share of full scale.
     peak: f32,
+    /// The most that audio is brought up by.
+    most_gain: f32,
     /// Sums of squares of the last blocks, the one that is filled being the last.
     powers: [f32; 3],
     /// Blocks since the begin, at most three.
@@ -50,12 +52,18 @@ pub(crate) struct Vad {
 
 impl Vad {
     pub(crate) fn new() -> Self {
+        Self::with_most_gain(GAINS.1)
+    }
+
+    /// One that brings audio up by so much at most.
+    pub(crate) fn with_most_gain(most_gain: f32) -> Self {
         Self {
             detector: Detector::default_boxed(),
             block: [0; STEP],
             filled: 0,
             begin: 0,
             peak: 0.0,
+            most_gain,
             powers: [0.0; 3],
             blocks: 0,
             levels: VecDeque::with_capacity(LATELY),
@@ -98,7 +106,7 @@ impl Vad {
     fn brought_up(&mut self, pcm: &[i16; HOP]) -> [i16; HOP] {
         let peak = pcm.iter().fold(0, |peak, x| x.unsigned_abs().max(peak));
         self.peak = (self.peak * PEAK_FADE).max(f32::from(peak) / 32_768.0);
-        let gain = (PEAK / self.peak.max(f32::EPSILON)).clamp(GAINS.0, GAINS.1);
+        let gain = (PEAK / self.peak.max(f32::EPSILON)).clamp(GAINS.0, self.most_gain);
         pcm.map(|x| (f32::from(x) * gain) as i16)
     }
 

@@ -268,7 +268,7 @@ mod tests {
             (("ICE_BIND", "home"), "ICE_BIND=\"home\""),
             (("ICE_PORTS", "9-1"), "give FIRST-LAST"),
             (("ICE_PORTS", "0-5"), "give FIRST-LAST"),
-            (("PARTIALS", "some"), "use one of finals, clauses, live"),
+            (("PARTIALS", "some"), "use one of finals, sentences, clauses, live"),
             (("EMOTION", "loud"), "use one of off, acoustic, emotion"),
             (("EMOTION_MODEL", "model.onnx"), "give a whole path"),
             (("EMOTION_MODEL_LIBRARY", "lib.so"), "give a whole path"),

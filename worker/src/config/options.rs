@@ -175,7 +175,7 @@ mod tests {
     fn an_option_that_cannot_be_read_is_left_out_with_what_would_be_right() {
         let table = [
             (("chunkMs", "20"), "give a number from 50 to 200"),
-            (("partials", "some"), "use one of finals, clauses, live"),
+            (("partials", "some"), "use one of finals, sentences, clauses, live"),
             (("vocabulary", "two words"), "give LANGUAGE=NAME"),
             (("vocabularyFilter", "hide:rude"), "mask, remove or tag"),
             (("identifyLanguages", "en"), "two to five"),

@@ -274,3 +274,84 @@ fn a_producer_whose_clock_goes_back_to_times_that_were_heard_says_something_new_
     // Its clock is put back by three seconds.
     assert_eq!(heard_of(&[(BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN + 1_000, 3), (BEGIN + 3_000, 4)]), (8_000, 0));
 }
+
+/// A fragment of these frames, each with its time within the fragment and its bytes.
+fn fragment(number: u64, producer_ms: i64, frames: Vec<(i16, Vec<u8>)>) -> Vec<u8> {
+    let fragment = Fragment { number, server_ms: producer_ms + 40, producer_ms, frames };
+    head(&fragment, &track("A_PCM/INT/LIT", 16_000.0, 1)).unwrap()
+}
+
+/// So many frames of 20 ms; `share` of them have one time, as the frames of a block have. `says(n)` are the samples of a frame.
+fn frames(count: i16, share: i16, says: impl Fn(i16) -> i16) -> Vec<(i16, Vec<u8>)> {
+    let frame = |n: i16| (n / share * share * 20, (0..320).flat_map(|_| says(n).to_le_bytes()).collect());
+    (0..count).map(frame).collect()
+}
+
+/// What is heard of these fragments, ms, and its samples.
+fn hear_all(fragments: &[Vec<u8>]) -> (usize, Vec<i16>) {
+    let mut receiver = StreamReceiver::default();
+    receiver.connected();
+    fragments.iter().for_each(|fragment| drop(receiver.push(fragment, MediaInstant(0))));
+    let heard: Vec<i16> = hear(&mut receiver).into_iter().flat_map(|frame| frame.pcm).collect();
+    (heard.len() / 16, heard)
+}
+
+#[test]
+fn a_fragment_that_comes_again_with_times_that_are_off_by_a_millisecond_is_heard_once() {
+    for off_ms in [-2, -1, 1, 2] {
+        let again = BEGIN + 2_000 + off_ms;
+        assert_eq!(
+            heard_of(&[(BEGIN, 1), (BEGIN + 2_000, 2), (BEGIN + 4_000, 3), (again, 2), (BEGIN + 6_000, 4)]).0,
+            8_000
+        );
+    }
+}
+
+#[test]
+fn frames_of_one_block_that_share_a_time_are_heard_once_when_they_come_again() {
+    let said = |number, producer_ms, from: i16| fragment(number, producer_ms, frames(100, 4, |n| from + n));
+    let sent = [
+        said(1, BEGIN, 0),
+        said(2, BEGIN + 2_000, 100),
+        said(3, BEGIN, 0),
+        said(4, BEGIN + 2_000, 100),
+        said(5, BEGIN + 4_000, 200),
+    ];
+    let (ms, heard) = hear_all(&sent);
+    assert_eq!(ms, 6_000);
+    assert!(heard.iter().step_by(320).copied().eq(0..300), "each frame once, in order");
+}
+
+#[test]
+fn the_same_silence_in_one_block_is_as_long_as_it_is() {
+    assert_eq!(hear_all(&[fragment(1, BEGIN, frames(100, 4, |_| 0))]).0, 2_000);
+}
+
+#[test]
+fn a_clock_that_begins_anew_at_zero_with_the_same_digital_silence_does_not_stop_media_time() {
+    let silence = |number, producer_ms| fragment(number, producer_ms, frames(100, 1, |_| 0));
+    let sent: Vec<_> = [(1, 0), (2, 2_000), (3, 4_000), (4, 0), (5, 2_000), (6, 4_000), (7, 6_000)]
+        .map(|(n, at)| silence(n, at))
+        .into();
+    assert_eq!(hear_all(&sent).0, 14_000);
+    // Somebody speaks then.
+    let speaks = fragment(5, 2_000, frames(100, 1, |n| 1_000 + n));
+    let (ms, heard) = hear_all(&[silence(1, 0), silence(2, 2_000), silence(3, 4_000), silence(4, 0), speaks]);
+    assert_eq!(ms, 10_000);
+    assert!(heard[8_000 * 16..].iter().step_by(320).copied().eq(1_000..1_100));
+}
+
+#[test]
+fn a_repeat_that_begins_with_digital_silence_doubles_no_word() {
+    let silence = |number, producer_ms| fragment(number, producer_ms, frames(100, 1, |_| 0));
+    let speaks = |number, producer_ms, from: i16| fragment(number, producer_ms, frames(100, 1, |n| from + n));
+    let sent = [
+        silence(1, BEGIN),
+        speaks(2, BEGIN + 2_000, 1),
+        silence(3, BEGIN),
+        speaks(4, BEGIN + 2_000, 1),
+        speaks(5, BEGIN + 4_000, 101),
+    ];
+    let words: Vec<i16> = hear_all(&sent).1.into_iter().step_by(320).filter(|sample| *sample != 0).collect();
+    assert!(words.iter().copied().eq(1..201), "{words:?}");
+}

@@ -1,7 +1,8 @@
 //! Media time out of the producer's clock: it begins at 0 with the first frame and never has a gap or an overlap.
 //!
-//! Time stamps that go back a long way have two causes. A producer that lost its connection sends fragments again, under new numbers: these frames
-//! have the same times *and* the same bytes as before, and are not heard twice. Or its clock begins anew: then the bytes differ, and all is heard.
+//! Time stamps that go back have two causes. A producer that lost its connection sends fragments again, under new numbers: these frames have the
+//! same bytes as before, in the same order, at the same times but for a rounding, and are not heard twice. Or its clock begins anew: then the bytes
+//! differ, and all is heard. Bytes that are always the same, digital silence, tell neither: they are heard, so that media time never stops.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,6 +15,8 @@ const TOLERANCE_MS: i64 = 60;
 const OVERLAP_MS: i64 = 1_000;
 /// Time stamps that go on after more than this are a new clock, not a gap, ms: the worker would have ended.
 const GAP_MS: i64 = 3_600_000;
+/// A producer that cuts its fragments anew may round their times otherwise, ms: less than a frame lasts.
+const ROUNDED_MS: i64 = 5;
 /// Producers keep two minutes to send again (the default of the service's producer SDK), ms.
 const REPEATED_MS: i64 = 120_000;
 
@@ -37,10 +40,20 @@ pub struct Timeline {
     cursor: u64,
     /// Producer's time of media sample 0, ms.
     zero_ms: Option<i64>,
-    /// The frames of this clock that may come again, in order of time: when, and a hash of the bytes.
-    played: VecDeque<(i64, u64)>,
-    /// The frame before was one that came again.
-    repeats: bool,
+    /// The frames of this clock that may come again, in order of time.
+    played: VecDeque<Played>,
+    /// The place in `played` behind the frame that came again last; `None` when the frame before was a new one.
+    again: Option<usize>,
+    /// Of the frames that come again now, one had bytes that only it has.
+    proven: bool,
+}
+
+/// A frame that was played.
+#[derive(Debug, Clone, Copy)]
+struct Played {
+    at_ms: i64,
+    /// Of its bytes.
+    hash: u64,
 }
 
 impl Timeline {
@@ -54,16 +67,18 @@ impl Timeline {
     pub fn place(&mut self, at_ms: i64, data: &[u8], pending: u64) -> Step {
         let mut hasher = DefaultHasher::new();
         data.hash(&mut hasher);
-        let hash = hasher.finish();
-        self.repeats = self.was_played(at_ms, hash);
-        if self.repeats {
-            return Step::Skip;
+        let frame = Played { at_ms, hash: hasher.finish() };
+        let again = self.find(frame);
+        self.again = again.map(|n| n + 1);
+        self.proven = again.is_some_and(|n| self.proven || self.tells(n));
+        if again.is_some() {
+            return if self.proven { Step::Skip } else { Step::Play };
         }
         let step = self.step(at_ms, pending);
-        if self.played.back().is_none_or(|(newest, _)| *newest < at_ms) {
-            self.played.push_back((at_ms, hash));
+        if self.played.back().is_none_or(|newest| newest.at_ms <= at_ms) {
+            self.played.push_back(frame);
             let from = at_ms.saturating_sub(REPEATED_MS);
-            while self.played.front().is_some_and(|(oldest, _)| *oldest < from) {
+            while self.played.front().is_some_and(|oldest| oldest.at_ms < from) {
                 self.played.pop_front();
             }
         }
@@ -98,11 +113,23 @@ impl Timeline {
         start
     }
 
-    /// Frames of one block may share a time, so the newest time tells nothing by itself.
-    fn was_played(&self, at_ms: i64, hash: u64) -> bool {
-        let Ok(n) = self.played.binary_search_by_key(&at_ms, |(at, _)| *at) else { return false };
-        let newest = n + 1 == self.played.len();
-        (self.repeats || !newest) && self.played.get(n).is_some_and(|(_, played)| *played == hash)
+    /// Where this frame was played. Frames of one block may share a time and their bytes, so it must follow one that came again, or lie before
+    /// what was played last.
+    fn find(&self, frame: Played) -> Option<usize> {
+        let near = |n: usize| {
+            self.played.get(n).filter(|played| played.at_ms.abs_diff(frame.at_ms) <= ROUNDED_MS.unsigned_abs())
+        };
+        let same = |n: &usize| near(*n).is_some_and(|played| played.hash == frame.hash);
+        let goes_back = self.played.back().is_some_and(|newest| newest.at_ms > frame.at_ms.saturating_add(ROUNDED_MS));
+        let first = self.played.partition_point(|played| played.at_ms < frame.at_ms.saturating_sub(ROUNDED_MS));
+        let found = || (first..).take_while(|n| near(*n).is_some()).find(same);
+        self.again.filter(same).or_else(|| found().filter(|_| goes_back))
+    }
+
+    /// Whether the bytes of this frame are others than those of its neighbours.
+    fn tells(&self, n: usize) -> bool {
+        let hash = |n: usize| self.played.get(n).map(|played| played.hash);
+        hash(n) != hash(n + 1) && n.checked_sub(1).is_none_or(|before| hash(n) != hash(before))
     }
 
     /// A clock begins that says nothing of how long the pause was.
@@ -110,6 +137,7 @@ impl Timeline {
         let here = i64::try_from((self.cursor + pending) / SAMPLES_PER_MS.unsigned_abs()).unwrap_or(i64::MAX);
         self.zero_ms = Some(at_ms.saturating_sub(here));
         self.played.clear();
+        (self.again, self.proven) = (None, false);
     }
 }
 

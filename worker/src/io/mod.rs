@@ -24,6 +24,7 @@ pub mod peer;
 pub mod resources;
 pub mod signaling;
 pub mod signals;
+mod spread;
 pub mod table;
 pub mod transcribe;
 pub mod translate;

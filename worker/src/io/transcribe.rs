@@ -5,6 +5,7 @@
 //! [`TranscribeEvent::Closed`] exactly once, last. *Caveat*: Transcribe takes one stream per HTTP/2 connection, so each has its own client.
 
 use super::aws::{explain, http_client};
+use super::spread::spread;
 use crate::config::settings::{FilterMethod, LanguageList, PerLanguage, Variants, VocabularyFilter};
 use crate::languages;
 use aws_config::SdkConfig;
@@ -204,7 +205,7 @@ fn result(result: &aws_sdk_transcribestreaming::types::Result) -> Option<Transcr
     let mut items: Vec<TranscriptItem> =
         best.map(|best| best.items()).unwrap_or_default().iter().map(|item| to_item(item, result.is_partial)).collect();
     if items.is_empty() {
-        items = spread(transcript, result);
+        items = spread(transcript, (result.start_time, result.end_time), !result.is_partial);
     }
     Some(TranscriptResult {
         result_id: result.result_id()?.to_owned(),
@@ -226,22 +227,6 @@ fn to_item(item: &aws_sdk_transcribestreaming::types::Item, is_partial: bool) ->
         // A final does not say so of its words, but nothing in it changes any more.
         stable: item.stable().unwrap_or(!is_partial),
     }
-}
-
-/// The words of a text that came without items, evenly over the time of its result.
-fn spread(text: &str, result: &aws_sdk_transcribestreaming::types::Result) -> Vec<TranscriptItem> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let each =
-        (result.end_time - result.start_time).max(0.0) / f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX));
-    let place = |n: u32| result.start_time + each * f64::from(n);
-    let item = |(n, word): (u32, &str)| TranscriptItem {
-        content: word.to_owned(),
-        punctuation: false,
-        start: place(n),
-        end: place(n + 1),
-        stable: !result.is_partial,
-    };
-    (0..).zip(words).map(item).collect()
 }
 
 /// A service error's code and message. The SDK knows modelled errors of a stream by type only, so the type gives the code.

@@ -15,7 +15,7 @@ use worker_core::time::MediaInstant;
 
 /// How long later packets wait for a missing one at the most, when copies come: longer than reordering on the open internet takes, short for captions.
 pub const HOLD_MS: u64 = 60;
-/// The same for a stream in which no copy was seen.
+/// The same while none come.
 pub const PLAIN_HOLD_MS: u64 = 150;
 /// On a path without jitter a packet that has not come one packet later is lost.
 const LEAST_HOLD_MS: u64 = 20;
@@ -167,7 +167,7 @@ impl JitterBuffer {
         let primary = blocks.pop();
         let copies = blocks.iter().any(|block| !block.payload.is_empty());
         let started = self.stream.as_mut().is_some_and(|stream| {
-            stream.has_copies |= copies;
+            stream.copied_at = if copies { Some(now) } else { stream.copied_at };
             stream.due.is_some()
         });
         for block in blocks.into_iter().filter(|b| started && !b.payload.is_empty()) {
@@ -217,7 +217,7 @@ impl JitterBuffer {
     pub fn deadline(&self) -> Option<MediaInstant> {
         let stream = self.stream.as_ref()?;
         let first = stream.waiting.values().map(|w| w.arrived).min()?;
-        Some(first.plus_ms(self.hold(first, if stream.has_copies { HOLD_MS } else { PLAIN_HOLD_MS })))
+        Some(first.plus_ms(self.hold(first, if stream.has_copies(first) { HOLD_MS } else { PLAIN_HOLD_MS })))
     }
 
     /// How long a packet that arrived then waits for those before it, at the most `most_ms`, ms.
@@ -282,16 +282,12 @@ enum Patience {
 
 /// What to play in a gap before `head`, and how much of the gap that fills.
 fn bridge(head: &Waiting, gap: i64, nothing_lost: bool) -> (Playout, i64) {
-    if gap > CONCEAL_TICKS {
-        return (Playout::Silence(gap), gap);
+    let copied = !nothing_lost && gap >= head.ticks && has_fec(&head.payload);
+    match gap - if copied { head.ticks } else { 0 } {
+        0 => (Playout::Fec { carrier: head.payload.clone(), ticks: gap }, gap),
+        rest if rest > CONCEAL_TICKS => (Playout::Silence(rest), rest),
+        rest => (Playout::Conceal(rest), rest),
     }
-    if nothing_lost || gap < head.ticks || !has_fec(&head.payload) {
-        return (Playout::Conceal(gap), gap);
-    }
-    if gap > head.ticks {
-        return (Playout::Conceal(gap - head.ticks), gap - head.ticks);
-    }
-    (Playout::Fec { carrier: head.payload.clone(), ticks: gap }, gap)
 }
 
 #[cfg(test)]

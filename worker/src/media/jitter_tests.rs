@@ -123,6 +123,21 @@ fn without_copies_a_late_packet_is_waited_for_up_to_150_ms_and_with_copies_60_as
 }
 
 #[test]
+fn a_sender_that_gives_up_red_is_waited_for_as_one_that_never_had_it() {
+    let mut buffer =
+        buffer_with((0..200).map(|n| (if (1..50).contains(&n) { red(n) } else { packet(n) }, u64::from(n) * 20)));
+    // One packet came too late, so that the longest hold counts.
+    play(&mut buffer, 4_000);
+    buffer.push(&packet(202), MediaInstant(4_040));
+    play(&mut buffer, 4_100);
+    buffer.push(&packet(201), MediaInstant(4_110));
+    buffer.push(&packet(204), MediaInstant(4_120));
+    assert_eq!(buffer.deadline(), Some(MediaInstant(4_120 + PLAIN_HOLD_MS)));
+    buffer.push(&red(205), MediaInstant(4_125));
+    assert_eq!(buffer.deadline(), Some(MediaInstant(4_120 + HOLD_MS)), "and one that begins with it, as such");
+}
+
+#[test]
 fn a_path_without_jitter_is_held_for_20_ms_without_copies_too() {
     let mut buffer = buffer_with([(packet(0), 0)]);
     for n in (1..200).filter(|n| n % 10 != 5) {

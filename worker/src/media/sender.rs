@@ -10,6 +10,8 @@ use worker_core::time::MediaInstant;
 const CLOCK_STEP_TICKS: i64 = 1_000 * TICKS_PER_MS;
 /// A packet so few behind the newest, with a timestamp from elsewhere, was sent before the clock was changed.
 const STRAGGLERS: i64 = 100;
+/// A sender whose packets have held no copy for so long sends none any more, ms: its browser may have agreed on another codec.
+const COPIES_MS: u64 = 2_000;
 /// The fastest packet of so long a window stands for the path without queues.
 const DRIFT_WINDOW_MS: u64 = 10_000;
 
@@ -45,8 +47,8 @@ pub(super) struct Stream {
     pub(super) played: Option<i64>,
     /// Sequence numbers of packets without a payload.
     pub(super) padding: BTreeSet<i64>,
-    /// Whether a packet came with a copy of one before it (RED).
-    pub(super) has_copies: bool,
+    /// When a packet came last with a copy of one before it (RED).
+    pub(super) copied_at: Option<MediaInstant>,
     pub(super) newest_timestamp: i64,
     pub(super) newest_sequence: i64,
     pub(super) last_arrival: MediaInstant,
@@ -66,7 +68,7 @@ impl Stream {
             due: None,
             played: None,
             padding: BTreeSet::new(),
-            has_copies: false,
+            copied_at: None,
             newest_timestamp: timestamp,
             newest_sequence: sequence,
             last_arrival: now,
@@ -74,6 +76,11 @@ impl Stream {
             transit_ms: transit(timestamp, now),
             drift: Drift::new(now),
         }
+    }
+
+    /// Whether packets hold copies of those before them, as seen by one that came then.
+    pub(super) fn has_copies(&self, then: MediaInstant) -> bool {
+        self.copied_at.is_some_and(|at| then.since(at) < COPIES_MS)
     }
 
     /// The packet's timestamp and sequence number without wrap.

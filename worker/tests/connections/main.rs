@@ -10,4 +10,5 @@ mod rivals;
 mod signaling_life;
 mod speaker;
 mod turn;
+mod turn_channel;
 mod viewer;

@@ -20,8 +20,10 @@ pub(crate) struct Audio {
     pub(crate) levels: Levels,
     /// When the last packet's audio came.
     pub(crate) heard_at: Option<MediaInstant>,
-    /// When the last speech came.
+    /// When the last speech came, by loudness: the controller asks for words where somebody is clearly heard, and only there.
     pub(crate) speech_at: Option<MediaInstant>,
+    /// Where what the gate opened for began, ms of media time.
+    pub(crate) onset_ms: u64,
     /// The last stretch of silence that fills a gap: its first media sample and the one after it.
     fill: (u64, u64),
 }
@@ -34,6 +36,7 @@ impl Audio {
             levels: Levels::default(),
             heard_at: None,
             speech_at: None,
+            onset_ms: 0,
             fill: (0, 0),
         }
     }
@@ -70,7 +73,8 @@ impl Audio {
         if (begin..end).contains(&sample) { end } else { sample }
     }
 
-    /// Whether nobody has spoken for so long, or no audio has come.
+    /// Whether nobody has spoken for so long, or no audio has come. By loudness: a worker that leaves has a second to wait, not half a minute, and
+    /// the next one hears on where a soft speaker was cut.
     pub(crate) fn is_silent_for(&self, ms: u64, now: MediaInstant) -> bool {
         self.levels.silent_for_ms() >= ms || self.quiet_for(now).is_none_or(|quiet| quiet >= ms)
     }

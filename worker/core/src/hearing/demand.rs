@@ -12,6 +12,8 @@ use schemas::ids::Language;
 pub(crate) struct Moment<'a> {
     pub(crate) now: MediaInstant,
     pub(crate) audio: &'a Audio,
+    /// The stream is open to try whether a sound is speech.
+    pub(crate) tries: bool,
     pub(crate) timing: &'a Timing,
 }
 
@@ -102,7 +104,7 @@ pub(crate) enum Begin {
     Preroll,
     /// At this media sample: everything before it was heard.
     At(u64),
-    /// A little before the first speech after this media sample: everything before it was heard, and was silence at last.
+    /// A little before what the gate opened for, but not before this media sample: everything before it was heard.
     Onset(u64),
 }
 

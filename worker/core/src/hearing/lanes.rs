@@ -102,9 +102,9 @@ impl Lanes {
         self.in_use().is_some()
     }
 
-    /// Whether it was closed because the speaker was silent, so that speech is what opens it again.
-    pub(crate) fn waits_for_speech(&self) -> bool {
-        !self.is_open() && matches!(self.after(), Begin::Onset(_))
+    /// Whether the stream in use takes what is said.
+    pub(crate) fn hears(&self) -> bool {
+        self.in_use().is_some_and(|lane| lane.stream.opened)
     }
 
     /// Since when the stream in use is behind: it makes up for a replay.
@@ -125,11 +125,6 @@ impl Lanes {
     /// The first lane that does not drain; one behind it is opening.
     fn in_use(&self) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.drain.is_none())
-    }
-
-    /// Where the next stream begins once the lanes are gone.
-    fn after(&self) -> Begin {
-        self.lanes.back().and_then(|lane| lane.drain.as_ref()).map_or(self.begin, |drain| drain.begin)
     }
 
     /// A frame has come: silence that fills a gap was already sent as such.

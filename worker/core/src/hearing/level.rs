@@ -1,6 +1,10 @@
-//! How loud the audio is, and a simple judgement whether it is speech.
+//! How loud the audio is, and a simple judgement whether it is speech: it is loud, and stands out of the noise.
+//!
+//! That judgement is quick and costs nothing, and is wrong about soft speakers and loud noise. So it serves where either mistake is small, and
+//! whoever uses it says why; whether a stream is open is not decided by it (`gate.rs`).
 
 use super::SAMPLES_PER_MS;
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 /// Levels are kept for so long: longer than any segment.
@@ -28,6 +32,15 @@ struct Level {
     end_ms: u64,
     mean_square: f64,
     speech: bool,
+    /// Of all speech so far, this frame's included, ms: what lies between two frames is a difference.
+    spoken_ms: u64,
+}
+
+impl Level {
+    /// Of all speech before it, ms.
+    fn spoken_before_ms(&self) -> u64 {
+        self.spoken_ms - if self.speech { self.end_ms - self.start_ms } else { 0 }
+    }
 }
 
 /// Levels of the last two minutes, frame by frame.
@@ -39,11 +52,20 @@ pub(crate) struct Levels {
     /// The end of the last sound, speech or not.
     sound_end_ms: Option<u64>,
     end_ms: u64,
+    /// What is usual of late, once somebody has asked since the last frame: it is asked for several times between two frames, and sorts 1,500.
+    usual_mean_square: Cell<Option<f64>>,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), noise_dbfs: SPEECH_LEAST_DBFS, speech_end_ms: 0, sound_end_ms: None, end_ms: 0 }
+        Self {
+            frames: VecDeque::new(),
+            noise_dbfs: SPEECH_LEAST_DBFS,
+            speech_end_ms: 0,
+            sound_end_ms: None,
+            end_ms: 0,
+            usual_mean_square: Cell::new(None),
+        }
     }
 }
 
@@ -68,7 +90,9 @@ impl Levels {
         if dbfs > SOUND_DBFS {
             self.sound_end_ms = Some(self.end_ms);
         }
-        self.frames.push_back(Level { start_ms, end_ms: self.end_ms, mean_square, speech });
+        let spoken_ms = self.spoken_ms() + if speech { length_ms } else { 0 };
+        self.frames.push_back(Level { start_ms, end_ms: self.end_ms, mean_square, speech, spoken_ms });
+        self.usual_mean_square.set(None);
         while self.frames.front().is_some_and(|f| f.end_ms + KEPT_MS < self.end_ms) {
             self.frames.pop_front();
         }
@@ -95,23 +119,24 @@ impl Levels {
         self.end_ms.saturating_sub(self.speech_end_ms)
     }
 
-    /// Begin of the first speech from this moment on; the end of the audio when there is none.
-    pub(crate) fn speech_from_ms(&self, from_ms: u64) -> u64 {
-        self.frames.iter().find(|f| f.speech && f.end_ms > from_ms).map_or(self.end_ms, |f| f.start_ms)
-    }
-
     /// The pause around this moment: the end of the last sound before it, 0 when none is known, and the begin of the next one, the end of the
     /// audio when there is none. A speaker may be too soft to be called speech: a pause is only what is far below what was heard of late.
     pub(crate) fn pause_around_ms(&self, at_ms: u64) -> (u64, u64) {
         let far_below = self.usual_mean_square() / PAUSE_BELOW;
         let sounds = |f: &&Level| f.speech || f.mean_square >= far_below;
-        let before = self.frames.iter().rev().filter(|f| f.start_ms < at_ms).find(sounds);
-        let next = self.frames.iter().filter(|f| f.end_ms > at_ms).find(sounds);
+        let before = self.frames.range(..self.frames.partition_point(|f| f.start_ms < at_ms)).rev().find(sounds);
+        let next = self.frames.range(self.frames.partition_point(|f| f.end_ms <= at_ms)..).find(sounds);
         (before.map_or(0, |f| f.end_ms.min(at_ms)), next.map_or(self.end_ms, |f| f.start_ms))
     }
 
     /// What nine frames in ten of the last half minute do not exceed; a clap does not raise it.
     fn usual_mean_square(&self) -> f64 {
+        let usual = self.usual_mean_square.get().unwrap_or_else(|| self.find_usual());
+        self.usual_mean_square.set(Some(usual));
+        usual
+    }
+
+    fn find_usual(&self) -> f64 {
         let recent = self.frames.iter().rev().take_while(|f| f.end_ms + USUAL_MS > self.end_ms);
         let mut squares: Vec<f64> = recent.map(|f| f.mean_square).collect();
         let nth = squares.len() * 9 / 10;
@@ -121,10 +146,40 @@ impl Levels {
         *squares.select_nth_unstable_by(nth, f64::total_cmp).1
     }
 
+    /// The least and the most loudness of any stretch of this length in the last so many milliseconds, dBFS.
+    pub(crate) fn loudness_range(&self, last_ms: u64, window_ms: u64) -> Option<(f64, f64)> {
+        let recent = || self.frames.iter().rev().take_while(|f| f.end_ms + last_ms > self.end_ms);
+        let (mut within, mut sum, mut range) = (VecDeque::new(), 0.0, None::<(f64, f64)>);
+        for frame in recent() {
+            let length_ms = frame.end_ms - frame.start_ms;
+            #[expect(clippy::cast_precision_loss, reason = "a frame's length is small")]
+            let energy = frame.mean_square * length_ms as f64;
+            within.push_back((length_ms, energy));
+            sum += energy;
+            let mut whole_ms: u64 = within.iter().map(|(ms, _)| ms).sum();
+            while let Some((ms, energy)) = within.front().copied().filter(|(ms, _)| whole_ms - ms >= window_ms) {
+                within.pop_front();
+                (sum, whole_ms) = (sum - energy, whole_ms - ms);
+            }
+            if whole_ms >= window_ms {
+                #[expect(clippy::cast_precision_loss, reason = "seconds in ms are small")]
+                let dbfs = to_dbfs(sum / whole_ms as f64);
+                let (least, most) = range.unwrap_or((dbfs, dbfs));
+                range = Some((least.min(dbfs), most.max(dbfs)));
+            }
+        }
+        range
+    }
+
     /// Milliseconds of speech in the last so many of audio.
     pub(crate) fn speech_within_ms(&self, last_ms: u64) -> u64 {
-        let recent = self.frames.iter().rev().take_while(|f| f.end_ms + last_ms > self.end_ms);
-        recent.filter(|f| f.speech).map(|f| f.end_ms - f.start_ms).sum()
+        let recent = self.frames.partition_point(|f| f.end_ms + last_ms <= self.end_ms);
+        self.frames.get(recent).map_or(0, |first| self.spoken_ms() - first.spoken_before_ms())
+    }
+
+    /// Milliseconds of all speech so far.
+    fn spoken_ms(&self) -> u64 {
+        self.frames.back().map_or(0, |f| f.spoken_ms)
     }
 
     /// Root mean square of the speech between two moments, dB re full scale; `None` when there is none.
@@ -137,7 +192,7 @@ impl Levels {
 
 /// Mean square with full scale 1.
 fn mean_square(pcm: &[i16]) -> f64 {
-    let sum: i64 = pcm.iter().map(|s| i64::from(*s) * i64::from(*s)).sum();
+    let sum: i64 = pcm.iter().map(|s| i64::from(i32::from(*s) * i32::from(*s))).sum();
     #[expect(clippy::cast_precision_loss, reason = "a frame is short: its sum of squares is exact in an f64")]
     let mean = sum as f64 / pcm.len() as f64;
     mean / (32_768.0 * 32_768.0)

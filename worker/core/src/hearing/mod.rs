@@ -13,12 +13,14 @@ mod mute;
 mod ring;
 mod stream;
 mod timeline;
+mod tried;
 
 pub(crate) use audio::{Audio, SAMPLES_PER_MS};
 pub(crate) use clock::SpokenClock;
 pub(crate) use gaps::Gap;
+pub(crate) use gate::understood;
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, Timing};
 use crate::cx::Cx;
 use crate::input::{AudioFrame, StreamId, TranscribeEvent};
 use crate::outbox::earliest;
@@ -64,9 +66,13 @@ pub(crate) fn take(cx: &mut Cx, frame: &AudioFrame) {
     }
 }
 
+fn moment<'a>(now: MediaInstant, audio: &'a Audio, gate: &Gate, timing: &'a Timing) -> Moment<'a> {
+    Moment { now, audio, tries: gate.tries(), timing }
+}
+
 /// Something came from a stream.
 pub(crate) fn transcribed(cx: &mut Cx, id: StreamId, event: TranscribeEvent) {
-    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    let at = moment(cx.now, &cx.hearing.audio, &cx.hearing.gate, &cx.config.timing);
     let heard = cx.hearing.lanes.on_event(id, event, &at, &mut cx.out);
     lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
@@ -83,7 +89,7 @@ fn lose(cx: &mut Cx) {
 pub(crate) fn run(cx: &mut Cx) {
     gate::run(cx);
     let demand = demand(cx);
-    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    let at = moment(cx.now, &cx.hearing.audio, &cx.hearing.gate, &cx.config.timing);
     let heard = cx.hearing.lanes.advance(&at, &demand, &mut cx.out);
     lose(cx);
     heard.into_iter().for_each(|heard| pipeline::hear(cx, heard));
@@ -91,7 +97,7 @@ pub(crate) fn run(cx: &mut Cx) {
 
 /// When there is something to do for it.
 pub(crate) fn due(cx: &Cx) -> Option<MediaInstant> {
-    let at = Moment { now: cx.now, audio: &cx.hearing.audio, timing: &cx.config.timing };
+    let at = moment(cx.now, &cx.hearing.audio, &cx.hearing.gate, &cx.config.timing);
     earliest([cx.hearing.lanes.deadline(&at, &demand(cx)), unheard_at(cx), gate::due(cx)])
 }
 

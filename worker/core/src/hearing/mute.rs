@@ -1,4 +1,7 @@
 //! A stream that takes audio and says nothing although the speaker speaks.
+//!
+//! That somebody speaks is judged by loudness: where music or noise is taken for speech, a stream is replaced in vain, seldom; the broken
+//! stream of a speaker who is too soft for that the gate ends after a minute. A stream that only tries a sound is left to the gate.
 
 use super::demand::Moment;
 use super::stream::Stream;
@@ -28,11 +31,12 @@ impl Mute {
     }
 }
 
-/// When this stream should have said something, while somebody speaks.
+/// When this stream should have said something, if somebody has spoken until then.
 pub(crate) fn mute_at(stream: &Stream, mute: Mute, at: &Moment) -> Option<MediaInstant> {
     let patience = at.timing.stream_mute_ms * mute.factor;
-    let speaks = at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
-    (stream.opened && speaks).then(|| stream.spoke_at.plus_ms(patience))
+    let due = stream.spoke_at.plus_ms(patience);
+    let speaks = || at.audio.levels.speech_within_ms(patience) >= patience / SPEECH_SHARE;
+    (stream.opened && !at.tries && (at.now < due || speaks())).then_some(due)
 }
 
 #[cfg(test)]

@@ -63,7 +63,12 @@ impl Ring {
     pub(crate) fn read(&self, from: u64, len: u64) -> Vec<i16> {
         let begin = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.samples.len());
         let end = begin.saturating_add(usize::try_from(len).unwrap_or(usize::MAX)).min(self.samples.len());
-        self.samples.range(begin..end).copied().collect()
+        let (front, back) = self.samples.as_slices();
+        let part = |of: &[i16], from: usize| {
+            let within = |at: usize| at.saturating_sub(from).min(of.len());
+            within(begin)..within(end)
+        };
+        [&front[part(front, 0)], &back[part(back, front.len())]].concat()
     }
 }
 

@@ -79,7 +79,7 @@ impl Stream {
 
 /// Sends what the pace allows, or silence when no audio comes; gives the samples sent.
 pub(crate) fn feed(stream: &mut Stream, at: &Moment, out: &mut Outbox) -> u64 {
-    let Moment { now, audio, timing } = *at;
+    let Moment { now, audio, timing, .. } = *at;
     let before = stream.sent;
     let chunk = timing.chunk_ms * SAMPLES_PER_MS;
     if stream.cursor < audio.ring.first() {

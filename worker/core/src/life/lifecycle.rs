@@ -105,7 +105,7 @@ impl Lifecycle {
 
     /// Whether nothing follows any more.
     pub(crate) fn has_exited(&self) -> bool {
-        self.stage == Stage::Exited
+        matches!(self.stage, Stage::Exited)
     }
     /// Whether it serves, and is not on its way out.
     pub(crate) fn is_serving(&self) -> bool {

@@ -4,6 +4,7 @@
 //! "cannot"), or where its marks are, and now and then it breaks the promise. So what was told is found again by its letters, item by
 //! item; times decide only where letters do not.
 
+use super::written::marks_end;
 use crate::hearing::Item;
 
 /// A letter more or less weighs as much as a word's end that is this far away, ms.
@@ -48,6 +49,21 @@ impl Told {
         !self.letters.is_empty() && self.letters == other.letters
     }
 
+    /// What of it these words, which begin somewhere within it, say again: all of it, or from any letter on that leaves `least` of the last ones; all of it
+    /// where they say something else.
+    pub(crate) fn heard_by(self, items: &[Item], least: usize) -> Self {
+        let heard = Spelled::of(items).letters;
+        let least = least.clamp(1, self.letters.len().max(1));
+        let begins =
+            (0..=self.letters.len().saturating_sub(least)).find(|from| heard.starts_with(&self.letters[*from..]));
+        Self { letters: self.letters[begins.unwrap_or(0)..].to_vec(), ..self }
+    }
+
+    /// Letters.
+    pub(crate) fn len(&self) -> usize {
+        self.letters.len()
+    }
+
     /// How many of these words, whose times are not known, are the last ones that were told.
     pub(crate) fn last_of(&self, items: &[Item]) -> Option<usize> {
         let ends = |count: &usize| self.letters.ends_with(&Spelled::of(&items[..*count]).letters);
@@ -85,7 +101,10 @@ impl Told {
         let letters = spelled.places.iter().filter(|place| place.item == next.item).count();
         let told = spelled.places[..end].iter().filter(|place| place.item == next.item).count();
         let goes_on = told * 2 <= letters && items[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
-        if goes_on { Rest { from: next.item, bytes: last.end } } else { Rest { from: next.item + 1, bytes: 0 } }
+        // A mark that stands on the last letter is of it, although it may be a letter of its own to Unicode.
+        let bytes = marks_end(&items[next.item].text, last.end);
+        let goes_on = goes_on && bytes < items[next.item].text.len();
+        if goes_on { Rest { from: next.item, bytes } } else { Rest { from: next.item + 1, bytes: 0 } }
     }
 
     /// The letters differ: the end of the item up to which they differ least, and that ends at the same time best.
@@ -214,6 +233,34 @@ mod tests {
         assert_eq!(rest_of(&told, &merged), "go", "the same word, spelled otherwise");
         merged[1].end_ms = 1_100;
         assert_eq!(rest_of(&told, &merged), "not go", "two words in one item");
+    }
+
+    #[test]
+    fn no_character_that_a_person_sees_is_cut_where_what_is_new_begins() {
+        let rest = |told: &str, merged: &str| {
+            let mut heard = items(merged, 0, 0);
+            heard[0].end_ms = 1_100;
+            rest_of(&Told::of(&items(told, 0, 0)), &heard)
+        };
+        // "e" with an accent of its own; a Thai letter with its vowel and tone; Hindi ones with a vowel, and with what joins it to the next one.
+        assert_eq!(rest("cafe", "cafe\u{301}latte"), "latte");
+        assert_eq!(rest("ท", "ที่นั่น"), "นั่น");
+        assert_eq!(rest("क", "किताब"), "ताब");
+        assert_eq!(rest("नम", "नम\u{94d}स्कार"), "स्कार");
+    }
+
+    #[test]
+    fn of_what_was_told_that_is_left_which_words_that_begin_within_it_say_again() {
+        let left = |told: &str, heard: &str, least: usize| {
+            let told = Told::of(&items(told, 0, 0)).heard_by(&items(heard, 0, 0), least);
+            told.letters.iter().collect::<String>()
+        };
+        assert_eq!(left("let us pray", "let us pray and", 4), "letuspray");
+        assert_eq!(left("let us pray", "us pray and", 4), "uspray");
+        assert_eq!(left("letus pray", "us pray and", 4), "uspray", "two words in one item");
+        assert_eq!(left("let us pray", "ray and", 4), "letuspray", "less than the last word");
+        assert_eq!(left("let us pray", "and then", 4), "letuspray");
+        assert_eq!(left("", "and then", 0), "");
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Words become segments, segments become captions, a track per language, translated where that is wanted.
+//! Words become segments, what has settled of them becomes commits, and both become captions, a track per language, translated where that
+//! is wanted.
 
 mod align;
+mod commit;
+mod commits;
 mod offers;
 mod open;
+mod phrases;
 pub(crate) mod pipeline;
 pub(crate) mod quality;
 mod results;
@@ -18,18 +22,18 @@ pub(crate) use written::{Stable, begin_of};
 
 use crate::config::EngineConfig;
 use crate::hearing::Item;
+use commits::Commits;
 use schemas::ids::Language;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use translate::Translator;
-use written::{ends_clause, ends_sentence, join};
+use written::join;
 
 /// What was said, and what it is in other languages.
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) segments: Segments,
-    /// The last finals, for listeners who come late.
-    pub(crate) finals: VecDeque<Shown>,
+    pub(crate) commits: Commits,
     pub(crate) tracks: BTreeMap<Language, Track>,
     pub(crate) translator: Translator,
 }
@@ -38,7 +42,7 @@ impl Text {
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             segments: Segments::default(),
-            finals: VecDeque::new(),
+            commits: Commits::default(),
             tracks: BTreeMap::new(),
             translator: Translator::new(config.translate_characters_per_minute, config.translation_options),
         }
@@ -79,31 +83,10 @@ impl Snapshot {
     pub(crate) fn stable_text(&self) -> String {
         join(&self.items[..self.settled()])
     }
-    /// What will not change any more, as far as it makes sense by itself: whole sentences, and of the one that is being said
-    /// the clauses. Each ends with its mark.
-    pub(crate) fn stable_parts(&self) -> Vec<String> {
-        parts_of(&self.items[..self.settled()])
-    }
-    /// The same of all words, also those that may still change.
-    pub(crate) fn coming_parts(&self) -> Vec<String> {
-        parts_of(&self.items)
-    }
-    /// What follows the last clause that will not change any more.
-    pub(crate) fn open_text(&self) -> String {
-        let closed = self.items[..self.settled()].iter().rposition(ends_clause).map_or(0, |mark| mark + 1);
-        join(&self.items[closed..])
-    }
-    /// The whole sentences of what will not change any more.
-    pub(crate) fn stable_sentences(&self) -> Vec<String> {
-        sentences_of(&self.items[..self.settled()])
-    }
-    /// The same of all words, also those that may still change.
-    pub(crate) fn coming_sentences(&self) -> Vec<String> {
-        sentences_of(&self.items)
-    }
-    /// The whole text, sentence by sentence.
-    pub(crate) fn sentences(&self) -> Vec<String> {
-        self.items.split_inclusive(ends_sentence).map(join).collect()
+    /// The text without its last word, where that may still change: of all words it is the one that changes most.
+    pub(crate) fn text_without_last(&self) -> String {
+        let last = self.items.iter().rposition(|item| !item.mark).unwrap_or(0);
+        join(&self.items[..last.max(self.settled())])
     }
     /// How much of the text will not change.
     pub(crate) fn stable(&self) -> Stable {
@@ -126,26 +109,6 @@ impl Snapshot {
             None => 0,
         }
     }
-}
-
-/// Whole sentences, and of one that is being said the clauses. Each ends with its mark.
-fn parts_of(words: &[Item]) -> Vec<String> {
-    let mut parts = Vec::new();
-    for sentence in words.split_inclusive(ends_sentence) {
-        if sentence.last().is_some_and(ends_sentence) {
-            parts.push(join(sentence));
-        } else {
-            let clauses = sentence.split_inclusive(ends_clause).filter(|clause| clause.last().is_some_and(ends_clause));
-            parts.extend(clauses.map(join));
-        }
-    }
-    parts
-}
-
-/// Whole sentences alone.
-fn sentences_of(words: &[Item]) -> Vec<String> {
-    let sentences = words.split_inclusive(ends_sentence);
-    sentences.filter(|sentence| sentence.last().is_some_and(ends_sentence)).map(join).collect()
 }
 
 #[cfg(test)]
@@ -205,17 +168,5 @@ pub(crate) mod tests {
         assert_eq!(snapshot("good evening, friends", 2, "en").stable_text(), "good");
         assert_eq!(snapshot("good evening, friends", 3, "en").stable_text(), "good evening,");
         assert_eq!(snapshot("good evening, friends", 4, "en").stable().words, 2);
-    }
-
-    #[test]
-    fn clauses_end_at_a_mark_and_make_way_for_their_sentence() {
-        assert_eq!(snapshot("good evening, dear friends of", 5, "en").stable_parts(), ["good evening,"]);
-        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_parts(), ["yes.", "good evening,"]);
-        assert_eq!(snapshot("good evening, you. and", 6, "en").stable_parts(), ["good evening, you."]);
-        assert!(snapshot("good evening dear", 3, "en").stable_parts().is_empty());
-        assert_eq!(snapshot("yes. good evening, you", 6, "en").stable_sentences(), ["yes."]);
-        assert_eq!(snapshot("yes. good evening, you", 3, "en").coming_parts(), ["yes.", "good evening,"]);
-        assert_eq!(snapshot("yes. good evening, you", 3, "en").open_text(), "good evening, you");
-        assert_eq!(snapshot("yes. good evening, you", 0, "en").sentences(), ["yes.", "good evening, you"]);
     }
 }

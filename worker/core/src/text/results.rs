@@ -61,7 +61,8 @@ impl Floor {
     fn raise(&mut self, covered_ms: u64, last: &VecDeque<Item>) {
         let Some(shared) = &self.shared else { return };
         self.ms = covered_ms.min(shared.end);
-        let heard = |word: &&Item| word.end_ms > shared.start && word.middle_ms() < shared.end;
+        // A word may have been told as ending before it did.
+        let heard = |word: &&Item| word.end_ms + SAME_PLACE_MS > shared.start && word.middle_ms() < shared.end;
         self.items = last.iter().filter(heard).cloned().collect();
     }
 
@@ -70,7 +71,9 @@ impl Floor {
         let Some(first) = items.first() else { return items };
         // Where the first words have no time, nothing is known by it.
         let timeless = first.start_ms == first.end_ms;
-        let again = |word: &&Item| timeless || word.end_ms + SLACK_MS > first.start_ms;
+        // What begins with the stream begins within a word, and says nothing of when that began.
+        let begins = self.shared.as_ref().is_some_and(|shared| first.start_ms < shared.start + SAME_PLACE_MS);
+        let again = |word: &&Item| timeless || begins || word.end_ms + SLACK_MS > first.start_ms;
         let told: Vec<Item> = self.items.iter().filter(again).cloned().collect();
         let slack_ms = if timeless { TIMELESS_MS } else { SAME_PLACE_MS };
         let later = first.start_ms >= self.ms + slack_ms;
@@ -78,7 +81,9 @@ impl Floor {
             let from = items.iter().take_while(|word| word.middle_ms() < self.ms).count();
             return rest(items, Rest { from, bytes: 0 }, self.ms);
         }
-        let told = Told::of(&told);
+        // The first of them may have been heard too little of to be said again.
+        let least = told.last().map_or(0, |last| Told::of(std::slice::from_ref(last)).len());
+        let told = Told::of(&told).heard_by(&items, least);
         let known = if timeless { told.last_of(&items) } else { None };
         let from = known.map_or_else(|| told.rest(&items), |from| Rest { from, bytes: 0 });
         rest(items, from, self.ms)

@@ -1,6 +1,6 @@
-use super::super::ends_sentence;
 use super::super::open::SENTENCE_AFTER_MS;
 use super::super::tests::items;
+use super::super::written::ends_sentence;
 use super::*;
 use crate::hearing::Gap;
 use crate::input::StreamId;

@@ -1,14 +1,17 @@
 //! One language that somebody listens to: its finals in order, its cursors.
 //!
+//! *Flow*: what is translated of a segment is asked of its commits, never kept here.
 //! *Guarantees*: cursors are 1, 2, 3 … without a gap for as long as somebody listens; what was said while nobody did is counted, so
 //! that who comes back sees by the gap what they missed. Finals are released in the order in which they were spoken, each once; one that
 //! is not translated in time gives way to the next as its original. Nothing of a segment is released after its final, whichever of two open
 //! segments becomes final first, but, once, its revision: the translation of an original that had gone out.
 
+use crate::config::Timing;
 use crate::outbox::earliest;
+use crate::text::commits::{Commits, Said};
 use crate::text::offers::Offers;
 use crate::text::quality::Quality;
-use crate::text::translate::Parts;
+use crate::text::translate::OpenText;
 use crate::text::{Shown, Stable};
 use crate::time::MediaInstant;
 use schemas::ids::Language;
@@ -31,7 +34,7 @@ pub(crate) struct Rendered {
     pub(crate) revision: u32,
     /// How much of `text` will not change.
     pub(crate) stable: Stable,
-    /// Translation failed; `text` is the original.
+    /// Translation failed; `text` is the original, or has parts of it.
     pub(crate) degraded: bool,
     /// It was made for a listener who has just come.
     pub(crate) catch_up: bool,
@@ -46,6 +49,15 @@ const MOST_OVER: usize = 64;
 /// Originals that may still be translated, at most.
 const ORIGINALS: usize = 16;
 
+/// So many commits of a segment were shown, and when.
+#[derive(Debug, Default)]
+struct Grown {
+    count: usize,
+    at: Option<MediaInstant>,
+    /// More of them can be shown.
+    waits: bool,
+}
+
 #[derive(Debug)]
 struct Pending {
     shown: Shown,
@@ -53,8 +65,8 @@ struct Pending {
     /// So many finals before it nobody listened to.
     passed: u64,
     since: MediaInstant,
-    /// The text and whether it is the original for want of a translation.
-    text: Option<(String, bool)>,
+    /// Its text, when it can be told.
+    said: Option<Said>,
 }
 
 /// One language.
@@ -76,9 +88,11 @@ pub(crate) struct Track {
     over: BTreeSet<u64>,
     /// Finals that went out as their originals, by segment.
     originals: BTreeMap<u64, Arc<Rendered>>,
-    offers: Offers,
-    /// The segment and the characters of it that were shown last to those who read settled words alone.
-    settled: (u64, u32),
+    pub(crate) offers: Offers,
+    /// What was shown of the commits of each segment that is not over.
+    grown: BTreeMap<u64, Grown>,
+    /// What was shown last of the speaker's own words, to those who chose each mode: nothing is told twice.
+    told: BTreeMap<CaptionMode, (u64, String, Stable)>,
     /// What listeners of this language get.
     pub(crate) quality: Quality,
 }
@@ -99,7 +113,8 @@ impl Track {
             over: BTreeSet::new(),
             originals: BTreeMap::new(),
             offers: Offers::default(),
-            settled: (0, 0),
+            grown: BTreeMap::new(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -123,13 +138,16 @@ impl Track {
 
     /// Nothing of this segment comes any more.
     fn end(&mut self, segment: u64) {
+        self.grown.remove(&segment);
+        self.offers.withdraw(segment);
         self.over.insert(segment);
         if self.over.len() > MOST_OVER {
             self.over.pop_first();
         }
     }
 
-    fn is_over(&self, segment: u64) -> bool {
+    /// Whether nothing of this segment comes any more but its final.
+    pub(crate) fn is_over(&self, segment: u64) -> bool {
         let oldest = self.over.first().filter(|_| self.over.len() == MOST_OVER);
         self.over.contains(&segment) || oldest.is_some_and(|oldest| segment < *oldest)
     }
@@ -141,22 +159,25 @@ impl Track {
         }
         self.last_final = shown.order;
         self.end(shown.segment);
-        self.offers.withdraw(shown.segment);
         let text = shown.text();
         let passes = self.passes(shown) || text.is_empty();
-        let (passed, text) = (self.passed_before(shown.order), passes.then_some((text, false)));
-        self.pending.push_back(Pending { shown: shown.clone(), catch_up, passed, since: now, text });
+        let (passed, said) = (self.passed_before(shown.order), passes.then_some(Said { text, degraded: false }));
+        self.pending.push_back(Pending { shown: shown.clone(), catch_up, passed, since: now, said });
         !passes
     }
 
-    /// A translation of a final has come, or `None` has: for now there is none. Gives the revision when its original is out already.
-    pub(crate) fn translated(&mut self, shown: &Shown, text: Option<String>) -> Option<Arc<Rendered>> {
-        if let Some(pending) = self.pending.iter_mut().find(|p| p.shown.segment == shown.segment && p.text.is_none()) {
-            pending.text = Some(text.map_or_else(|| (shown.text(), true), |t| (t, false)));
+    /// A commit of this segment is translated, or is not for now. Gives the revision of its final when the original is out already.
+    pub(crate) fn translated(&mut self, segment: u64, commits: &Commits) -> Option<Arc<Rendered>> {
+        let said = commits.said(segment, &self.language)?;
+        if let Some(pending) = self.pending.iter_mut().find(|p| p.shown.segment == segment) {
+            pending.said.get_or_insert(said);
             return None;
         }
-        let text = text?;
-        let original = self.originals.remove(&shown.segment)?;
+        if said.degraded {
+            return None;
+        }
+        let original = self.originals.remove(&segment)?;
+        let text = said.text;
         self.quality.revised(&original.text, &text);
         let (revision, stable) = (original.revision + 1, Stable::whole(&text));
         let rendered = Arc::new(Rendered { text, revision, stable, degraded: false, ..(*original).clone() });
@@ -165,22 +186,28 @@ impl Track {
     }
 
     /// The finals whose turn it is.
-    pub(crate) fn release(&mut self, now: MediaInstant, order_ms: u64) -> Vec<Arc<Rendered>> {
+    pub(crate) fn release(&mut self, now: MediaInstant, order_ms: u64, commits: &Commits) -> Vec<Arc<Rendered>> {
         let mut released = Vec::new();
         loop {
             let overtaken = self.overtaken_at(order_ms).is_some_and(|at| now >= at);
             let Some(front) = self.pending.front_mut() else { break };
-            if overtaken {
-                front.text = Some((front.shown.text(), true));
+            if overtaken || (front.said.is_none() && !commits.knows(front.shown.segment)) {
+                let original = || Said { text: front.shown.text(), degraded: true };
+                front.said = Some(commits.as_it_is(front.shown.segment, &self.language).unwrap_or_else(original));
             }
-            let Some(Pending { shown, catch_up, passed, text: Some((text, degraded)), .. }) =
-                self.pending.pop_front_if(|p| p.text.is_some())
+            let Some(Pending { shown, catch_up, passed, said: Some(said), .. }) =
+                self.pending.pop_front_if(|p| p.said.is_some())
             else {
                 break;
             };
+            let Said { text, degraded } = said;
             self.cursor += passed + 1;
             let revision = self.revisions.remove(&shown.segment).unwrap_or(0) + 1;
-            let stable = if degraded { Stable::default() } else { Stable::whole(&text) };
+            let stable = if degraded {
+                Stable::so_far(&commits.known(shown.segment, &self.language).1, &self.language)
+            } else {
+                Stable::whole(&text)
+            };
             let (language, cursor) = (self.language.clone(), self.cursor);
             self.quality.shown(shown.segment, None, &text);
             let (revised, mode) = (false, None);
@@ -217,31 +244,36 @@ impl Track {
 
     /// When the first final, which is not translated, gives way to a later one that is.
     fn overtaken_at(&self, order_ms: u64) -> Option<MediaInstant> {
-        let front = self.pending.front().filter(|front| front.text.is_none())?;
-        self.pending.iter().any(|later| later.text.is_some()).then(|| front.since.plus_ms(order_ms))
+        let front = self.pending.front().filter(|front| front.said.is_none())?;
+        self.pending.iter().any(|later| later.said.is_some()).then(|| front.since.plus_ms(order_ms))
     }
 
-    /// A partial that can be shown to those who chose this mode: in the speaker's language, or translated.
-    pub(crate) fn partial(
+    /// A partial in the speaker's language, for those who chose this mode.
+    pub(crate) fn partial(&mut self, shown: &Shown, mode: CaptionMode) -> Option<Arc<Rendered>> {
+        let text = match mode {
+            CaptionMode::Usual => shown.text_without_last(),
+            CaptionMode::Fast => shown.text(),
+            CaptionMode::Stable => shown.stable_text(),
+        };
+        let told = (shown.segment, text.clone(), shown.stable());
+        if text.is_empty() || self.told.get(&mode) == Some(&told) {
+            return None;
+        }
+        let stable = told.2;
+        self.told.insert(mode, told);
+        self.show(shown, mode, text, stable)
+    }
+
+    /// What is translated of a segment, for those who chose this mode; the first so much of it stands.
+    pub(crate) fn show(
         &mut self,
         shown: &Shown,
         mode: CaptionMode,
-        translated: Option<String>,
+        text: String,
+        stable: Stable,
     ) -> Option<Arc<Rendered>> {
         if self.is_over(shown.segment) {
             return None;
-        }
-        let (text, stable) = match (translated, mode) {
-            (Some(text), CaptionMode::Stable) => (text.clone(), Stable::whole(&text)),
-            (Some(text), CaptionMode::Usual | CaptionMode::Fast) => (text, Stable::default()),
-            (None, CaptionMode::Stable) => (shown.stable_text(), shown.stable()),
-            (None, CaptionMode::Usual | CaptionMode::Fast) => (shown.text(), shown.stable()),
-        };
-        if mode == CaptionMode::Stable {
-            let before = std::mem::replace(&mut self.settled, (shown.segment, stable.chars));
-            if stable.chars == 0 || before == self.settled {
-                return None;
-            }
         }
         let revision = self.revisions.entry(shown.segment).or_insert(0);
         *revision += 1;
@@ -260,34 +292,52 @@ impl Track {
         }))
     }
 
+    /// The segment as far as its commits are translated, and the text, when that is further than what was shown; at most once in so long.
+    pub(crate) fn grow(
+        &mut self,
+        segment: u64,
+        commits: &Commits,
+        (now, gap_ms): (MediaInstant, u64),
+    ) -> Option<(Shown, String)> {
+        let (count, text) = commits.known(segment, &self.language);
+        if self.is_over(segment) || count == 0 {
+            return None;
+        }
+        let grown = self.grown.entry(segment).or_default();
+        grown.waits = count > grown.count && grown.at.is_some_and(|at| now.since(at) < gap_ms);
+        if grown.waits || count == grown.count {
+            return None;
+        }
+        (grown.count, grown.at) = (count, Some(now));
+        Some((commits.shown(segment, count)?, text))
+    }
+
+    /// The segments of which more can be shown when it is due.
+    pub(crate) fn waiting(&self) -> Vec<u64> {
+        self.grown.iter().filter(|(_, grown)| grown.waits).map(|(segment, _)| *segment).collect()
+    }
+
     /// Whether this segment needs no translation here.
     pub(crate) fn passes(&self, shown: &Shown) -> bool {
         shown.source == self.language
     }
 
-    /// Offers a partial for translation; it waits for its turn, and the newest wins.
-    pub(crate) fn offer_partial(&mut self, shown: &Shown, mode: CaptionMode, parts: Parts) {
-        if !self.is_over(shown.segment) {
-            self.offers.offer(shown, mode, parts);
+    /// Offers a text that may still change for translation; it waits for its turn, and the newest wins.
+    pub(crate) fn offer(&mut self, open: OpenText) {
+        if !self.is_over(open.shown.segment) {
+            self.offers.offer(open);
         }
     }
 
-    /// The partials whose turn it is.
-    pub(crate) fn due_partials(
-        &mut self,
-        now: MediaInstant,
-        gap_ms: impl Fn(CaptionMode) -> u64,
-    ) -> Vec<(CaptionMode, Shown, Parts)> {
-        self.offers.due(now, gap_ms)
-    }
-
     /// When a partial's turn comes, or a final's.
-    pub(crate) fn deadline(&self, gap_ms: impl Fn(CaptionMode) -> u64, order_ms: u64) -> Option<MediaInstant> {
-        earliest([self.offers.deadline(gap_ms), self.overtaken_at(order_ms)])
+    pub(crate) fn deadline(&self, gap_ms: impl Fn(CaptionMode) -> u64, timing: &Timing) -> Option<MediaInstant> {
+        let waits = self.grown.values().filter(|grown| grown.waits).map(|grown| grown.at);
+        let next = earliest(waits).map(|at| at.plus_ms(timing.partial_gap_ms));
+        earliest([self.offers.deadline(gap_ms), self.overtaken_at(timing.translate_order_ms), next])
     }
 
     /// The finals of these segments that were released already.
-    pub(crate) fn released_of(&self, segments: &VecDeque<Shown>) -> Vec<Arc<Rendered>> {
+    pub(crate) fn released_of(&self, segments: &[Shown]) -> Vec<Arc<Rendered>> {
         let of = |r: &&Arc<Rendered>| segments.iter().any(|s| s.segment == r.shown.segment);
         self.log.iter().filter(of).cloned().collect()
     }
@@ -302,6 +352,7 @@ impl Track {
 mod tests {
     use super::*;
     use crate::text::Snapshot;
+    use crate::text::commit::Cuts;
     use crate::text::tests::items;
 
     fn shown(segment: u64, text: &str, is_final: bool) -> Shown {
@@ -311,73 +362,149 @@ mod tests {
         Arc::new(Snapshot { segment, source, stable: 0, is_final, order, start_ms: 0, end_ms: 0, items })
     }
 
-    fn track(language: &str) -> Track {
-        Track::new(Language::try_new(language).unwrap(), 2)
+    /// A track, and the commits that it speaks of.
+    struct Page {
+        track: Track,
+        commits: Commits,
+        language: Language,
+    }
+
+    fn page(language: &str) -> Page {
+        let language = Language::try_new(language).unwrap();
+        Page { track: Track::new(language.clone(), 2), commits: Commits::default(), language }
+    }
+
+    impl Page {
+        fn make(&mut self, shown: &Shown) {
+            self.commits.make(shown, Cuts::Clauses);
+            self.commits.ask(shown.segment, &self.language, |_| true);
+        }
+
+        fn expect(&mut self, segment: u64, text: &str) -> Shown {
+            let shown = shown(segment, text, true);
+            self.make(&shown);
+            self.track.expect(&shown, false, NOW);
+            shown
+        }
+
+        /// Its only commit is translated so, or is not.
+        fn translated(&mut self, shown: &Shown, text: Option<&str>) -> Option<Arc<Rendered>> {
+            let commit = self.commits.nth(shown.segment, 0);
+            self.commits.put(&commit, &self.language, text.map(str::to_owned));
+            self.track.translated(shown.segment, &self.commits)
+        }
+
+        /// Segment 1, so much of it stable, and its commits.
+        fn partial(&mut self, text: &str, stable: usize) -> Shown {
+            let shown = Arc::new(Snapshot { stable, ..(*shown(1, text, false)).clone() });
+            self.make(&shown);
+            shown
+        }
+
+        /// A commit of segment 1 is translated; what is shown then.
+        fn put(&mut self, index: usize, text: &str, now: MediaInstant) -> Option<(String, String)> {
+            let commit = self.commits.nth(1, index);
+            self.commits.put(&commit, &self.language, Some(text.to_owned()));
+            let grown = self.track.grow(1, &self.commits, (now, GAP_MS));
+            grown.map(|(shown, text)| (shown.text(), text))
+        }
+
+        fn release(&mut self, now: MediaInstant) -> Vec<Arc<Rendered>> {
+            self.track.release(now, ORDER_MS, &self.commits)
+        }
     }
 
     const NOW: MediaInstant = MediaInstant(1_000);
+    const GAP_MS: u64 = 200;
     const ORDER_MS: u64 = 1_000;
     const USUAL: CaptionMode = CaptionMode::Usual;
 
     #[test]
     fn a_final_waits_for_the_one_before_it() {
-        let mut track = track("es");
-        assert!(track.expect(&shown(1, "one", true), false, NOW) && track.expect(&shown(2, "two", true), false, NOW));
-        track.translated(&shown(2, "two", true), Some("dos".into()));
-        assert!(track.release(NOW, ORDER_MS).is_empty());
-        track.translated(&shown(1, "one", true), Some("uno".into()));
-        let released = track.release(NOW, ORDER_MS);
+        let mut page = page("es");
+        let (one, two) = (page.expect(1, "one"), page.expect(2, "two"));
+        page.translated(&two, Some("dos"));
+        assert!(page.release(NOW).is_empty());
+        page.translated(&one, Some("uno"));
+        let released = page.release(NOW);
         let texts: Vec<_> = released.iter().map(|r| (r.text.as_str(), r.cursor)).collect();
         assert_eq!(texts, [("uno", 1), ("dos", 2)]);
     }
 
     #[test]
     fn what_nobody_listened_to_is_counted_and_the_last_of_it_can_still_be_had() {
-        let mut track = track("en");
+        let Page { mut track, commits, .. } = page("en");
         track.expect(&shown(1, "one", true), false, NOW);
-        track.release(NOW, ORDER_MS);
+        track.release(NOW, ORDER_MS, &commits);
         for segment in 2..=6 {
             track.pass_over(&shown(segment, "unheard", true));
         }
         // The last two are given to who comes.
         track.expect(&shown(5, "five", true), true, NOW);
         track.expect(&shown(6, "six", true), true, NOW);
-        assert_eq!(track.partial(&shown(7, "se", false), USUAL, None).unwrap().cursor, 7);
+        assert_eq!(track.partial(&shown(7, "seven of", false), USUAL).unwrap().cursor, 7);
         track.expect(&shown(7, "seven", true), false, NOW);
-        let cursors: Vec<u64> = track.release(NOW, ORDER_MS).iter().map(|r| r.cursor).collect();
+        let cursors: Vec<u64> = track.release(NOW, ORDER_MS, &commits).iter().map(|r| r.cursor).collect();
         assert_eq!(cursors, [5, 6, 7], "2, 3 and 4 are missing");
     }
 
     #[test]
     fn a_final_that_is_not_translated_gives_way_to_the_next_and_is_revised_later() {
-        let mut track = track("es");
-        let (one, two) = (shown(1, "one", true), shown(2, "two", true));
-        track.expect(&one, false, NOW);
-        track.expect(&two, false, NOW);
-        track.translated(&two, Some("dos".into()));
-        assert_eq!(track.deadline(|_| 0, ORDER_MS), Some(NOW.plus_ms(ORDER_MS)));
-        assert!(track.release(NOW.plus_ms(ORDER_MS - 1), ORDER_MS).is_empty());
-        let released = track.release(NOW.plus_ms(ORDER_MS), ORDER_MS);
+        let mut page = page("es");
+        let (one, two) = (page.expect(1, "one"), page.expect(2, "two"));
+        page.translated(&two, Some("dos"));
+        assert_eq!(page.track.deadline(|_| 0, &Timing::default()), Some(NOW.plus_ms(ORDER_MS)));
+        assert!(page.release(NOW.plus_ms(ORDER_MS - 1)).is_empty());
+        let released = page.release(NOW.plus_ms(ORDER_MS));
         let told: Vec<_> = released.iter().map(|r| (r.text.as_str(), r.degraded, r.stable.words)).collect();
         assert_eq!(told, [("one", true, 0), ("dos", false, 1)], "in their order");
-        assert_eq!(track.translated(&one, None), None, "there is still none");
-        let revised = track.translated(&one, Some("uno".into())).unwrap();
+        assert_eq!(page.translated(&one, None), None, "there is still none");
+        let revised = page.translated(&one, Some("uno")).unwrap();
         assert_eq!((revised.text.as_str(), revised.cursor, revised.revision, revised.degraded), ("uno", 1, 2, false));
-        assert_eq!(track.translated(&one, Some("uno".into())), None, "once");
-        let known: Vec<_> = track.released_of(&[one].into()).iter().map(|r| r.text.clone()).collect();
+        assert_eq!(page.translated(&one, Some("uno")), None, "once");
+        let known: Vec<_> = page.track.released_of(&[one]).iter().map(|r| r.text.clone()).collect();
         assert_eq!(known, ["uno"], "who comes now gets the translation");
     }
 
     #[test]
+    fn a_final_of_which_one_commit_is_not_translated_keeps_the_others_and_says_so() {
+        let mut page = page("es");
+        let shown = page.expect(1, "we come. we pray. we sing.");
+        for (index, text) in [(0, Some("Venimos.")), (1, None), (2, Some("Cantamos."))] {
+            let commit = page.commits.nth(1, index);
+            page.commits.put(&commit, &page.language, text.map(str::to_owned));
+            page.track.translated(1, &page.commits);
+        }
+        let released = page.release(NOW);
+        assert_eq!((released[0].text.as_str(), released[0].degraded), ("Venimos. we pray. Cantamos.", true));
+        assert_eq!(released[0].stable.words, 1, "what stands before it");
+        let commit = page.commits.nth(1, 1);
+        page.commits.put(&commit, &page.language, Some("Oramos.".into()));
+        let revised = page.track.translated(shown.segment, &page.commits).unwrap();
+        assert_eq!((revised.text.as_str(), revised.degraded), ("Venimos. Oramos. Cantamos.", false));
+    }
+
+    #[test]
+    fn a_final_whose_commits_are_forgotten_goes_out_as_its_original() {
+        let mut page = page("es");
+        page.expect(1, "one");
+        for segment in 2..40 {
+            page.make(&shown(segment, "more", true));
+        }
+        let released = page.release(NOW);
+        assert_eq!((released[0].text.as_str(), released[0].degraded), ("one", true), "it never waits for ever");
+    }
+
+    #[test]
     fn who_chose_stable_is_shown_settled_words_alone_and_no_caption_that_says_nothing_new() {
-        let mut track = track("en");
+        let mut track = page("en").track;
         let partial = |text: &str, stable: usize| {
             let items = items(text, 0, stable);
             let source = Language::try_new("en").unwrap();
             Arc::new(Snapshot { segment: 1, source, stable, is_final: false, order: 0, start_ms: 0, end_ms: 0, items })
         };
         let mut shown = |text: &str, stable: usize| {
-            let rendered = track.partial(&partial(text, stable), CaptionMode::Stable, None);
+            let rendered = track.partial(&partial(text, stable), CaptionMode::Stable);
             rendered.map(|r| (r.text.clone(), r.stable.words))
         };
         assert_eq!(shown("let us", 1), None);
@@ -387,41 +514,71 @@ mod tests {
     }
 
     #[test]
+    fn without_a_choice_the_last_word_is_held_back_while_it_may_change_and_nothing_is_told_twice() {
+        let mut track = page("en").track;
+        let mut told = |text: &str, stable: usize| {
+            let shown = Arc::new(Snapshot { stable, ..(*shown(1, text, false)).clone() });
+            track.partial(&shown, USUAL).map(|r| (r.text.clone(), r.stable.words))
+        };
+        assert_eq!(told("let", 0), None);
+        assert_eq!(told("let us", 0), Some(("let".into(), 0)));
+        assert_eq!(told("let as", 0), None);
+        assert_eq!(told("let us pray", 2), Some(("let us".into(), 1)));
+        assert_eq!(told("let us pray,", 2), None, "its mark may change as well");
+        assert_eq!(told("let us pray,", 4), Some(("let us pray,".into(), 2)), "it is stable");
+    }
+
+    #[test]
     fn the_speakers_language_passes_through() {
-        let mut track = track("en");
-        assert!(!track.expect(&shown(1, "one", true), false, NOW));
-        assert_eq!(track.release(NOW, ORDER_MS)[0].text, "one");
+        let mut page = page("en");
+        page.track.expect(&shown(1, "one", true), false, NOW);
+        assert_eq!(page.release(NOW)[0].text, "one");
     }
 
     #[test]
     fn a_failed_translation_gives_the_original_marked_as_such() {
-        let mut track = track("es");
-        track.expect(&shown(1, "one", true), false, NOW);
-        track.translated(&shown(1, "one", true), None);
-        let released = track.release(NOW, ORDER_MS);
+        let mut page = page("es");
+        let one = page.expect(1, "one");
+        page.translated(&one, None);
+        let released = page.release(NOW);
         assert_eq!((released[0].text.as_str(), released[0].degraded), ("one", true));
     }
 
     #[test]
     fn a_segment_that_was_shown_first_and_ends_second_keeps_its_partials_and_its_final() {
-        let mut track = track("en");
-        track.partial(&shown(1, "second", false), CaptionMode::Usual, None).unwrap();
+        let mut page = page("en");
+        page.track.partial(&shown(1, "second half", false), USUAL).unwrap();
         let late = Arc::new(Snapshot { order: 1, ..(*shown(2, "first", true)).clone() });
-        assert!(!track.expect(&late, false, NOW));
-        assert_eq!(track.release(NOW, 1_000)[0].text, "first");
-        assert_eq!(track.partial(&shown(1, "second half", false), CaptionMode::Usual, None).unwrap().revision, 2);
-        track.expect(&Arc::new(Snapshot { order: 2, ..(*shown(1, "second half.", true)).clone() }), false, NOW);
-        let released = track.release(NOW, 1_000);
+        page.track.expect(&late, false, NOW);
+        assert_eq!(page.release(NOW)[0].text, "first");
+        assert_eq!(page.track.partial(&shown(1, "second half of", false), USUAL).unwrap().revision, 2);
+        page.track.expect(&Arc::new(Snapshot { order: 2, ..(*shown(1, "second half.", true)).clone() }), false, NOW);
+        let released = page.release(NOW);
         assert_eq!((released[0].cursor, released[0].revision), (2, 3));
-        assert!(track.partial(&shown(1, "second", false), CaptionMode::Usual, None).is_none());
+        assert!(page.track.partial(&shown(1, "second half", false), USUAL).is_none());
     }
 
     #[test]
-    fn nothing_of_a_segment_follows_its_final() {
-        let mut track = track("es");
-        assert_eq!(track.partial(&shown(1, "on", false), USUAL, Some("u".into())).unwrap().cursor, 1);
-        track.expect(&shown(1, "one", true), false, NOW);
-        assert!(track.partial(&shown(1, "on", false), USUAL, Some("u".into())).is_none());
-        assert_eq!(track.partial(&shown(2, "tw", false), USUAL, Some("d".into())).unwrap().cursor, 2);
+    fn commits_are_shown_in_their_order_each_once_and_none_after_the_final() {
+        let mut page = page("es");
+        let shown = page.partial("we come. we pray. and", 7);
+        assert_eq!(page.put(1, "Oramos.", NOW), None, "the first is not there");
+        let both = ("we come. we pray.".to_owned(), "Venimos. Oramos.".to_owned());
+        assert_eq!(page.put(0, "Venimos.", NOW), Some(both));
+        assert_eq!(page.put(0, "Otra cosa.", NOW), None, "what stands is not replaced");
+        page.expect(1, "we come. we pray. and sing");
+        assert!(page.track.show(&shown, USUAL, "Venimos.".into(), Stable::default()).is_none());
+        assert_eq!(page.track.grow(1, &page.commits, (NOW.plus_ms(GAP_MS), GAP_MS)), None);
+    }
+
+    #[test]
+    fn commits_of_a_segment_are_shown_at_most_five_times_a_second_and_what_waits_has_its_time() {
+        let mut page = page("es");
+        page.partial("we come. we pray. and", 7);
+        assert!(page.put(0, "Venimos.", NOW).is_some() && page.track.waiting().is_empty());
+        assert_eq!(page.put(1, "Oramos.", NOW.plus_ms(50)), None);
+        let due = page.track.deadline(|_| 0, &Timing::default()).unwrap();
+        assert_eq!((due, page.track.waiting()), (NOW.plus_ms(GAP_MS), vec![1]));
+        assert!(page.track.grow(1, &page.commits, (due, GAP_MS)).is_some() && page.track.waiting().is_empty());
     }
 }

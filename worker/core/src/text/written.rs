@@ -1,7 +1,8 @@
 //! How text is written in its language: where spaces stand, which marks end what, and what counts as a word.
 //!
-//! The one place that knows marks and scripts. *Caveat*: no dictionary is at hand, so that a word of a script without spaces is guessed by
-//! its length; a character that a person sees (a grapheme cluster) is never cut.
+//! The one place that knows marks and scripts. *Caveat*: no dictionary is at hand, so that a word of a script without spaces is guessed by its usual
+//! length (a dictionary of five such languages is some megabytes in every worker, for the place at which a partial translation is held back); a
+//! character that a person sees (a grapheme cluster) is never cut.
 
 use crate::hearing::{Gap, Item};
 use schemas::ids::Language;
@@ -28,6 +29,14 @@ pub(crate) fn ends_clause(word: &Item) -> bool {
 /// Whether a sentence ends with this text.
 pub(crate) fn text_ends_sentence(text: &str) -> bool {
     text.trim_end_matches(CLOSING).ends_with(SENTENCE_ENDS)
+}
+
+/// Whether the verb stands at the end of a sentence: before it is said, half a sentence says nothing that could be translated.
+pub(crate) fn has_its_verb_last(language: &Language) -> bool {
+    matches!(
+        language.as_str(),
+        "ja" | "ko" | "hi" | "bn" | "mr" | "gu" | "pa" | "ur" | "fa" | "ta" | "te" | "kn" | "ml" | "si" | "ne" | "tr"
+    )
 }
 
 /// Behind the last of these marks within so many bytes. A Latin mark ends something only before a space: "3.5" is one number.
@@ -58,6 +67,12 @@ pub(crate) fn last_word_end(text: &str, most_bytes: usize) -> Option<usize> {
 /// Whether no character that a person sees lies across this place.
 fn is_between_characters(text: &str, at: usize) -> bool {
     text.is_char_boundary(at) && GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
+}
+
+/// Behind the marks that stand on the letter before this place: an accent, a vowel or a tone.
+pub(crate) fn marks_end(text: &str, at: usize) -> usize {
+    let is_mark = |letter: &char| format!("a{letter}").graphemes(true).nth(1).is_none();
+    at + text[at..].chars().take_while(is_mark).map(char::len_utf8).sum::<usize>()
 }
 
 /// The words one after another. Where the service's own text says whether a space stands between two words, it does; else the letters that
@@ -100,27 +115,34 @@ fn joins_its_neighbours(letter: char) -> bool {
         | '\u{FF01}'..='\u{FF9F}' | '\u{20000}'..='\u{3FFFF}')
 }
 
-/// The text without its last words. Where words have no spaces between them, two characters count as one.
+/// A word, in parts that count: a word of Chinese or Japanese has two characters that a person sees, one of Thai, Lao, Burmese or Khmer three (means
+/// of ICU's dictionary over text: 1.8, 2.1 and 3.0).
+const WORD: usize = 6;
+
+/// The text without its last words. Where words have no spaces between them, they are guessed by their usual length.
 pub(crate) fn without_last<'a>(text: &'a str, words: usize, language: &Language) -> &'a str {
-    let (mut kept, mut halves) = (text.trim_end(), 2 * words);
-    while halves > 0 && !kept.is_empty() {
+    let (mut kept, mut parts) = (text.trim_end(), WORD * words);
+    while parts > 0 && !kept.is_empty() {
         let begin = if language.is_spaced() {
             kept.char_indices().rfind(|(_, letter)| letter.is_whitespace()).map_or(0, |(at, c)| at + c.len_utf8())
         } else {
             let bounds = kept.split_word_bound_indices().rev().map(|(at, _)| at);
             bounds.into_iter().find(|at| is_between_characters(kept, *at)).unwrap_or(0)
         };
-        halves = halves.saturating_sub(half_words(&kept[begin..]));
+        parts = parts.saturating_sub(parts_of(&kept[begin..]));
         kept = kept[..begin].trim_end();
     }
     kept
 }
 
-fn half_words(token: &str) -> usize {
+fn parts_of(token: &str) -> usize {
     match token.chars().find(|letter| letter.is_alphanumeric()) {
         None => 0,
-        Some(letter) if joins_its_neighbours(letter) && token.graphemes(true).nth(1).is_none() => 1,
-        Some(_) => 2,
+        Some(letter) if joins_its_neighbours(letter) && token.graphemes(true).nth(1).is_none() => match letter {
+            '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' => WORD / 3,
+            _ => WORD / 2,
+        },
+        Some(_) => WORD,
     }
 }
 
@@ -150,6 +172,11 @@ impl Stable {
     /// All of it.
     pub(crate) fn whole(text: &str) -> Self {
         Self { words: count(text.split_whitespace()), chars: count(text.encode_utf16()) }
+    }
+
+    /// All of it, and more of the same language may follow.
+    pub(crate) fn so_far(text: &str, language: &Language) -> Self {
+        if language.is_spaced() { Self::whole(text) } else { Self::within(text, text.len()) }
     }
 
     /// The first so many bytes.

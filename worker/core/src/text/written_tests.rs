@@ -60,16 +60,6 @@ fn a_sentence_ends_with_the_mark_of_its_script() {
 }
 
 #[test]
-fn sentences_and_clauses_of_every_script_are_parts_by_themselves() {
-    let parts = |text: &str, stable: usize, code: &str| snapshot(text, stable, code).stable_parts();
-    assert_eq!(parts("今日は、 皆さん。 私たちは、 ここ で", 6, "ja"), ["今日は、皆さん。", "私たちは、"]);
-    assert_eq!(parts("我们 来， 然后", 3, "zh"), ["我们来，"]);
-    assert_eq!(parts("هل جئت؟ نعم، أنا", 5, "ar"), ["هل جئت؟", "نعم،"]);
-    assert_eq!(parts("वह आया। फिर वह", 3, "hi"), ["वह आया।"]);
-    assert_eq!(parts("وہ آیا۔ پھر", 3, "ur"), ["وہ آیا۔"]);
-}
-
-#[test]
 fn sentences_are_put_together_as_their_language_does() {
     let both = |first: &str, second: &str, code: &str| {
         let mut text = first.to_owned();
@@ -81,6 +71,16 @@ fn sentences_are_put_together_as_their_language_does() {
     assert_eq!(both("สวัสดี", "ขอบคุณ", "th"), "สวัสดี ขอบคุณ");
     assert_eq!(both("Hola.", "Gracias.", "es"), "Hola. Gracias.");
     assert_eq!(both("", "Gracias.", "es"), "Gracias.");
+}
+
+#[test]
+fn a_word_that_is_held_back_is_as_long_as_words_of_its_script_are() {
+    let kept = |text: &'static str, words: usize, code: &str| without_last(text, words, &language(code));
+    assert_eq!(kept("今天我们来谈谈", 2, "zh"), "今天我");
+    assert_eq!(kept("本日は晴れです", 1, "ja"), "本日は晴れ");
+    assert_eq!(kept("คนไทยสงบ", 1, "th"), "คนไทย");
+    assert_eq!(kept("คนไทยสงบ", 2, "th"), "คน");
+    assert_eq!(kept("มี iPhone", 1, "th"), "มี");
 }
 
 /// What JavaScript's `text.slice(0, chars)` gives.

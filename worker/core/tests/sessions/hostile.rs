@@ -92,3 +92,19 @@ fn the_worst_recogniser_costs_at_most_two_words_in_a_thousand() {
     }
     assert!(faults.len() * 500 <= words, "{} of {words} words: {faults:#?}", faults.len());
 }
+
+/// The final before the cut told the last word but one, merged with the one before it, as ending 320 ms before it did, and so before the replay began.
+#[test]
+fn a_word_that_was_told_as_ending_before_the_replay_begins_doubles_none_behind_it() {
+    let sentences =
+        vec![(3, 300), (13, 6_000), (13, 300), (11, 3_000), (6, 1_000), (14, 300), (4, 1_000), (7, 1_000), (7, 1_000)];
+    let seed = 10_209_643_342_998_710_750;
+    check(HostileSession { sentences, seed, cuts: vec![23_766], ..HostileSession::new(Switches::hostile()) });
+}
+
+/// Thai; of the first of the last words that the finals had brought the replay heard too little to say it again.
+#[test]
+fn a_word_of_which_a_replay_hears_only_the_end_loses_none_behind_it() {
+    let thai = SPELLINGS[7];
+    check(HostileSession::random(thai, Switches::hostile(), 616, 60_000, 2));
+}

@@ -174,7 +174,7 @@ fn a_clause_is_read_in_translation_before_its_sentence_is_over() {
 fn sentences_are_translated_one_by_one_and_put_together_as_the_listeners_language_does() {
     let talk = Talk::written(&["Come in, all of you. We pray. Then we sing together once more tonight."]);
     for (target, between) in [("ja", ""), ("zh", ""), ("th", " "), ("ar", " "), ("ko", " "), ("es", " ")] {
-        let mut world = World::new(talk.clone());
+        let mut world = World::with(EngineConfig { partials: PartialPolicy::Sentences, ..config() }, talk.clone());
         world.translate = |text, to, _| {
             let end = if ["ja", "zh"].contains(&to.as_str()) { "译。" } else { "x." };
             (150, Ok(format!("{}{end}", text.split(' ').count())))

@@ -270,7 +270,8 @@ fn mood(text: &str) -> u64 {
 #[test]
 fn however_late_each_translation_is_every_final_is_told_once_and_no_text_is_paid_for_more_than_twice() {
     for seed in 0..40 {
-        let sentences: Vec<String> = (0..12).map(|n| format!("s{seed}x{n} and, so on. t{seed}x{n} ends.")).collect();
+        let sentences: Vec<String> =
+            (0..12).map(|n| format!("s{seed}x{n} and, so {seed}x{n}. t{seed}x{n} ends.")).collect();
         let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
         let mut world = World::new(Talk::of(&sentences));
         world.translate = |text, to, now| (mood(text), prompt_translator(text, to, now).1);

@@ -35,6 +35,7 @@ mod joining;
 mod lag;
 mod languages;
 mod late;
+mod levels;
 mod modes;
 mod notices;
 mod outage;

@@ -29,7 +29,7 @@ fn partials<'a>(world: &'a World, seat: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn who_chose_stable_reads_whole_sentences_as_they_settle_and_nothing_is_ever_taken_back() {
+fn no_translated_word_is_ever_taken_back_but_from_who_chose_fast() {
     let mut world = room(PartialPolicy::Clauses);
     world.recogniser.fickle = true;
     // A translator to whom a clause is another thing than its sentence.
@@ -39,15 +39,16 @@ fn who_chose_stable_reads_whole_sentences_as_they_settle_and_nothing_is_ever_tak
     };
     world.run_until(40_000);
     world.check_contract();
-    let shown = partials(&world, "stable");
-    assert!(shown.contains(&"es:we es:come, es:all es:of es:us."), "{shown:?}");
-    assert!(shown.iter().all(|text| text.ends_with(['.', '?'])), "{shown:?}");
-    for caption in world.seat("stable").captions() {
-        assert_eq!(caption.stable_words as usize, caption.text.split(' ').count(), "all of it stays");
+    for seat in ["usual", "stable"] {
+        let shown = partials(&world, seat);
+        assert!(shown.contains(&"es:so es:we es:come, es:all es:of es:us."), "{shown:?}");
+        for caption in world.seat(seat).captions() {
+            assert_eq!(caption.stable_words as usize, caption.text.split(' ').count(), "all of it stays");
+        }
+        assert_eq!(world.seat(seat).erasure(), 0.0);
     }
-    assert_eq!(world.seat("stable").erasure(), 0.0);
     assert_eq!(world.seat("en-stable").erasure(), 0.0);
-    assert!(world.seat("usual").erasure() > 0.0 && world.seat("en-fast").erasure() > 0.0, "others pay for speed");
+    assert!(world.seat("fast").erasure() > 0.0 && world.seat("en-fast").erasure() > 0.0, "others pay for speed");
 }
 
 #[test]
@@ -73,9 +74,9 @@ fn who_chose_fast_reads_words_that_may_still_change_and_reads_them_first() {
     };
     for word in ["es:come", "es:river", "es:peace", "es:near"] {
         let [fast, usual, stable] = ["fast", "usual", "stable"].map(|seat| when(seat, word));
-        assert!(fast <= usual && usual <= stable, "{word}");
+        assert!(fast <= usual && usual == stable, "{word}");
     }
-    assert!(when("fast", "es:it") < when("usual", "es:it") && when("usual", "es:when") < when("stable", "es:when"));
+    assert!(when("fast", "es:it") < when("usual", "es:it"));
     assert!(partials(&world, "fast").len() > partials(&world, "usual").len());
 }
 
@@ -107,17 +108,20 @@ fn the_same_text_is_translated_once_however_many_choices_there_are() {
 }
 
 #[test]
-fn without_a_choice_a_listener_reads_as_before_whoever_listens_beside_them() {
+fn without_a_choice_a_listener_reads_the_same_and_no_later_whoever_listens_beside_them() {
     let told = |world: &World| {
-        let told = |c: &&schemas::message::Caption| (c.text.clone(), c.timestamp, c.stable_words, c.cursor);
-        world.seat("usual").captions().iter().map(told).collect::<Vec<_>>()
+        let told = |c: &&schemas::message::Caption| ((c.text.clone(), c.stable_words, c.cursor), c.timestamp);
+        world.seat("usual").captions().iter().map(told).unzip::<_, _, Vec<_>, Vec<_>>()
     };
     let mut mixed = room(PartialPolicy::Clauses);
     let mut alone = room(PartialPolicy::Clauses);
     alone.seats.retain(|name, _| name == "usual");
     mixed.run_until(40_000);
     alone.run_until(40_000);
-    assert_eq!(told(&mixed), told(&alone));
+    let ((mixed, mixed_at), (alone, alone_at)) = (told(&mixed), told(&alone));
+    assert_eq!(mixed, alone);
+    // What was translated for who chose fast is known already.
+    assert!(mixed_at.iter().zip(&alone_at).all(|(mixed, alone)| mixed <= alone));
 }
 
 #[test]
@@ -155,7 +159,8 @@ fn a_choice_may_change_in_the_middle_and_counts_from_then_on() {
     world.run_until(40_000);
     let later = |c: &&schemas::message::Caption| c.timestamp.0 > crate::world::BEGIN + 13_000 && !c.is_final;
     let captions = world.seat("eva").captions();
-    assert!(captions.iter().filter(|c| later(c)).all(|c| c.text.ends_with(['.', '?'])), "{captions:?}");
+    let whole = |c: &&schemas::message::Caption| c.stable_words as usize == c.text.split(' ').count();
+    assert!(captions.iter().any(later) && captions.iter().filter(|c| later(c)).all(whole), "{captions:?}");
     assert_eq!(world.seat("eva").finals().len(), 3, "and no final is lost or told twice");
 }
 

@@ -57,7 +57,8 @@ fn partial_translations(policy: PartialPolicy) -> usize {
 #[test]
 fn the_policy_says_which_partials_are_translated() {
     assert_eq!(partial_translations(PartialPolicy::Finals), 0);
-    assert_eq!(partial_translations(PartialPolicy::Clauses), 0, "nothing that was said has a mark");
+    assert_eq!(partial_translations(PartialPolicy::Sentences), 0, "nothing that was said has a mark");
+    assert_eq!(partial_translations(PartialPolicy::Clauses), 0, "and all of it is short");
     assert!(partial_translations(PartialPolicy::Live) >= 8);
 }
 
@@ -102,7 +103,7 @@ fn a_clause_is_translated_once_when_its_words_are_stable() {
     world.check_contract();
     let asked: Vec<&str> = world.asked.iter().map(|(_, _, text)| text.as_str()).collect();
     assert_eq!(asked[..2], ["when we come to the river,", "we will pray,"]);
-    assert_eq!(asked.len(), 3, "and the whole, as final");
+    assert_eq!(asked[2..], ["and then we will sing together again."], "the rest, with the final");
     let shown = world.seat("eva").captions();
     assert_eq!(shown[1].text, "es:when es:we es:come es:to es:the es:river, es:we es:will es:pray,");
     let erasure = world.writes.last().unwrap().1.status.languages[&language("es")].erasure;
@@ -135,18 +136,77 @@ fn by_default_the_first_clause_is_read_in_translation_while_the_sentence_is_stil
 #[test]
 fn by_default_a_question_is_read_in_translation_before_its_answer_is_over() {
     let (partials, _, _) = by_default("do you know the way? it is not far from the old town and the river.");
-    assert_eq!(partials, ["es:do es:you es:know es:the es:way?"]);
+    assert_eq!(partials[0], "es:do es:you es:know es:the es:way?");
 }
 
 #[test]
-fn a_sentence_that_a_partial_has_brought_is_the_finals_too_and_paid_for_once() {
+fn speech_without_marks_is_read_in_translation_while_it_goes_on_and_nothing_of_it_is_taken_back() {
+    let words: Vec<String> = (0..24).map(|n| format!("w{n}")).collect();
+    let run = |policy: PartialPolicy| {
+        let mut world = World::with(EngineConfig { partials: policy, ..config() }, Talk::of(&[&words.join(" ")]));
+        world.recogniser.fickle = true;
+        world.listener("eva", "es");
+        world.run_until(20_000);
+        world.check_contract();
+        world
+    };
+    let world = run(PartialPolicy::Clauses);
+    let eva = world.seat("eva");
+    let partials: Vec<&str> = eva.captions().iter().filter(|c| !c.is_final).map(|c| c.text.as_str()).collect();
+    assert_eq!(partials[0], "es:w0 es:w1 es:w2 es:w3 es:w4 es:w5 es:w6 es:w7");
+    assert_eq!((partials.len(), eva.erasure(), eva.text().split(' ').count()), (2, 0.0, 24));
+    let asked: usize = world.asked.iter().map(|(_, _, text)| text.split(' ').count()).sum();
+    assert_eq!(asked, 24, "each word is paid for once");
+    assert!(run(PartialPolicy::Sentences).seat("eva").captions().iter().all(|c| c.is_final));
+}
+
+#[test]
+fn who_comes_in_the_middle_of_a_sentence_reads_its_first_clause_with_the_next_one() {
+    let talk = Talk::of(&["when we come to the river, we will pray, and then we will sing together again."]);
+    let mut world = World::with(config(), talk);
+    world.listener("eva", "es");
+    world.at(4_600, |w| {
+        w.listener("ugo", "it");
+    });
+    world.run_until(15_000);
+    world.check_contract();
+    assert_eq!(
+        world.seat("ugo").captions()[0].text,
+        "it:when it:we it:come it:to it:the it:river, it:we it:will it:pray,"
+    );
+}
+
+#[test]
+fn while_translate_throttles_commits_are_whole_sentences() {
+    let sentence = "when we come to the river, we will pray, and then we will sing.";
+    let mut world = World::new(Talk::of(&[sentence, sentence]));
+    world.translate = |text, to, now| match now {
+        0..5_000 => (50, Err(TranslateFailure::Throttled)),
+        _ => prompt_translator(text, to, now),
+    };
+    world.listener("eva", "es");
+    world.run_until(20_000);
+    world.check_contract();
+    let clause = |text: &str| text == "we will pray,";
+    let throttled: Vec<_> = world.asked.iter().filter(|(at, _, text)| *at < 9_000 && clause(text)).collect();
+    assert!(throttled.is_empty(), "{:?}", world.asked);
+    assert!(
+        world.asked.iter().any(|(_, _, text)| clause(text)),
+        "and clauses again when that is over: {:?}",
+        world.asked
+    );
+    assert!(world.seat("eva").finals().iter().all(|c| c.translated));
+}
+
+#[test]
+fn what_a_partial_has_brought_is_the_finals_too_and_paid_for_once() {
     let talk = Talk::of(&["we come, all of us. we pray. then we sing together again."]);
     let mut world = World::with(EngineConfig { partials: PartialPolicy::Clauses, ..config() }, talk);
     world.listener("eva", "es");
     world.run_until(15_000);
     world.check_contract();
     let asked: Vec<&str> = world.asked.iter().map(|(_, _, text)| text.as_str()).collect();
-    assert_eq!(asked, ["we come,", "we come, all of us.", "we pray.", "then we sing together again."]);
+    assert_eq!(asked, ["we come,", "all of us.", "we pray.", "then we sing together again."]);
     let status = &world.writes.last().unwrap().1.status.languages[&language("es")];
     assert_eq!(status.erasure, Some(0.0));
     let texts = world.seat("eva").text();

@@ -400,7 +400,7 @@ fn a_speaker_who_is_never_understood_does_not_cost_a_stream_every_few_seconds() 
     world.recogniser.mute = Some((0, u64::MAX));
     world.run_until(600_000);
     let opened = world.recogniser.opened.len();
-    assert!((4..=10).contains(&opened), "{opened} in ten minutes");
+    assert!((4..=18).contains(&opened), "a try in three quarters of a minute, but {opened} in ten minutes");
 }
 
 #[test]

@@ -42,6 +42,25 @@ fn speech_is_heard_at_every_level_after_any_noise_that_is_softer() {
 }
 
 #[test]
+fn speech_of_minus_seventy_dbfs_is_heard_over_noise_as_loud() {
+    let speech = to_f64(&welcome()[..160_000]);
+    let spoken = at_level(&speech, -70.0).into_iter().zip(at_level(&pink(speech.len(), 4), -70.0)).map(|(s, n)| s + n);
+    let all: Vec<f64> = at_level(&pink(48_000, 3), -70.0).into_iter().chain(spoken).collect();
+    let (_, first) = opens(&to_i16(&all));
+    assert!(first.is_some_and(|ms| (3_000..8_000).contains(&ms)), "{first:?}");
+}
+
+#[test]
+fn how_long_ago_a_voice_began_counts_its_short_pauses_and_not_what_was_before_a_long_one() {
+    let speech = &welcome()[..160_000];
+    let mut detector = Detector::default();
+    detector.push(0, &[speech, &[0; 64_000], speech].concat());
+    let since_ms = detector.speech_since_ms(3_000);
+    assert!((8_500..=10_200).contains(&since_ms), "{since_ms}");
+    assert!(detector.speech_since_ms(5_000) > 13_000);
+}
+
+#[test]
 fn noise_alone_opens_seldom() {
     for (seed, dbfs) in [(1, -72.0), (2, -50.0), (3, -25.0)] {
         let (opened, _) = opens(&to_i16(&at_level(&pink(16_000 * 120, seed), dbfs)));

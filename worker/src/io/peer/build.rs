@@ -24,8 +24,9 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Checks per candidate pair, 30 s of them: the crate's default gives a pair up for ever after 7.
 const CHECKS: u16 = 600;
 /// Between two refreshes of a relay's allocation, which lasts ten minutes; the crate's default is five. When the relay's nonce has expired, the relay
-/// refuses a request and tells the next nonce, and the crate does not ask again by itself: so it asks often, as often as the checks that keep the path.
-const RELAY_REFRESH: Duration = Duration::from_secs(2);
+/// refuses a request and tells the next nonce, and the crate does not ask again by itself. A refresh that is refused costs nothing; a channel whose
+/// renewal is refused is lost. So refreshes are asked for as often as the crate allows, that they meet the expired nonce first.
+pub const RELAY_REFRESH: Duration = Duration::from_secs(1);
 
 /// Builds on the first port that is free. Between looking and binding another process may take it, so the next is tried then.
 pub(super) async fn build(config: &PeerConfig, handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {

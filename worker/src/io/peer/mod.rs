@@ -14,6 +14,7 @@ pub mod sdp;
 
 use super::signaling::IceServer;
 use crate::media::RtpAudio;
+pub use build::RELAY_REFRESH;
 use build::{OPUS, RED, build};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};

@@ -57,6 +57,7 @@ impl Lanes {
     pub(super) fn hands_over_at(&self, at: &Moment) -> Option<MediaInstant> {
         let stream = self.alone().map(|lane| &lane.stream).filter(|stream| stream.opened)?;
         let due = stream.since.plus_ms(at.timing.rotate_after_ms);
+        // By loudness, which knows a pause at once: a soft speaker is cut in mid-word, and the next lane begins where this one ends.
         let silent_ms = at.audio.levels.silent_for_ms();
         let shorter =
             SHORTER_AFTER_MS + (LATEST_MS - SHORTER_AFTER_MS) * (SILENCE_MS.saturating_sub(silent_ms)) / SILENCE_MS;

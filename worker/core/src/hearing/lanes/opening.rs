@@ -35,8 +35,7 @@ impl Lanes {
             Begin::At(sample) => self.watermark.max(sample),
             Begin::Onset(sample) => {
                 let heard = self.watermark.max(sample);
-                let onset_ms = at.audio.levels.speech_from_ms(heard / SAMPLES_PER_MS);
-                let preroll = onset_ms.saturating_sub(at.timing.onset_preroll_ms) * SAMPLES_PER_MS;
+                let preroll = at.audio.onset_ms.saturating_sub(at.timing.onset_preroll_ms) * SAMPLES_PER_MS;
                 heard.max(preroll.min(ring.end()))
             }
         };

@@ -9,24 +9,22 @@ mod latency;
 mod split;
 mod translator;
 
-pub(crate) use job::{Done, Purpose};
+pub(crate) use job::{Done, OpenText, What};
 pub(crate) use translator::Translator;
 
 use crate::config::{PartialPolicy, Timing};
-use crate::text::Snapshot;
-use crate::text::written::{append, text_ends_sentence, without_last};
+use crate::text::commit::{Commit, End};
+use crate::text::written::{SENTENCE_ENDS, append, without_last};
 use schemas::ids::Language;
 use schemas::session::CaptionMode;
 
-/// How partials are translated for those who chose a mode.
+/// What is shown of an unfinished segment, in translation, to those who chose a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Partials {
-    /// Not at all.
+    /// Nothing.
     None,
-    /// Sentence by sentence, each once: what is shown stands in the final.
-    Sentences,
-    /// A clause when its words are stable, until its sentence is complete.
-    Clauses,
+    /// Its commits: they stand in the final.
+    Commits,
     /// The same, and what follows again whenever it has changed.
     Tail,
     /// The whole text again whenever it has changed.
@@ -38,55 +36,19 @@ impl Partials {
     pub(crate) fn of(policy: PartialPolicy, mode: CaptionMode) -> Self {
         match (policy, mode) {
             (PartialPolicy::Finals, _) => Self::None,
-            (PartialPolicy::Clauses | PartialPolicy::Live, CaptionMode::Stable) => Self::Sentences,
-            (PartialPolicy::Clauses, CaptionMode::Usual) => Self::Clauses,
+            (PartialPolicy::Sentences, _)
+            | (PartialPolicy::Clauses, CaptionMode::Usual | CaptionMode::Stable)
+            | (PartialPolicy::Live, CaptionMode::Stable) => Self::Commits,
             (PartialPolicy::Clauses | PartialPolicy::Live, CaptionMode::Fast) => Self::Tail,
             (PartialPolicy::Live, CaptionMode::Usual) => Self::Live,
         }
     }
 
-    /// What of an unfinished segment is translated.
-    ///
-    /// A clause is translated once, when its words are stable: later partials find it in the cache. When its sentence is complete,
-    /// that is translated as a whole, once for all partials and the final.
-    pub(crate) fn parts(self, snapshot: &Snapshot) -> Parts {
-        let open = |text: String| Some(text).filter(|text| !text.is_empty());
+    /// Whether commits are shown as they come.
+    pub(crate) fn shows_commits(self) -> bool {
         match self {
-            Self::None => Parts::default(),
-            Self::Sentences => Parts { closed: snapshot.stable_sentences(), open: None },
-            Self::Clauses => Parts { closed: snapshot.stable_parts(), open: None },
-            Self::Tail => Parts { closed: snapshot.stable_parts(), open: open(snapshot.open_text()) },
-            Self::Live => Parts { closed: Vec::new(), open: open(snapshot.text()) },
-        }
-    }
-
-    /// The parts that will be translated when their words are stable, if these do not change.
-    pub(crate) fn coming(self, snapshot: &Snapshot) -> Vec<String> {
-        match self {
-            Self::None | Self::Live => Vec::new(),
-            Self::Sentences => snapshot.coming_sentences(),
-            Self::Clauses | Self::Tail => snapshot.coming_parts(),
-        }
-    }
-
-    /// What may be shown of the translated parts; the last words of what may still change are held back.
-    pub(crate) fn shown(
-        self,
-        snapshot: &Snapshot,
-        parts: &[String],
-        words: usize,
-        language: &Language,
-    ) -> Option<String> {
-        let text = || Some(join_parts(parts, language));
-        match self {
-            Self::None | Self::Sentences | Self::Clauses => text(),
-            Self::Live => text().and_then(|text| mask(&text, words, language)),
-            Self::Tail if parts.len() <= snapshot.stable_parts().len() => text(),
-            Self::Tail => {
-                let (open, closed) = parts.split_last()?;
-                let kept: Vec<String> = closed.iter().cloned().chain(mask(open, words, language)).collect();
-                (!kept.is_empty()).then(|| join_parts(&kept, language))
-            }
+            Self::Commits | Self::Tail => true,
+            Self::None | Self::Live => false,
         }
     }
 
@@ -94,31 +56,13 @@ impl Partials {
     pub(crate) fn gap_ms(self, timing: &Timing) -> u64 {
         match self {
             Self::Live | Self::Tail => timing.translate_gap_ms,
-            Self::None | Self::Sentences | Self::Clauses => 0,
+            Self::None | Self::Commits => 0,
         }
     }
 }
 
-/// The parts of an unfinished segment, each translated by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Parts {
-    /// What will not change any more.
-    pub(crate) closed: Vec<String>,
-    /// What follows and may change.
-    pub(crate) open: Option<String>,
-}
-
-impl Parts {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.closed.is_empty() && self.open.is_none()
-    }
-    pub(crate) fn into_texts(self) -> Vec<String> {
-        self.closed.into_iter().chain(self.open).collect()
-    }
-}
-
 /// Translated parts as one text.
-pub(crate) fn join_parts(parts: &[String], language: &Language) -> String {
+pub(crate) fn join_parts(parts: &[&str], language: &Language) -> String {
     let mut text = String::new();
     parts.iter().for_each(|part| append(&mut text, part, language));
     text
@@ -131,15 +75,27 @@ pub(crate) fn mask(text: &str, words: usize, language: &Language) -> Option<Stri
     (!kept.is_empty()).then(|| kept.to_owned())
 }
 
-/// The translation of a clause that goes on with a sentence: translators begin every text with a capital letter. German and
-/// English write capitals in the middle of a sentence, and the two letters i of Turkish are not each other's.
-pub(crate) fn carry_on(before: Option<&String>, clause: &str, translation: String, language: &Language) -> String {
-    let begins = before.is_none_or(|text| text_ends_sentence(text));
-    let small = clause.chars().next().is_some_and(char::is_lowercase);
+/// The translation of a commit as it stands between those beside it: translators take every text for a sentence of its own, begin it with a
+/// capital letter, and some end it with a stop.
+pub(crate) fn fit(commit: &Commit, translation: String, language: &Language) -> String {
+    let text = if commit.begins_sentence { translation } else { carry_on(&commit.text, translation, language) };
+    match commit.end {
+        End::Sentence | End::Clause => text,
+        End::Word => match text.strip_suffix(SENTENCE_ENDS) {
+            Some(open) if !open.is_empty() && !open.ends_with(SENTENCE_ENDS) => open.to_owned(),
+            Some(_) | None => text,
+        },
+    }
+}
+
+/// The translation of a text that goes on with a sentence. German and English write capitals in the middle of a sentence, and the two letters i
+/// of Turkish are not each other's.
+pub(crate) fn carry_on(said: &str, translation: String, language: &Language) -> String {
+    let small = said.chars().next().is_some_and(char::is_lowercase);
     let mut letters = translation.chars();
     match (letters.next(), letters.next()) {
         (Some(first), Some(second))
-            if !begins && small && !second.is_uppercase() && !matches!(language.as_str(), "de" | "en" | "tr") =>
+            if small && !second.is_uppercase() && !matches!(language.as_str(), "de" | "en" | "tr") =>
         {
             first.to_lowercase().chain(translation.chars().skip(1)).collect()
         }
@@ -151,19 +107,35 @@ pub(crate) fn carry_on(before: Option<&String>, clause: &str, translation: Strin
 mod tests {
     use super::*;
 
+    fn commit(text: &str, begins_sentence: bool, end: End) -> Commit {
+        let source = Language::try_new("en").unwrap();
+        let (text, items) = (text.to_owned(), 0..1);
+        Commit { segment: 1, index: 0, items, start_ms: 0, end_ms: 0, text, source, end, begins_sentence }
+    }
+
     #[test]
     fn a_clause_that_goes_on_with_a_sentence_begins_with_a_small_letter() {
-        let to = |language: &str, before: Option<&str>, clause: &str, text: &str| {
+        let to = |language: &str, begins: bool, clause: &str, text: &str| {
             let language = Language::try_new(language).unwrap();
-            carry_on(before.map(str::to_owned).as_ref(), clause, text.to_owned(), &language)
+            fit(&commit(clause, begins, End::Clause), text.to_owned(), &language)
         };
-        assert_eq!(to("es", Some("Mi abuela,"), "who was born here,", "Quién nació aquí,"), "quién nació aquí,");
-        assert_eq!(to("es", None, "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
-        assert_eq!(to("es", Some("アーメン。"), "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
-        assert_eq!(to("es", Some("Amén."), "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
-        assert_eq!(to("es", Some("Hoy,"), "John came,", "Juan vino,"), "Juan vino,");
-        assert_eq!(to("es", Some("Hoy,"), "you know NATO,", "OTAN,"), "OTAN,");
-        assert_eq!(to("de", Some("Heute,"), "friends,", "Freunde,"), "Freunde,");
+        assert_eq!(to("es", false, "who was born here,", "Quién nació aquí,"), "quién nació aquí,");
+        assert_eq!(to("es", true, "who was born here,", "Quién nació aquí,"), "Quién nació aquí,");
+        assert_eq!(to("es", false, "John came,", "Juan vino,"), "Juan vino,");
+        assert_eq!(to("es", false, "you know NATO,", "OTAN,"), "OTAN,");
+        assert_eq!(to("de", false, "friends,", "Freunde,"), "Freunde,");
+    }
+
+    #[test]
+    fn a_stop_that_nobody_said_is_taken_from_a_clause_without_a_mark() {
+        let to = |end: End, text: &str| {
+            let language = Language::try_new("es").unwrap();
+            fit(&commit("We go", true, end), text.to_owned(), &language)
+        };
+        assert_eq!(to(End::Word, "Vamos."), "Vamos");
+        assert_eq!(to(End::Word, "Vamos..."), "Vamos...", "three of them are something else");
+        assert_eq!(to(End::Sentence, "Vamos."), "Vamos.");
+        assert_eq!(to(End::Word, "."), ".");
     }
 
     #[test]
@@ -182,7 +154,7 @@ mod tests {
         assert_eq!(mask("我们用Amazon Web Services。", 1, "zh").as_deref(), Some("我们用Amazon Web"));
         assert_eq!(mask("我们用Amazon Web Services。今天", 1, "zh").as_deref(), Some("我们用Amazon Web Services。"));
         assert_eq!(mask("今日はインターネット", 1, "ja").as_deref(), Some("今日は"), "a word in katakana");
-        assert_eq!(mask("ฉันอยู่ที่นี่", 1, "th").as_deref(), Some("ฉันอยู่"), "no vowel or tone loses its letter");
+        assert_eq!(mask("ฉันอยู่ที่นี่", 1, "th").as_deref(), Some("ฉันอ"), "no vowel or tone loses its letter");
         assert_eq!(mask("น้ำน้ำ", 1, "th"), None);
         assert_eq!(mask("नमस्ते दोस्तों", 1, "hi").as_deref(), Some("नमस्ते"));
     }

@@ -1,29 +1,30 @@
 //! Requests in flight.
 //!
-//! *Guarantees*: per segment, language and purpose one text is translated at a time, of partials the newest wins; a final that is not
-//! answered soon is asked for once more, and whichever answer comes first counts; a final is always answered, if need be with nothing,
-//! within a bounded time, and does not wait for a partial; when its translation comes after that and within ten seconds, it is answered a
-//! second time, with that; a language whose translation fails again and again is not asked for a while, and one that the service does not
-//! know not again; what was translated lately, or is on its way for anybody, is not asked for again; of a budget of characters, partials
-//! get only what finals leave.
+//! *Guarantees*: a commit is translated once into a language; one that is not answered soon is asked for once more, and whichever answer comes
+//! first counts; it is always answered, if need be with nothing, within a bounded time; when its translation comes after that and within ten
+//! seconds, it is answered a second time, with that. Of what may still change one text is translated at a time, the newest wins, and commits
+//! do not wait for it. A language whose translation fails again and again is not asked for a while, and one that the service does not
+//! know not again; what was translated lately, or is on its way for anybody, is not asked for again; of a budget of characters, what may still
+//! change gets only what commits leave.
 
 use super::ahead::Ahead;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::flight::Flight;
-use super::job::{Asked, Done, Health, Job, Key, Purpose, Stage, length};
+use super::job::{Asked, Done, Health, Job, Key, OpenText, Stage, What};
+use super::join_parts;
 use super::latency::Latency;
 use super::split::split;
 use crate::config::{CarriedOptions, Timing};
 use crate::input::{TranslateFailure, TranslationId};
 use crate::outbox::{Outbox, earliest};
 use crate::output::Output;
-use crate::text::Shown;
-use crate::text::written::append;
+use crate::text::commit::Commit;
 use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::limits::TRANSLATE_TEXT_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 mod failing;
 mod restraint;
@@ -76,45 +77,59 @@ impl Translator {
         }
     }
 
-    /// Asks for a translation of these parts, joined; of a final, what is not known of it yet in as few calls as possible. It
-    /// is answered at once when all of it is known, and a final also when its language is left alone just now or the
-    /// budget is spent.
-    pub(crate) fn request(
+    /// Asks for the translation of a commit. It is answered at once when that is known, or when its language is left alone just now or
+    /// the budget is spent.
+    pub(crate) fn commit(
         &mut self,
-        shown: Shown,
-        (language, purpose): (&Language, Purpose),
-        mut parts: Vec<String>,
+        commit: &Arc<Commit>,
+        language: &Language,
         now: MediaInstant,
         out: &mut Outbox,
     ) -> Option<Done> {
-        let key = Key { segment: shown.segment, language: language.clone(), purpose };
-        if key.is_final() {
-            // What partials are asked about comes into the cache all the same.
-            self.jobs.retain(|other, _| other.segment != key.segment || other.language != key.language);
-            parts = self.whole(&shown.source, language, parts, now);
-            parts.iter().for_each(|part| self.ahead.take(language, part));
-            self.ahead.settle();
-            let unknown = parts.iter().filter(|part| !self.is_known(&shown.source, language, part, now));
-            let spent = self.budget.is_spent(length(unknown), self.most_per_minute);
-            self.spent_at = if spent { Some(now) } else { self.spent_at };
-            if spent || self.is_left_alone(&shown.source, language, now) {
-                return Some(Done { shown, language: language.clone(), purpose, parts: None });
-            }
-        } else if self.is_left_alone(&shown.source, language, now)
-            || self.saving(now).is_some()
-            || self.jobs.contains_key(&Key { purpose: Purpose::Final, ..key.clone() })
-        {
+        let what = What::Commit(commit.clone());
+        self.ahead.take(language, &commit.text);
+        let known = self.is_known(&commit.source, language, &commit.text, now);
+        let characters = if known { 0 } else { commit.text.chars().count() as u64 };
+        let spent = self.budget.is_spent(characters, self.most_per_minute);
+        self.spent_at = if spent { Some(now) } else { self.spent_at };
+        if spent || self.is_left_alone(&commit.source, language, now) {
+            return Some(Done { what, language: language.clone(), text: None });
+        }
+        self.start(what, language, now, out)
+    }
+
+    /// Whether this commit is still being translated, answered with nothing or not.
+    pub(crate) fn is_at(&self, commit: &Arc<Commit>, language: &Language) -> bool {
+        self.jobs.contains_key(&What::Commit(commit.clone()).key(language))
+    }
+
+    /// Asks for the translation of a text that may still change. It is answered at once when that is known.
+    pub(crate) fn open(
+        &mut self,
+        open: OpenText,
+        language: &Language,
+        now: MediaInstant,
+        out: &mut Outbox,
+    ) -> Option<Done> {
+        if self.is_left_alone(&open.shown.source, language, now) || self.saving(now).is_some() {
             return None;
         }
-        let all_known = parts.iter().all(|part| self.cache.get(&shown.source, language, part).is_some());
-        match self.jobs.get_mut(&key) {
+        let known = self.cache.get(&open.shown.source, language, &open.text).is_some();
+        let what = What::Open(open);
+        match (self.jobs.get_mut(&what.key(language)), what) {
             // What is known already waits for nothing; what that job asked for comes into the cache all the same.
-            Some(job) if !all_known => {
-                job.next = Some((shown, parts));
+            (Some(job), What::Open(open)) if !known => {
+                job.next = Some(open);
                 None
             }
-            Some(_) | None => self.start(key, shown, &parts, now, out),
+            (Some(_) | None, what) => self.start(what, language, now, out),
         }
+    }
+
+    /// A segment is final: nothing of it may change any more. Its commits have shown whether it pays to ask ahead.
+    pub(crate) fn end(&mut self, segment: u64) {
+        self.jobs.retain(|key, _| key.segment != segment || key.stands());
+        self.ahead.settle();
     }
 
     /// Asks for texts that will be wanted when their words are stable, if these do not change.
@@ -139,21 +154,6 @@ impl Translator {
     /// Whether this text is translated, or is being translated.
     fn is_known(&self, from: &Language, to: &Language, text: &str, now: MediaInstant) -> bool {
         self.cache.get(from, to, text).is_some() || self.flight.of(from, to, text, now).is_some()
-    }
-
-    /// Sentences that were translated with a partial stay as they are; those between them become one text.
-    fn whole(&self, from: &Language, to: &Language, sentences: Vec<String>, now: MediaInstant) -> Vec<String> {
-        let mut parts: Vec<(bool, String)> = Vec::new();
-        for sentence in sentences {
-            let known = self.is_known(from, to, &sentence, now);
-            match parts.last_mut() {
-                Some((false, text)) if !known => {
-                    append(text, &sentence, from);
-                }
-                Some(_) | None => parts.push((known, sentence)),
-            }
-        }
-        parts.into_iter().map(|(_, text)| text).collect()
     }
 
     /// The answer to a request, for all who wait for its text.
@@ -197,7 +197,7 @@ impl Translator {
     fn advance_job(&mut self, key: Key, now: MediaInstant, timing: &Timing, out: &mut Outbox) -> Option<Done> {
         let job = self.jobs.get_mut(&key)?;
         if now >= job.gives_up_at(&key, timing) {
-            if job.told || !key.is_final() {
+            if job.told || !key.stands() {
                 self.jobs.remove(&key);
                 return None;
             }
@@ -205,7 +205,7 @@ impl Translator {
         }
         match &mut job.stage {
             Stage::Waiting { .. } => {
-                let (told, from) = (job.told, job.shown.source.clone());
+                let (told, from) = (job.told, job.what.source().clone());
                 if told && self.is_left_alone(&from, &key.language, now) {
                     self.jobs.remove(&key);
                     return None;
@@ -227,7 +227,7 @@ impl Translator {
     fn job_deadline(&self, key: &Key, job: &Job, timing: &Timing) -> MediaInstant {
         let next = match job.stage {
             Stage::Waiting { until } => Some(until),
-            Stage::Asked { at, hedged: false } if key.is_final() && !job.told => {
+            Stage::Asked { at, hedged: false } if key.stands() && !job.told => {
                 Some(at.plus_ms(self.latency.hedge_ms()))
             }
             Stage::Asked { .. } => None,
@@ -236,11 +236,11 @@ impl Translator {
         next.map_or(end, |next| next.min(end))
     }
 
-    /// Gives up: every final that is not translated yet is answered with nothing.
+    /// Gives up: every commit that is not translated yet is answered with nothing.
     pub(crate) fn give_up(&mut self) -> Vec<Done> {
         self.flight.clear();
         let jobs = std::mem::take(&mut self.jobs);
-        let untold = jobs.into_iter().filter(|(key, job)| key.is_final() && !job.told);
+        let untold = jobs.into_iter().filter(|(key, job)| key.stands() && !job.told);
         untold.map(|(key, job)| job.done(&key, None)).collect()
     }
 
@@ -249,9 +249,9 @@ impl Translator {
         earliest(self.jobs.iter().map(|(key, job)| Some(self.job_deadline(key, job, timing))))
     }
 
-    fn start(&mut self, key: Key, shown: Shown, parts: &[String], now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        let parts = parts.iter().flat_map(|part| split(part, TRANSLATE_TEXT_BYTES)).collect();
-        self.jobs.insert(key.clone(), Job::new(shown, parts, now));
+    fn start(&mut self, what: What, language: &Language, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
+        let (key, parts) = (what.key(language), split(what.text(), TRANSLATE_TEXT_BYTES).into());
+        self.jobs.insert(key.clone(), Job::new(what, parts, now));
         self.ask(&key, now, out)
     }
 
@@ -259,18 +259,16 @@ impl Translator {
     fn ask(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let job = self.jobs.get_mut(key)?;
         while let Some(part) = job.parts.front()
-            && let Some(known) = self.cache.get(&job.shown.source, &key.language, part)
+            && let Some(known) = self.cache.get(job.what.source(), &key.language, part)
         {
             let known = known.clone();
-            self.ahead.take(&key.language, part);
-            job.take(known, key);
+            job.take(known);
         }
         if job.parts.is_empty() {
             return self.complete(key, now, out);
         }
-        let (from, parts) = (job.shown.source.clone(), job.parts.clone());
+        let (from, parts) = (job.what.source().clone(), job.parts.clone());
         for part in &parts {
-            self.ahead.take(&key.language, part);
             if !self.is_known(&from, &key.language, part, now) {
                 self.send(&from, &key.language, part.clone(), now, out);
             }
@@ -283,7 +281,7 @@ impl Translator {
     /// The part that a job waits for.
     fn wanted(&self, key: &Key) -> Option<(Language, String)> {
         let job = self.jobs.get(key)?;
-        Some((job.shown.source.clone(), job.parts.front()?.clone()))
+        Some((job.what.source().clone(), job.parts.front()?.clone()))
     }
 
     fn send(&mut self, from: &Language, to: &Language, text: String, now: MediaInstant, out: &mut Outbox) {
@@ -298,19 +296,20 @@ impl Translator {
 
     /// The part that was asked for is translated.
     fn go_on(&mut self, key: &Key, text: String, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
-        self.jobs.get_mut(key)?.take(text, key);
+        self.jobs.get_mut(key)?.take(text);
         self.ask(key, now, out)
     }
 
     fn complete(&mut self, key: &Key, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let mut job = self.jobs.remove(key)?;
-        let parts = std::mem::take(&mut job.translated);
-        if let Some((shown, parts)) = job.next.take() {
-            let newer = self.start(key.clone(), shown, &parts, now, out);
+        let parts: Vec<&str> = job.translated.iter().map(String::as_str).collect();
+        let text = join_parts(&parts, &key.language);
+        if let Some(open) = job.next.take() {
+            let newer = self.start(What::Open(open), &key.language, now, out);
             if newer.is_some() {
                 return newer;
             }
         }
-        Some(job.done(key, Some(parts)))
+        Some(job.done(key, Some(text)))
     }
 }

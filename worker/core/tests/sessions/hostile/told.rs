@@ -277,3 +277,12 @@ fn a_replay_that_retimes_words_beside_a_stable_one_that_it_contradicts_neither_l
     desk.last("a", vec![word("bet", 0, 200), word("us", 360, 540), word("all", 560, 740), word("pray", 760, 940)]);
     assert_eq!(desk.finals(), ["let us all pray"]);
 }
+
+#[test]
+fn a_word_that_was_told_as_ending_long_before_it_did_is_found_again_in_a_replay_that_begins_within_it() {
+    let mut desk = Desk::new();
+    // "us" goes on until 1,150 ms; the replay begins half a second before the last word's end.
+    desk.last("a", vec![word("let", 0, 300), word("us", 500, 800), word("pray", 1_250, 1_440)]).cut();
+    desk.last("a", vec![word("us", 940, 1_150), word("pray", 1_250, 1_370), word("and", 1_500, 1_800)]);
+    assert_eq!(desk.finals(), ["let us pray", "and"]);
+}

@@ -2,11 +2,13 @@
 
 mod contract;
 pub mod delay;
+pub mod hall;
 mod hostile;
 pub mod hostile_session;
 mod recogniser;
 mod seat;
 mod services;
+pub mod sounds;
 mod speakers_line;
 pub mod talk;
 

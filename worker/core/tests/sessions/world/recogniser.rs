@@ -44,6 +44,8 @@ pub struct Recogniser {
     pub hostility: Option<Hostility>,
     /// Results come as late as Transcribe's, instead of after a fixed time.
     pub delay: Option<Delay>,
+    /// The voice was heard up to here, samples.
+    newest: usize,
     /// Every result tells its words so much too late or too early, ms.
     pub shift_ms: i64,
 }
@@ -60,6 +62,16 @@ struct Stream {
     words: Vec<(i16, u64, u64)>,
     silence_ms: u64,
     partial_at: u64,
+    /// Where its audio stands in a voice that is heard, samples.
+    place: Option<usize>,
+}
+
+/// Audio comes again from at most so far before the newest, samples: the ring's length.
+const AGAIN: usize = 40 * 16_000;
+
+/// Where this piece of audio stands in the voice: where it is expected, or after that.
+fn place_of(pcm: &[i16], voice: &[i16], expected: usize) -> Option<usize> {
+    (expected..voice.len().saturating_sub(pcm.len() - 1)).find(|at| voice[*at..*at + pcm.len()] == *pcm)
 }
 
 impl Recogniser {
@@ -90,20 +102,37 @@ impl Recogniser {
             words,
             silence_ms,
             partial_at: 0,
+            place: None,
         });
         self.most_streams = self.most_streams.max(self.streams.len());
         self.say(now + 80, id, TranscribeEvent::Opened);
     }
 
-    pub fn hear(&mut self, id: StreamId, pcm: &[i16], now: u64) {
+    pub fn hear(&mut self, id: StreamId, pcm: &[i16], now: u64, talk: &Talk) {
         let Some(mut stream) = self.take(id) else { return };
         assert_eq!(pcm.len() % 16, 0);
         stream.last_audio = now;
         let now = self.hostility.as_mut().map_or(now, |hostility| hostility.hears(id, pcm.len() as u64 / 16, now));
-        for millisecond in pcm.chunks_exact(16) {
-            self.heard_ms += 1;
-            stream.heard_ms += 1;
-            self.millisecond(&mut stream, millisecond[0], now);
+        let place = talk.voice.as_ref().filter(|_| !talk.words.is_empty()).map(|voice| {
+            let place = place_of(pcm, voice, stream.place.unwrap_or(self.newest.saturating_sub(AGAIN)));
+            stream.place = place.map(|at| at + pcm.len()).or(stream.place);
+            self.newest = self.newest.max(stream.place.unwrap_or(0));
+            place
+        });
+        let spelled = |n: usize, sample: i16| match place {
+            None => sample,
+            Some(place) => place.map_or(0, |at| talk.sample((at / 16 + n) as u64)),
+        };
+        let samples: Vec<i16> = pcm.iter().copied().step_by(16).enumerate().map(|(n, s)| spelled(n, s)).collect();
+        for run in samples.chunk_by(|a, b| a == b) {
+            self.heard_ms += run.len() as u64;
+            if run[0] != 0 {
+                *self.word_ms.entry(run[0] - BASE).or_insert(0) += run.len() as u64;
+            }
+            for sample in run {
+                stream.heard_ms += 1;
+                self.millisecond(&mut stream, *sample, now);
+            }
         }
         self.streams.push(stream);
         self.streams.sort_by_key(|s| s.id);
@@ -120,7 +149,6 @@ impl Recogniser {
         }
         stream.silence_ms = 0;
         let word = sample - BASE;
-        *self.word_ms.entry(word).or_insert(0) += 1;
         match stream.words.last_mut() {
             Some((last, _, end)) if *last == word && *end + 1 == at => *end = at,
             _ => stream.words.push((word, at - 1, at)),

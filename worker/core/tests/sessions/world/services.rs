@@ -60,7 +60,7 @@ impl World {
             Output::SendAudio { id, pcm } => {
                 count("SendAudio");
                 assert!(pcm.len() <= 16_000, "at most one second");
-                self.recogniser.hear(id, &pcm, self.now);
+                self.recogniser.hear(id, &pcm, self.now, &self.speaker.talk);
             }
             Output::EndStream(id) => {
                 count("EndStream");

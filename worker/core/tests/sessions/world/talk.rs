@@ -15,7 +15,8 @@ pub struct Talk {
     pub words: Vec<Spoken>,
     /// What the service writes before each word, where its own text is given.
     pub gaps: Vec<&'static str>,
-    /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words.
+    /// A voice at 16 kHz that is heard again and again, in place of audio that spells the words; where there are words, a recogniser finds
+    /// them by the place of what it hears in it.
     pub voice: Option<Vec<i16>>,
     /// A voice that is heard while words are spelled: their spelling keeps the first sample of each millisecond.
     pub under: Option<Vec<i16>>,
@@ -70,20 +71,25 @@ impl Talk {
         if let Some(voice) = &self.voice {
             return (start_ms * 16..(start_ms + len_ms) * 16).map(|n| voice[n as usize % voice.len()]).collect();
         }
-        (start_ms..start_ms + len_ms).flat_map(|ms| self.millisecond(ms)).collect()
-    }
-
-    fn millisecond(&self, ms: u64) -> [i16; 16] {
-        let spelled = self.sample(ms);
-        let mut samples = [spelled; 16];
-        if let Some(voice) = self.under.as_ref().filter(|_| spelled != 0) {
-            let from = ms as usize * 16;
-            samples.iter_mut().enumerate().skip(1).for_each(|(n, s)| *s = voice[(from + n) % voice.len()]);
+        let mut pcm = vec![0; len_ms as usize * 16];
+        let end_ms = start_ms + len_ms;
+        let first = self.words.partition_point(|word| word.end_ms <= start_ms);
+        for (nth, word) in self.words.iter().enumerate().skip(first).take_while(|(_, word)| word.start_ms < end_ms) {
+            let spoken = word.start_ms.max(start_ms)..word.end_ms.min(end_ms);
+            let samples = (spoken.start - start_ms) as usize * 16..(spoken.end - start_ms) as usize * 16;
+            pcm[samples.clone()].fill(BASE + nth as i16);
+            if let Some(voice) = &self.under {
+                // The spelling keeps the first sample of each millisecond.
+                let from = start_ms as usize * 16;
+                let others = samples.filter(|sample| sample % 16 != 0);
+                others.for_each(|sample| pcm[sample] = voice[(from + sample) % voice.len()]);
+            }
         }
-        samples
+        pcm
     }
 
-    fn sample(&self, ms: u64) -> i16 {
+    /// The word of this moment as it is spelled; 0 without one.
+    pub fn sample(&self, ms: u64) -> i16 {
         let index = self.words.partition_point(|w| w.end_ms <= ms);
         match self.words.get(index) {
             Some(word) if word.start_ms <= ms => BASE + index as i16,

@@ -8,9 +8,9 @@ use crate::input::TranslateFailure;
 use crate::outbox::Outbox;
 use crate::time::MediaInstant;
 
-/// A final is tried again so often.
+/// A commit is tried again so often.
 const RETRIES: u32 = 2;
-/// Wait before the first retry, ms; it doubles, also while the original is out already.
+/// Wait before the first retry, ms; it doubles, also when it was answered with nothing already.
 const RETRY_MS: u64 = 250;
 
 impl Translator {
@@ -31,21 +31,21 @@ impl Translator {
         }
         let job = self.jobs.get_mut(&key)?;
         job.attempts += 1;
-        let (again, first_ones) = (key.is_final() && may_help(failure), job.attempts <= RETRIES);
+        let (again, first_ones) = (key.stands() && may_help(failure), job.attempts <= RETRIES);
         if again {
             job.stage = Stage::Waiting { until: now.plus_ms(RETRY_MS << (job.attempts - 1).min(5)) };
         }
         if again && (job.told || first_ones) {
             return None;
         }
-        let done = if key.is_final() && !job.told { self.tell(&key, describe(failure), now, out) } else { None };
+        let done = if key.stands() && !job.told { self.tell(&key, describe(failure), now, out) } else { None };
         if !again {
             self.jobs.remove(&key);
         }
         done
     }
 
-    /// The original of a final goes out; its translation may still follow.
+    /// A commit is answered with nothing; its translation may still follow.
     pub(super) fn tell(&mut self, key: &Key, why: &str, now: MediaInstant, out: &mut Outbox) -> Option<Done> {
         let health = self.health.entry(key.language.clone()).or_default();
         health.failures += 1;
@@ -66,13 +66,13 @@ impl Translator {
         self.ask(key, now, out)
     }
 
-    /// The pair is marked, and its original goes out.
+    /// The pair is marked, and the commit is answered with nothing.
     fn never_again(&mut self, key: &Key, out: &mut Outbox) -> Option<Done> {
         let job = self.jobs.remove(key)?;
-        let pair = (job.shown.source.clone(), key.language.clone());
+        let pair = (job.what.source().clone(), key.language.clone());
         if self.unsupported.insert(pair) {
-            out.warn("pair_unsupported", format!("from {} to {}", job.shown.source, key.language));
+            out.warn("pair_unsupported", format!("from {} to {}", job.what.source(), key.language));
         }
-        (key.is_final() && !job.told).then(|| job.done(key, None))
+        (key.stands() && !job.told).then(|| job.done(key, None))
     }
 }

@@ -6,7 +6,7 @@ use crate::time::MediaInstant;
 use schemas::ids::Language;
 use schemas::worker::RungCause;
 
-/// So many finals in a row without translation, and the language is not asked for [`PAUSE_MS`].
+/// So many commits in a row without translation, and the language is not asked for [`PAUSE_MS`].
 const FAILURES_TO_PAUSE: u32 = 2;
 /// How long a failing language is left alone, ms.
 pub(super) const PAUSE_MS: u64 = 10_000;
@@ -19,7 +19,7 @@ impl Translator {
         self.health.iter().any(|(language, h)| h.failures >= FAILURES_TO_PAUSE && hears(language))
     }
 
-    /// Why partials wait, if they do.
+    /// Why what may still change is not translated, if it is not.
     pub(crate) fn saving(&self, now: MediaInstant) -> Option<RungCause> {
         if self.throttled_at.is_some_and(|at| now.since(at) < THROTTLED_MS) {
             return Some(RungCause::TranslationThrottled);
@@ -27,7 +27,7 @@ impl Translator {
         self.budget.is_saving().then_some(RungCause::BudgetSpent)
     }
 
-    /// Whether even finals are not translated, for want of budget.
+    /// Whether even commits are not translated, for want of budget.
     pub(crate) fn is_spent(&self, now: MediaInstant) -> bool {
         self.spent_at.is_some_and(|at| now.since(at) < THROTTLED_MS)
     }
