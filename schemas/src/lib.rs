@@ -8,6 +8,7 @@
 //! | [`reason`] | why a session is as it is, and who is to blame |
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
+//! | [`forward`] | how words of a newer release are read |
 //! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
@@ -19,6 +20,7 @@
 //! | [`metrics`] | the metrics that the binaries write |
 
 pub mod follow;
+pub mod forward;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;

@@ -4,6 +4,7 @@
 //! `nextLookAt` to now so that the next sweep looks); the controller reads it like any other fact. An order is carried out
 //! when a later decision satisfies it: a restart by an `intent.decidedAt` after its `at`, a stop by a final phase.
 
+use crate::forward;
 use crate::ids::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,9 +41,9 @@ pub struct Order {
     pub signed: Signed,
 }
 
-/// What an operator can order.
+/// What an operator can order. A word of a newer release is read as [`Verb::Unknown`]: not carried out, and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Verb {
     /// End the session's worker; the run stays ended.
     Stop,
@@ -50,7 +51,12 @@ pub enum Verb {
     Restart,
     /// Replace the worker at a silence, or when the drain deadline has passed.
     Drain,
+    /// An order that this version does not know; nobody gives it.
+    #[schemars(skip)]
+    Unknown,
 }
+
+forward::reads!(Verb, Unknown);
 
 /// Who asked, when, and with which note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

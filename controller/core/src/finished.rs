@@ -81,8 +81,9 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::DrainTimedOut
         | Cause::RestartBudgetSpent
         | Cause::TranscribeLimit
-        | Cause::NoMediaPath
-        | Cause::Unknown => false,
+        | Cause::NoMediaPath => false,
+        // Of a newer release: nobody knows what it was, but the one to blame is told in a word of its own.
+        Cause::Unknown => row.why.blame != Blame::Speaker,
     }
 }
 

@@ -18,10 +18,11 @@ use schemas::operator::Verb;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, WorkerRow};
 
-/// Whether this row's worker was asked to hand over: by an order or a rollout, or because a stage of it is stuck.
+/// Whether this row's worker was asked to hand over: by an order or a rollout, because a stage of it is stuck, or by a newer release for a
+/// cause that this one does not know.
 #[must_use]
 pub fn is_under_way(row: &WorkerRow) -> bool {
-    row.phase == Phase::Draining && matches!(row.why.cause, Cause::Handover | Cause::StageStuck)
+    row.phase == Phase::Draining && row.why.cause.goes_on()
 }
 
 /// The handover that a stuck stage, an order or a rollout asks for, or the look at which it may be time for it.
@@ -64,6 +65,7 @@ fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy
 pub fn becomes_an_end(row: &WorkerRow, why: &Why) -> Plan {
     let mut write = RowWrite::keep(row);
     if let Some(intent) = &mut write.intent {
+        intent.desired = Desired::Stop; // Of a newer release it may read as something else.
         intent.leave_by = None;
     }
     Plan::write(write.to(Phase::Draining, why.clone()))
@@ -120,6 +122,41 @@ mod tests {
         world.worker_says(Phase::Live);
         world.settle();
         assert_eq!(world.tasks.len(), 2, "one order, one handover");
+    }
+
+    /// A newer release asked the worker to leave, in words that nobody here knows.
+    fn asked_by_a_newer_release() -> World {
+        let mut world = drain(World::active().live().later(20 * SECOND));
+        let row = world.row.as_mut().unwrap();
+        row.why = Why::new(Cause::Unknown, "moved to another zone", row.phase_since);
+        row.why.blame = schemas::reason::Blame::Operator;
+        row.intent.as_mut().unwrap().desired = Desired::Run;
+        world
+    }
+
+    #[test]
+    fn a_worker_that_leaves_for_a_cause_of_a_newer_release_is_followed_by_its_next_generation() {
+        let mut world = asked_by_a_newer_release().exits(143);
+        world.settle();
+        assert_eq!((world.row().phase, world.row().generation), (Phase::Launching, Generation(2)));
+        let mut late = asked_by_a_newer_release().later(Policy::default().drain_deadline_ms);
+        late.settle();
+        late.settle();
+        assert_eq!(
+            (late.row().phase, late.row().generation),
+            (Phase::Launching, Generation(2)),
+            "it did not leave in time"
+        );
+    }
+
+    #[test]
+    fn a_session_that_ends_while_its_worker_leaves_for_a_cause_of_a_newer_release_ends() {
+        let mut world = asked_by_a_newer_release().with("status", "ended");
+        world.settle();
+        assert_eq!((world.row().why.cause, world.row().intent.unwrap().desired), (Cause::SessionEnded, Desired::Stop));
+        world = world.exits(143);
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));
     }
 
     #[test]

@@ -80,7 +80,8 @@ fn event(row: &WorkerRow, happening: Happening, now: Timestamp) -> LifecycleEven
         | Happening::Recovered
         | Happening::Stopped
         | Happening::Failed
-        | Happening::Queued => row.why.clone(),
+        | Happening::Queued
+        | Happening::Unknown => row.why.clone(),
     };
     LifecycleEvent {
         version: 1,

@@ -26,7 +26,8 @@ pub fn due(view: &View, row: &WorkerRow, policy: &Policy) -> Option<String> {
 #[must_use]
 pub fn counts(phase: Phase, cause: Cause) -> bool {
     match phase {
-        Phase::Draining => cause == Cause::Handover,
+        // A cause of a newer release may be a handover of its own.
+        Phase::Draining => matches!(cause, Cause::Handover | Cause::Unknown),
         Phase::Launching => cause != Cause::SessionActive,
         Phase::Queued | Phase::Joining => true,
         Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => false,

@@ -14,6 +14,7 @@ pub fn verb(verb: Verb) -> &'static str {
         Verb::Stop => "stop",
         Verb::Restart => "restart",
         Verb::Drain => "drain",
+        Verb::Unknown => "order of a newer release, which this one does not carry out",
     }
 }
 
@@ -142,6 +143,7 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
             Verb::Drain => format!(
                 "{looks} and the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
             ),
+            Verb::Unknown => "Nobody carries it out.".to_owned(),
         },
     }
 }

@@ -36,11 +36,13 @@ pub enum Broken {
     EndsAreToldEarly,
     /// A task is taken for what its launch says, also when its worker has claimed a later generation.
     TasksAreTheirLaunches,
+    /// A word that is not known makes a row unreadable.
+    WordsAreRefused,
 }
 
 impl Broken {
     /// All of them, each with the invariant that must notice it.
-    pub const ALL: [(Self, Invariant); 14] = [
+    pub const ALL: [(Self, Invariant); 15] = [
         (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
         (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
         (Self::ListenersFollowAnybody, Invariant::ListenersFollowTheNewest),
@@ -55,6 +57,7 @@ impl Broken {
         (Self::HandoversAreNotCounted, Invariant::OneHandoverAtATime),
         (Self::EndsAreToldEarly, Invariant::OldWorkerLeavesFirst),
         (Self::TasksAreTheirLaunches, Invariant::IntentBeforeEffect),
+        (Self::WordsAreRefused, Invariant::RowsReadForward),
     ];
 
     /// By the name that a failing run prints.

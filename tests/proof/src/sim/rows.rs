@@ -85,10 +85,13 @@ impl World {
             let hold = row.operator.hold.as_ref().map(|hold| hold.until).filter(|_| hold_locks);
             (row.revision, row.phase, heartbeat, hold)
         };
-        let session = &mut self.sessions[n];
-        if session.row.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
+        // The phase is compared as this release reads it: `schemas::table::workers::still_reads`.
+        let current = self.as_read(n, self.release);
+        if current.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
             return None;
         }
+        let release = self.release;
+        let session = &mut self.sessions[n];
         let after = write.applied(session.row.as_ref(), &name(n), now);
         let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
         let mut held = Ok(());
@@ -117,6 +120,7 @@ impl World {
         for task in session.tasks.iter_mut().filter(|task| task.lease < after.generation) {
             task.replaced_at.get_or_insert(now);
         }
+        session.writers.controller = release;
         session.row = Some(after.clone());
         self.hold(n, holds);
         self.hold(n, held);
