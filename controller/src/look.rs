@@ -9,7 +9,7 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Worke
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
-use controller_core::{happening, liveness, reconcile, sweep};
+use controller_core::{happening, liveness, reconcile, restart, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::reason::Cause;
@@ -224,7 +224,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             match action {
                 Action::Write(write) => match self.workers.write(id, row.as_ref(), write, (self.clock)()).await? {
                     Written::Row(written) => {
-                        if written.phase == Phase::Failed && write.transition.is_some() {
+                        let given_up =
+                            written.phase == Phase::Failed || restart::is_parked(written.phase, written.why.cause);
+                        if given_up && write.transition.is_some() {
                             self.memory.count(|metrics| metrics.failures += 1);
                         }
                         row = Some(*written);
@@ -288,6 +290,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let now = (self.clock)();
         let Some(write) = launch::answered(row, &answer, &self.policy, now) else { return Ok(Applied::AtRest) };
         let written = self.workers.write(session, Some(row), &write, now).await?;
+        if matches!((&answer, &written), (Answer::Refused(_), Written::Row(_))) {
+            self.memory.count(|metrics| metrics.failures += 1);
+        }
         let ended = write.task.as_ref().is_some_and(|task| status_is_stopped(&task.last_status));
         match written {
             Written::Row(_) if ended => Ok(Applied::Changed),

@@ -26,7 +26,7 @@ pub enum Happening {
     Recovered,
     /// Ended as asked.
     Stopped,
-    /// Ended by a fault that is not retried.
+    /// A fault ended it, or keeps it from being served: tried again every five minutes then, and told with each try.
     Failed,
     /// Waits for capacity or a backoff.
     Queued,

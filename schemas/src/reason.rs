@@ -58,7 +58,7 @@ pub enum Cause {
     NoCapacity,
     /// AWS asked us to slow down.
     Throttled,
-    /// RunTask was refused for a reason that a retry does not change.
+    /// RunTask was refused: tried again, the later the more often it was.
     LaunchRefused,
     /// The task did not start its worker in time.
     LaunchTimedOut,
@@ -74,7 +74,7 @@ pub enum Cause {
     LeaseLost,
     /// The task did not end when asked and was stopped.
     DrainTimedOut,
-    /// The restart budget is used up.
+    /// The restart budget is used up: tried again every five minutes.
     RestartBudgetSpent,
     /// The worker hands the session over to its next generation (a drain, a restart, a newer version): listeners are not
     /// told that anything ended.

@@ -18,7 +18,7 @@ use crate::restart::{self, Verdict};
 use crate::run_rule::Run;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Desired, Intent, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// What RunTask came to; the shell classifies each of ECS's answers into one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Answer {
     NoCapacity(String),
     /// Too many calls.
     Throttled(String),
-    /// A retry does not change it.
+    /// Refused: a retry helps only when somebody, or time (a role that was made just now), changes something.
     Refused(String),
     /// Nobody knows whether a task was started: the same token again.
     Retry(String),
@@ -170,11 +170,14 @@ pub fn stopping_the_old(plan: Plan, view: &View, row: &WorkerRow, reason: &str) 
     insert_after_write(plan, stops)
 }
 
-/// The row after one more failure: launched again, queued for the backoff, or given up.
+/// The row after one more failure: launched again, queued for the backoff, or parked.
 #[must_use]
 pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
     match restart::after_failure(row, &why, policy, now) {
-        Verdict::GiveUp(reason) => Plan::write(RowWrite::keep(row).to(Phase::Failed, reason)),
+        Verdict::Park(restarts, reason) => {
+            let next_look_at = restarts.not_before.map(|at| at.min(run.ends_at));
+            Plan::write(RowWrite { restarts, next_look_at, ..RowWrite::keep(row) }.to(Phase::Queued, reason))
+        }
         Verdict::Again(restarts) if restarts.not_before.is_none_or(|at| at <= now) => {
             begin(view, Some(row), run, restarts, policy, now)
         }
@@ -186,13 +189,35 @@ pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: 
     }
 }
 
-/// A session that waits for room or for its backoff.
+/// A session that waits for room or for its backoff, or is parked. One that is paused and resumes while it is parked begins anew, at once.
 #[must_use]
 pub fn queued(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    if restart::is_parked(row.phase, row.why.cause) {
+        if let Some(paused) = pausing(row, run) {
+            return Plan::write(paused);
+        }
+        if is_resumed(row, run) {
+            return begin(view, Some(row), run, Restarts::default(), policy, now);
+        }
+    }
     match row.restarts.not_before {
         Some(at) if at > now && !order::wants_it_again(row) => Plan::rest(Some(at.min(run.ends_at))),
         Some(_) | None => begin(view, Some(row), run, row.restarts.clone(), policy, now),
     }
+}
+
+/// The pause of a session that has no worker, for the row: its end is seen by it.
+#[must_use]
+pub fn pausing(row: &WorkerRow, run: &Run) -> Option<RowWrite> {
+    let intent = row.intent.as_ref().filter(|told| run.desired == Desired::Pause && told.desired != Desired::Pause)?;
+    Some(RowWrite { intent: Some(Intent { desired: Desired::Pause, ..intent.clone() }), ..RowWrite::keep(row) })
+}
+
+/// Whether a session that was paused without a worker wants one again.
+#[must_use]
+pub fn is_resumed(row: &WorkerRow, run: &Run) -> bool {
+    let told = row.intent.as_ref().map(|intent| intent.desired);
+    told == Some(Desired::Pause) && run.desired == Desired::Run
 }
 
 /// What the row says once RunTask has answered; `None` when there is nothing to record and the same token is tried again.
@@ -225,7 +250,13 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
         Answer::Existing { arn } => Some(launched(arn, "PROVISIONING")),
         Answer::NoCapacity(text) => Some(wait(Cause::NoCapacity, text)),
         Answer::Throttled(text) => Some(wait(Cause::Throttled, text)),
-        Answer::Refused(text) => Some(RowWrite::keep(row).to(Phase::Failed, Why::new(Cause::LaunchRefused, text, now))),
+        Answer::Refused(text) => {
+            let why = Why::new(Cause::LaunchRefused, text, now);
+            let consecutive = row.restarts.consecutive.saturating_add(1).min(policy.restart_budget.saturating_add(1));
+            let not_before = Some(now.plus_ms(restart::refused_ms(consecutive, policy)));
+            let restarts = Restarts { consecutive, not_before, last: Some(why.clone()) };
+            Some(RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why))
+        }
         Answer::Retry(_) => None,
     }
 }

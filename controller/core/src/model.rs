@@ -163,9 +163,9 @@ pub fn status_is_stopped(last_status: &str) -> bool {
     last_status == "STOPPED" || last_status == "DELETED"
 }
 
-/// The numbers that decisions depend on.
+/// The numbers that decisions depend on. A decision that an older release kept lacks the newer ones: they are as usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Policy {
     /// Look again after so long when RunTask was decided but no task is known yet, ms.
     pub confirm_ms: i64,
@@ -181,6 +181,8 @@ pub struct Policy {
     pub restart_budget: u32,
     /// A worker that ran for so long was healthy: its end is the first failure of a new count, ms.
     pub healthy_after_ms: i64,
+    /// A session that a fault of AWS or of ours keeps from being served is tried again after so long, ms, when the restart budget is spent.
+    pub park_ms: i64,
     /// Wait for room after ECS had none, ms.
     pub capacity_wait_ms: i64,
     /// Wait before the second relaunch in a row, ms; doubles. The first relaunch does not wait.
@@ -233,6 +235,7 @@ impl Default for Policy {
             idle_look_ms: 60_000,
             restart_budget: RESTART_BUDGET,
             healthy_after_ms: HEALTHY_AFTER_MS,
+            park_ms: 300_000,
             capacity_wait_ms: 15_000,
             backoff_first_ms: 1_000,
             backoff_most_ms: 60_000,

@@ -4,7 +4,8 @@
 //! never on a guess: a row that does not say what it was launched from, or a fleet that nobody has counted, is left as it is.
 //! So a new version that does not start, or a cluster that is full, costs one session its worker and not the fleet.
 //!
-//! **Caveat.** A session whose new worker fails until its budget is spent is Failed, and no longer counts.
+//! **Caveat.** A session whose new worker fails until its budget is spent is parked, and the rollout rests for as long: until it heals, ends, or is
+//! stopped by an operator.
 
 use crate::model::{Policy, Switch, View};
 use schemas::reason::Cause;

@@ -52,8 +52,8 @@ impl World {
         });
         let ended = row.is_some_and(|row| {
             let by_itself = !invariants::the_session_row_ended_it(row.why.cause) || session.ended_by == session.version;
-            at_rest && by_itself
+            at_rest && by_itself && !invariants::is_a_fault_of_others(row)
         });
-        if served || ended { Ok(()) } else { Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())) }
+        if served || ended { Ok(()) } else { Err(invariants::not_served(row, seen())) }
     }
 }
