@@ -8,6 +8,7 @@
 //! | [`reason`] | why a session is as it is, and who is to blame |
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
+//! | [`condition`] | what AWS reports, whichever way it reports it |
 //! | [`forward`] | how words of a newer release are read |
 //! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
@@ -19,6 +20,7 @@
 //! | [`limits`] | AWS limits, each with its source |
 //! | [`metrics`] | the metrics that the binaries write |
 
+pub mod condition;
 pub mod follow;
 pub mod forward;
 pub mod ids;

@@ -239,12 +239,7 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
         next_look_at: Some(watch(deadline, policy, now)),
         ..RowWrite::keep(row)
     };
-    let wait = |cause, text: &str| {
-        let why = Why::new(cause, text, now);
-        let not_before = Some(now.plus_ms(policy.capacity_wait_ms));
-        let restarts = Restarts { not_before, last: Some(why.clone()), ..row.restarts.clone() };
-        RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why)
-    };
+    let wait = |cause, text: &str| room_in(row, policy.capacity_wait_ms, Why::new(cause, text, now), now);
     match answer {
         Answer::Launched { arn, last_status } => Some(launched(arn, last_status)),
         Answer::Existing { arn } => Some(launched(arn, "PROVISIONING")),
@@ -259,6 +254,20 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
         }
         Answer::Retry(_) => None,
     }
+}
+
+/// Waits for room: the launch did not get its place. That is no failure of anything, so the budget stays as it is; the next generation goes to
+/// the next subnet.
+#[must_use]
+pub fn waiting_for_room(row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> RowWrite {
+    let write = room_in(row, policy.capacity_wait_ms, why, now);
+    RowWrite { next_look_at: write.next_look_at.map(|at| at.min(run.ends_at)), ..write }
+}
+
+fn room_in(row: &WorkerRow, wait_ms: i64, why: Why, now: Timestamp) -> RowWrite {
+    let not_before = Some(now.plus_ms(wait_ms));
+    let restarts = Restarts { not_before, last: Some(why.clone()), ..row.restarts.clone() };
+    RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why)
 }
 
 /// Takes up a task of this generation that ECS lists and the row does not know: the answer of its RunTask was lost.

@@ -5,6 +5,7 @@ use crate::handover;
 use crate::launch;
 use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::run_rule::Wish;
+use schemas::condition::{Condition, Told};
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
 use schemas::worker::{Desired, EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
@@ -55,6 +56,9 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
             }
             launch::take_over(view, &known, run, policy, now)
         }
+        Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) && is_shortage(&why) => {
+            Plan::write(launch::waiting_for_room(&known, run, why, policy, now))
+        }
         Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
             launch::after_failure(view, &known, run, why, policy, now)
         }
@@ -98,6 +102,9 @@ const KNOWN_STOP_CODES: [&str; 7] = [
 /// A code that nobody knows is told in the text, and retried no longer than the restart budget lasts.
 fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
     let reason = facts.stopped_reason.as_deref().unwrap_or("no reason given");
+    if let Some(why) = shortage(row, facts, now) {
+        return why;
+    }
     let (cause, text) = match (facts.stop_code.as_deref(), facts.exit_code) {
         (Some("TaskFailedToStart"), _) => (Cause::TaskFailedToStart, format!("the task did not start: {reason}")),
         (Some("SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" | "ServiceSchedulerInitiated"), _) => {
@@ -121,6 +128,28 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
         Some(code) => Why::new(cause, format!("{text} (stop code {code}, which this version does not know)"), now),
         None => Why::new(cause, text, now),
     }
+}
+
+/// RunTask said 200, and the task did not get its place after all: there is no room, or AWS asks to slow down. Nothing of ours has failed.
+/// Of a worker that has spoken, a text is no verdict.
+fn shortage(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Option<Why> {
+    let code = facts.stop_code.as_deref().unwrap_or_default();
+    let reason = facts.stopped_reason.as_deref().unwrap_or_default();
+    if row.worker.is_some() || facts.exit_code.is_some() || !matches!(code, "TaskFailedToStart" | "") {
+        return None;
+    }
+    let cause = match Told::new(code, reason).condition() {
+        Condition::NoRoom => Cause::NoCapacity,
+        Condition::Throttled => Cause::Throttled,
+        Condition::Unavailable | Condition::Denied | Condition::Missing | Condition::Refused | Condition::Unknown => {
+            return None;
+        }
+    };
+    Some(Why::new(cause, format!("the task was launched and did not get its place: {reason}"), now))
+}
+
+fn is_shortage(why: &Why) -> bool {
+    matches!(why.cause, Cause::NoCapacity | Cause::Throttled)
 }
 
 #[cfg(test)]
@@ -155,6 +184,64 @@ mod tests {
             assert_eq!(cause, expected, "{stop_code:?} {exit_code:?}");
             assert!(cause.retryable());
         }
+    }
+
+    const SHORTAGES: [&str; 3] = [
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        "ResourceInitializationError: InsufficientFreeAddressesInSubnet",
+        "Timeout waiting for network interface provisioning to complete.",
+    ];
+
+    /// The launched task stops after eight seconds, before its worker has begun.
+    fn does_not_get_its_place(mut world: World, reason: &str) -> World {
+        let now = world.now.plus_ms(8 * SECOND);
+        let task = world.task();
+        (task.last_status, task.desired_status) = ("STOPPED".into(), "STOPPED".into());
+        (task.stop_code, task.stopped_reason) = (Some("TaskFailedToStart".into()), Some(reason.into()));
+        (task.started_at, task.stopped_at) = (None, Some(now));
+        world.later(8 * SECOND)
+    }
+
+    #[test]
+    fn a_shortage_that_ecs_tells_after_run_task_said_200_queues_the_session_and_spends_no_budget() {
+        for reason in SHORTAGES {
+            let mut world = World::active();
+            world.settle();
+            for _ in 0..13 {
+                world = does_not_get_its_place(world, reason);
+                world.settle();
+                let row = world.row();
+                assert_eq!((row.phase, row.why.cause, row.restarts.consecutive), (Phase::Queued, Cause::NoCapacity, 0));
+                assert!(row.why.text.contains(reason), "{}", row.why.text);
+                assert_eq!(row.next_look_at, Some(world.now.plus_ms(Policy::default().capacity_wait_ms)));
+                world = world.later(Policy::default().capacity_wait_ms);
+                world.settle();
+                assert_eq!(world.row().phase, Phase::Launching, "in the next subnet, for as long as it lasts");
+            }
+            world.worker_says(Phase::Live);
+            world.settle();
+            assert_eq!((world.row().phase, world.row().restarts.consecutive), (Phase::Live, 0), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_throttle_that_ecs_tells_in_the_reason_of_a_stopped_task_is_one_and_a_missing_image_is_none() {
+        let told = |reason: &str| {
+            let mut world = World::active();
+            world.settle();
+            world = does_not_get_its_place(world, reason);
+            world.settle();
+            (world.row().why.cause, world.row().restarts.consecutive)
+        };
+        assert_eq!(told("CannotPullContainerError: toomanyrequests: Rate exceeded"), (Cause::Throttled, 0));
+        assert_eq!(told("CannotPullContainerError: manifest unknown"), (Cause::TaskFailedToStart, 1));
+    }
+
+    #[test]
+    fn what_a_worker_that_has_spoken_leaves_as_its_reason_is_no_shortage() {
+        let mut world = does_not_get_its_place(World::active().live(), SHORTAGES[0]);
+        world.settle();
+        assert_eq!(world.row().restarts.consecutive, 1);
     }
 
     #[test]

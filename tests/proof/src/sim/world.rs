@@ -158,6 +158,8 @@ pub struct Task {
     pub process: Process,
     /// When it last confirmed its lease.
     pub confirmed: Option<Timestamp>,
+    /// Why it does not get its place, although RunTask said 200.
+    pub shortage: Option<&'static str>,
     /// Since when ECS wants it stopped, and why.
     pub stopping: Option<&'static str>,
     /// When ECS began to say that it is STOPPED.
