@@ -1,7 +1,12 @@
 //! What a process remembers from one invocation to the next: nothing that a decision's truth rests on. A process that begins
 //! anew, or beside another, is as right as this one.
 
+mod rest;
+
 use crate::metrics::Metrics;
+use rest::Resting;
+use schemas::ids::{SessionId, Timestamp};
+use schemas::session::SessionRecord;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The memory of one process.
@@ -16,6 +21,7 @@ struct Inner {
     session: Session,
     full_sweep_rows: usize,
     waiting: Option<usize>,
+    resting: Resting,
 }
 
 /// Which session an invocation was about.
@@ -47,6 +53,16 @@ impl Memory {
     /// A complete sweep read so many rows.
     pub(crate) fn full_sweep_read(&self, rows: usize) {
         self.lock().full_sweep_rows = rows;
+    }
+
+    /// Whether the last net has seen that a session of this record needs nothing for now.
+    pub(crate) fn rests(&self, id: &SessionId, record: &SessionRecord, now: Timestamp) -> bool {
+        self.lock().resting.rests(id, record, now)
+    }
+
+    /// The last net has looked at a session of this record, and it went well.
+    pub(crate) fn looked_at(&self, id: &SessionId, record: &SessionRecord, now: Timestamp) {
+        self.lock().resting.looked_at(id, record, now);
     }
 
     /// Counts something.

@@ -66,6 +66,8 @@ struct Sweep {
 #[derive(Default)]
 struct State {
     done: HashSet<SessionId>,
+    /// Sessions whose look failed.
+    failed: HashSet<SessionId>,
     swept: Swept,
     /// Sessions that hand over; `None` while one may be about to, or when nobody has counted.
     handing_over: Option<u32>,
@@ -217,6 +219,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         }
         if let Err(error) = result {
             state.swept.failed += 1;
+            state.failed.insert(id.clone());
             self.memory.count(|metrics| metrics.look_errors += 1);
             log_failure(id, &error);
         }

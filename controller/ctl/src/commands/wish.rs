@@ -172,7 +172,7 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change,
                 if let Err(error) = store::leave_record(aws, id, &change).await {
                     writeln!(
                         stderr(),
-                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute"
+                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute, or within an hour where the run has ended"
                     )?;
                 }
                 return Ok((change, said));

@@ -133,6 +133,13 @@ impl Fleet {
         world.happen(n, 0, Happening::IsTold);
     }
 
+    /// The speaker of the nth session is gone for good: its worker ends the run, and ECS tells it.
+    pub fn speaker_leaves(&mut self, n: usize) {
+        let mut world = self.ports.world();
+        world.happen(n, 0, Happening::SpeakerLeaves);
+        world.happen(n, 0, Happening::IsTold);
+    }
+
     /// Somebody looks at the nth session.
     pub fn look(&mut self, n: usize) {
         self.handle(&json!({"sessionIds": [name(n).as_str()]}));
