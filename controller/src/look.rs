@@ -9,7 +9,7 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Worke
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
-use controller_core::{happening, liveness, reconcile, restart, sweep};
+use controller_core::{handover, happening, liveness, reconcile, restart, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::reason::Cause;
@@ -35,15 +35,31 @@ pub(crate) enum Knowing {
     /// It is made in the order of the wishes, by a sweep that may have counted the handovers.
     TheQueue {
         /// Sessions that hand over at this moment.
-        handing_over: Option<u32>,
+        lanes: Lanes,
     },
 }
 
+/// How many sessions hand over at this moment; not counted: no leave to begin another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lanes {
+    /// As a rollout counts them.
+    pub(crate) rollout: Option<u32>,
+    /// As drains count them.
+    pub(crate) drains: Option<u32>,
+}
+
+impl Lanes {
+    /// With one more.
+    pub(crate) fn and_one(self) -> Self {
+        Self { rollout: self.rollout.map(|n| n + 1), drains: self.drains.map(|n| n + 1) }
+    }
+}
+
 impl Knowing {
-    fn handing_over(self) -> Option<u32> {
+    fn lanes(self) -> Lanes {
         match self {
-            Self::Nothing => None,
-            Self::TheQueue { handing_over } => handing_over,
+            Self::Nothing => Lanes::default(),
+            Self::TheQueue { lanes } => lanes,
         }
     }
 }
@@ -102,7 +118,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 Knowing::Nothing => waiting,
                 Knowing::TheQueue { .. } => 0, // It is looked at in the order of the wishes.
             },
-            handing_over: knowing.handing_over(),
+            handing_over: knowing.lanes().rollout,
+            draining: knowing.lanes().drains,
             streams_are_full: known.streams_full_at.is_some_and(lately),
         })
     }
@@ -190,7 +207,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             session,
             worker,
             tasks: Tasks::Unknown("ECS was not asked".into()),
-            fleet: Fleet { handing_over: knowing.handing_over(), ..Fleet::default() },
+            fleet: Fleet {
+                handing_over: knowing.lanes().rollout,
+                draining: knowing.lanes().drains,
+                ..Fleet::default()
+            },
             strikes: Vec::new(),
         };
         let settled = view.worker.as_ref().is_some_and(is_settled) && hints.is_empty();
@@ -228,6 +249,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                             written.phase == Phase::Failed || restart::is_parked(written.phase, written.why.cause);
                         if given_up && write.transition.is_some() {
                             self.memory.count(|metrics| metrics.failures += 1);
+                        }
+                        if handover::is_under_way(&written) {
+                            self.memory.count_handover();
                         }
                         row = Some(*written);
                         applied = Applied::Changed;

@@ -22,6 +22,7 @@ struct Inner {
     full_sweep_rows: usize,
     waiting: Option<usize>,
     resting: Resting,
+    handovers: u64,
 }
 
 /// Which session an invocation was about.
@@ -63,6 +64,16 @@ impl Memory {
     /// The last net has looked at a session of this record, and it went well.
     pub(crate) fn looked_at(&self, id: &SessionId, record: &SessionRecord, now: Timestamp) {
         self.lock().resting.looked_at(id, record, now);
+    }
+
+    /// A row was written whose worker hands over.
+    pub(crate) fn count_handover(&self) {
+        self.lock().handovers += 1;
+    }
+
+    /// How many such rows were written so far.
+    pub(crate) fn handovers(&self) -> u64 {
+        self.lock().handovers
     }
 
     /// Counts something.

@@ -36,6 +36,9 @@ pub struct Hold {
 pub struct Order {
     /// What.
     pub verb: Verb,
+    /// Of a drain: so many sessions may hand over at the same time; one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u32>,
     /// Who, when and why.
     #[serde(flatten)]
     pub signed: Signed,

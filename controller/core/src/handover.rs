@@ -25,6 +25,18 @@ pub fn is_under_way(row: &WorkerRow) -> bool {
     row.phase == Phase::Draining && row.why.cause.goes_on()
 }
 
+/// Whether a row of this phase and cause takes a place in the lane of drains: its worker hands over, or the next one is being launched.
+#[must_use]
+pub fn takes_a_place(phase: Phase, cause: Cause) -> bool {
+    match phase {
+        Phase::Draining => cause.goes_on(),
+        Phase::Queued | Phase::Launching => matches!(cause, Cause::Handover | Cause::Unknown),
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => {
+            false
+        }
+    }
+}
+
 /// The handover that a stuck stage, an order or a rollout asks for, or the look at which it may be time for it.
 #[must_use]
 pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Option<Plan> {
@@ -46,7 +58,12 @@ pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> 
         });
     }
     if let Some(order) = order::pending(row, Verb::Drain) {
-        return Some(begin(row, handover(order::signed("a drain", order)), at_silence, policy, now));
+        let at_once = order.at_once.unwrap_or(1).max(1);
+        return Some(if view.fleet.draining.is_some_and(|others| others < at_once) {
+            begin(row, handover(order::signed("a drain", order)), at_silence, policy, now)
+        } else {
+            Plan::rest(Some(now.plus_ms(policy.admission_wait_ms)))
+        });
     }
     rollout::due(view, row, policy).map(|text| begin(row, handover(text), at_silence, policy, now))
 }
@@ -99,6 +116,37 @@ mod tests {
         let mut world = speaking().ordered(Verb::Restart);
         world.settle();
         assert_eq!(world.row().intent.unwrap().leave_by, None);
+    }
+
+    #[test]
+    fn a_drain_waits_for_its_place_in_the_lane_and_at_once_says_how_many_there_are() {
+        let begins = |draining: Option<u32>, at_once: Option<u32>| {
+            let mut world = speaking().ordered(Verb::Drain);
+            world.draining = draining;
+            world.row.as_mut().unwrap().operator.order.as_mut().unwrap().at_once = at_once;
+            world.settle();
+            is_under_way(&world.row())
+        };
+        assert!(begins(Some(0), None));
+        assert!(!begins(Some(1), None), "one at a time");
+        assert!(!begins(None, Some(9)), "nobody has counted");
+        assert!(begins(Some(2), Some(3)) && !begins(Some(3), Some(3)));
+    }
+
+    #[test]
+    fn a_place_in_the_lane_of_drains_is_taken_from_the_wish_until_the_next_worker_has_come() {
+        let takes = |world: &World| takes_a_place(world.row().phase, world.row().why.cause);
+        let mut world = drain(speaking());
+        assert!(takes(&world));
+        world = world.exits(143);
+        world.settle();
+        assert!(takes(&world), "the next one is launched");
+        world.worker_says(Phase::Joining);
+        assert!(!takes(&world));
+        let mut waits = World::active();
+        waits.launches_left = 0;
+        waits.settle();
+        assert!(!takes(&waits), "who waits for room keeps no drain waiting");
     }
 
     #[test]

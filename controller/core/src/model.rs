@@ -35,13 +35,16 @@ pub struct Fleet {
     pub ahead: u32,
     /// Sessions whose worker hands over at this moment; `None` when nobody has counted, which is no leave to begin another.
     pub handing_over: Option<u32>,
+    /// Sessions that are between two workers at this moment because of a drain, a restart or a rollout, which is the lane of drains; `None` when nobody
+    /// has counted, which is no leave to begin another.
+    pub draining: Option<u32>,
     /// Whether a worker has said lately that Transcribe gives the account no further stream.
     pub streams_are_full: bool,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { launches_left: u32::MAX, ahead: 0, handing_over: None, streams_are_full: false }
+        Self { launches_left: u32::MAX, ahead: 0, handing_over: None, draining: None, streams_are_full: false }
     }
 }
 

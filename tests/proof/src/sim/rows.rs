@@ -64,6 +64,8 @@ impl World {
         let now = self.now;
         let Some(row) = &mut self.sessions[n].row else { return };
         operator::set(row, wished, now, hold_ms);
+        // As many at once as the operators of so many sessions need, so that all have had their turn before the end.
+        row.operator.order.iter_mut().for_each(|order| order.at_once = Some(20));
         self.wishes += 1;
         self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
         self.trigger(Event::Record(n));
