@@ -25,10 +25,17 @@ pub fn ended_task(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
     told.or_else(|| recorded.cloned())
 }
 
-/// The newer facts of a task that still runs, when they differ from what the row says.
+/// The newer facts of a task that still runs, when they differ from what the row says. A row that names no task although its worker has spoken takes up the
+/// one of its generation: RunTask's answer was lost, and the worker wrote before anybody looked again.
 #[must_use]
 pub fn newer_facts(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
-    let known = row.task.as_ref().filter(|task| !status_is_stopped(&task.last_status))?;
+    let Some(known) = &row.task else {
+        let named = row.worker.as_ref().and_then(|worker| worker.task_arn.as_ref());
+        let is_ours = |task: &&Task| !task.is_stopped() && named.is_none_or(|arn| *arn == task.arn);
+        let launched_at = row.intent.as_ref().map_or(row.phase_since, |intent| intent.decided_at);
+        return view.tasks_of(row.generation).find(is_ours).map(|task| task.facts(launched_at));
+    };
+    let known = Some(known).filter(|task| !status_is_stopped(&task.last_status))?;
     let task = view.tasks_of(row.generation).find(|task| task.arn == known.arn)?;
     let facts = task.facts(known.launched_at);
     (facts != *known).then_some(facts)
@@ -272,6 +279,25 @@ mod tests {
         let row = world.row();
         assert_eq!((row.phase, row.why.cause), (Phase::Queued, Cause::RestartBudgetSpent));
         assert!(row.why.text.contains("SomethingNew, which this version does not know"), "{}", row.why.text);
+    }
+
+    #[test]
+    fn a_task_is_adopted_although_its_worker_wrote_its_row_before_anybody_else() {
+        let mut world = World::active();
+        let mut plan = world.plan();
+        plan.actions.truncate(1);
+        world.apply(&plan);
+        world.tasks.push(running_task(Generation(1)));
+        world.worker_says(Phase::Joining);
+        world.settle();
+        assert_eq!(world.row().task.map(|task| task.arn), Some(crate::fixtures::arn(1)));
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Joining, 1), "and the worker goes on");
+        world = world.later(31 * SECOND);
+        assert_eq!(
+            crate::fixtures::plans::stopped_tasks(&world.plan()),
+            [crate::fixtures::arn(1)],
+            "it is known to be stopped"
+        );
     }
 
     #[test]
