@@ -9,10 +9,9 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Worke
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
-use controller_core::{handover, happening, liveness, reconcile, restart, sweep};
+use controller_core::{admission, handover, happening, liveness, reconcile, restart, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
-use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
 use serde::Serialize;
 use std::time::Duration;
@@ -227,9 +226,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
 
     /// A worker that Transcribe gives no stream tells it for all: new sessions wait. Best effort, and again with the next look.
     async fn mind_the_streams(&self, view: &View, now: Timestamp) {
-        let worker = view.worker.as_ref().filter(|row| !row.phase.is_final()).and_then(|row| row.worker.as_ref());
-        let trouble = worker.and_then(|worker| worker.trouble.as_ref());
-        if trouble.is_none_or(|why| why.cause != Cause::TranscribeLimit) {
+        if !view.worker.as_ref().is_some_and(|row| admission::finds_no_stream(row, &self.policy, now)) {
             return;
         }
         if let Err(error) = self.workers.streams_are_full(now).await {
