@@ -10,10 +10,9 @@ use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Fleet, Policy, Tasks, View, status_is_stopped};
 use controller_core::verdict::{self, Evidence};
-use controller_core::{happening, liveness, reconcile, sweep};
+use controller_core::{admission, handover, happening, liveness, reconcile, restart, sweep};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
-use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
 use serde::Serialize;
 use std::time::Duration;
@@ -36,15 +35,31 @@ pub(crate) enum Knowing {
     /// It is made in the order of the wishes, by a sweep that may have counted the handovers.
     TheQueue {
         /// Sessions that hand over at this moment.
-        handing_over: Option<u32>,
+        lanes: Lanes,
     },
 }
 
+/// How many sessions hand over at this moment; not counted: no leave to begin another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lanes {
+    /// As a rollout counts them.
+    pub(crate) rollout: Option<u32>,
+    /// As drains count them.
+    pub(crate) drains: Option<u32>,
+}
+
+impl Lanes {
+    /// With one more.
+    pub(crate) fn and_one(self) -> Self {
+        Self { rollout: self.rollout.map(|n| n + 1), drains: self.drains.map(|n| n + 1) }
+    }
+}
+
 impl Knowing {
-    fn handing_over(self) -> Option<u32> {
+    fn lanes(self) -> Lanes {
         match self {
-            Self::Nothing => None,
-            Self::TheQueue { handing_over } => handing_over,
+            Self::Nothing => Lanes::default(),
+            Self::TheQueue { lanes } => lanes,
         }
     }
 }
@@ -104,7 +119,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 Knowing::Nothing => waiting,
                 Knowing::TheQueue { .. } => 0, // It is looked at in the order of the wishes.
             },
-            handing_over: knowing.handing_over(),
+            handing_over: knowing.lanes().rollout,
+            draining: knowing.lanes().drains,
             streams_are_full: known.streams_full_at.is_some_and(lately),
             versions: Some(known.versions),
         })
@@ -195,7 +211,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             worker,
             tasks: Tasks::Unknown("ECS was not asked".into()),
             fleet: Fleet {
-                handing_over: knowing.handing_over(),
+                handing_over: knowing.lanes().rollout,
+                draining: knowing.lanes().drains,
                 versions: self.memory.versions((self.clock)()),
                 ..Fleet::default()
             },
@@ -214,9 +231,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
 
     /// A worker that Transcribe gives no stream tells it for all: new sessions wait. Best effort, and again with the next look.
     async fn mind_the_streams(&self, view: &View, now: Timestamp) {
-        let worker = view.worker.as_ref().filter(|row| !row.phase.is_final()).and_then(|row| row.worker.as_ref());
-        let trouble = worker.and_then(|worker| worker.trouble.as_ref());
-        if trouble.is_none_or(|why| why.cause != Cause::TranscribeLimit) {
+        if !view.worker.as_ref().is_some_and(|row| admission::finds_no_stream(row, &self.policy, now)) {
             return;
         }
         if let Err(error) = self.workers.streams_are_full(now).await {
@@ -232,8 +247,13 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             match action {
                 Action::Write(write) => match self.workers.write(id, row.as_ref(), write, (self.clock)()).await? {
                     Written::Row(written) => {
-                        if written.phase == Phase::Failed && write.transition.is_some() {
+                        let given_up =
+                            written.phase == Phase::Failed || restart::is_parked(written.phase, written.why.cause);
+                        if given_up && write.transition.is_some() {
                             self.memory.count(|metrics| metrics.failures += 1);
+                        }
+                        if handover::is_under_way(&written) {
+                            self.memory.count_handover();
                         }
                         row = Some(*written);
                         applied = Applied::Changed;
@@ -324,6 +344,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let now = (self.clock)();
         let Some(write) = launch::answered(row, &answer, &self.policy, now) else { return Ok(Applied::AtRest) };
         let written = self.workers.write(session, Some(row), &write, now).await?;
+        if matches!((&answer, &written), (Answer::Refused(_), Written::Row(_))) {
+            self.memory.count(|metrics| metrics.failures += 1);
+        }
         let ended = write.task.as_ref().is_some_and(|task| status_is_stopped(&task.last_status));
         match written {
             Written::Row(_) if ended => Ok(Applied::Changed),

@@ -1,9 +1,13 @@
 //! What a process remembers from one invocation to the next: nothing that a decision's truth rests on. A process that begins
 //! anew, or beside another, is as right as this one.
 
+mod rest;
+
 use crate::metrics::Metrics;
-use schemas::ids::Timestamp;
+use rest::Resting;
+use schemas::ids::{SessionId, Timestamp};
 use schemas::rollout::Rollout;
+use schemas::session::SessionRecord;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is remembered of the versions is good for so long, ms: whatever is decided from it is decided again with what the table says.
@@ -22,6 +26,8 @@ struct Inner {
     full_sweep_rows: usize,
     waiting: Option<usize>,
     versions: Option<(Rollout, Timestamp)>,
+    resting: Resting,
+    handovers: u64,
 }
 
 /// Which session an invocation was about.
@@ -65,6 +71,26 @@ impl Memory {
     /// A complete sweep read so many rows.
     pub(crate) fn full_sweep_read(&self, rows: usize) {
         self.lock().full_sweep_rows = rows;
+    }
+
+    /// Whether the last net has seen that a session of this record needs nothing for now.
+    pub(crate) fn rests(&self, id: &SessionId, record: &SessionRecord, now: Timestamp) -> bool {
+        self.lock().resting.rests(id, record, now)
+    }
+
+    /// The last net has looked at a session of this record, and it went well.
+    pub(crate) fn looked_at(&self, id: &SessionId, record: &SessionRecord, now: Timestamp) {
+        self.lock().resting.looked_at(id, record, now);
+    }
+
+    /// A row was written whose worker hands over.
+    pub(crate) fn count_handover(&self) {
+        self.lock().handovers += 1;
+    }
+
+    /// How many such rows were written so far.
+    pub(crate) fn handovers(&self) -> u64 {
+        self.lock().handovers
     }
 
     /// Counts something.

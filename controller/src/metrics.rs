@@ -22,7 +22,7 @@ pub struct Metrics {
     pub poison_records: u64,
     /// Tasks that were asked to stop.
     pub stops: u64,
-    /// Rows in a final phase by a fault, written by this invocation.
+    /// Sessions that a fault ended or parked, as written by this invocation.
     pub failures: u64,
     /// Sessions that wait to be launched, as the last sweep counted them.
     pub queue_depth: Option<u64>,

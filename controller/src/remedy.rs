@@ -1,6 +1,6 @@
-//! The one table of what the errors of DynamoDB, EventBridge, KVS and ECS's reads mean: what helps.
+//! What helps against the errors of DynamoDB, EventBridge, KVS and ECS's reads, by the table that all channels share ([`schemas::condition`]).
 //!
-//! RunTask has a table of its own ([`crate::ecs::classify`]), since its answers decide what becomes of a session.
+//! RunTask's answers decide what becomes of a session, too ([`crate::ecs::classify`]).
 //!
 //! | remedy | what | logged as |
 //! |---|---|---|
@@ -14,6 +14,7 @@
 
 use crate::ports::PortError;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use schemas::condition::{Condition, Told};
 use std::error::Error;
 
 /// What helps against an error of AWS.
@@ -75,37 +76,14 @@ fn of_transport<E, R>(error: &SdkError<E, R>) -> Remedy {
     if matches!(error, SdkError::ConstructionFailure(_)) { Remedy::Repair } else { Remedy::Again }
 }
 
-/// An error by its code. ECS and DynamoDB hide throttles in the texts of others.
+/// An error by its code and text, by the table that all channels share.
 fn of_code(code: &str, message: &str) -> Remedy {
-    let said = format!("{code} {message}").to_ascii_lowercase();
-    if ["throttl", "rate exceeded", "toomanyrequests", "requestlimitexceeded", "provisionedthroughputexceeded"]
-        .iter()
-        .any(|word| said.contains(word))
-    {
-        return Remedy::Wait;
-    }
-    match code {
-        "LimitExceededException" | "ClientLimitExceededException" | "TransactionInProgressException" => Remedy::Wait,
-        "AccessDeniedException"
-        | "AccessDenied"
-        | "NotAuthorizedException"
-        | "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "ExpiredTokenException"
-        | "ExpiredToken"
-        | "InvalidClientTokenId"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "OptInRequired" => Remedy::Allow,
-        "ResourceNotFoundException" | "ClusterNotFoundException" | "TableNotFoundException" => Remedy::Create,
-        "ValidationException"
-        | "InvalidParameterException"
-        | "InvalidArgumentException"
-        | "SerializationException"
-        | "ClientException"
-        | "UnsupportedFeatureException"
-        | "ItemCollectionSizeLimitExceededException" => Remedy::Repair,
-        _ => Remedy::Again, // InternalServerError, ServerException, ServiceUnavailable, and what nobody knows yet.
+    match Told::new(code, message).condition() {
+        Condition::Throttled | Condition::NoRoom => Remedy::Wait,
+        Condition::Denied => Remedy::Allow,
+        Condition::Missing => Remedy::Create,
+        Condition::Refused => Remedy::Repair,
+        Condition::Unavailable | Condition::Unknown => Remedy::Again,
     }
 }
 

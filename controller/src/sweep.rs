@@ -10,7 +10,7 @@
 //! trigger told. A sweep that runs out of time stops between two sessions, says what is left and keeps a cursor; the next one
 //! goes on behind it, in whichever process, until it is through. What is due gets half of the time of a complete sweep at
 //! most, before the rest of it has had its own. So nothing starves, neither behind sessions that fail each time nor behind
-//! more work than fits into a tick. One handover of a rollout at a time.
+//! more work than fits into a tick. One handover of a rollout at a time, and as many of drains as their orders say.
 //!
 //! **Cost.** A look reads two rows (about 1.5 read units) and asks ECS once; a healthy session is due every 30 s to 60 s. The
 //! due part reads only what is due. A complete sweep over n sessions reads about 0.4 n read units of our index and 0.13 n of
@@ -25,12 +25,13 @@ mod untold;
 pub use untold::GIVE_UP_MS;
 
 use crate::handler::Controller;
-use crate::look::{Knowing, log_failure};
+use crate::look::{Knowing, Lanes, log_failure};
 use crate::ports::{Bus, Channels, Cursor, OpenRow, Orchestrator, PortError, Sessions, Workers};
 use controller_core::model::Switch;
 use controller_core::{handover, rollout};
 use futures_util::StreamExt as _;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::reason::Cause;
 use schemas::worker::Phase;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -66,9 +67,11 @@ struct Sweep {
 #[derive(Default)]
 struct State {
     done: HashSet<SessionId>,
+    /// Sessions whose look failed.
+    failed: HashSet<SessionId>,
     swept: Swept,
-    /// Sessions that hand over; `None` while one may be about to, or when nobody has counted.
-    handing_over: Option<u32>,
+    /// Sessions that hand over; nothing of it while one may be about to, or when nobody has counted.
+    lanes: Option<Lanes>,
 }
 
 impl Sweep {
@@ -96,10 +99,13 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let small = self.memory.full_sweep_rows() <= SMALL;
         let complete = small || (began.0 / 60_000) % COMPLETE_EVERY_MINUTES == 0 || before.is_within_a_complete_sweep();
         let all = if complete { Some(self.open_rows(None).await?) } else { None };
-        if let Some(all) = all.as_ref().filter(|_| self.policy.rollout == Switch::On) {
-            let counts =
-                |row: &&OpenRow| row.phase.zip(row.cause).is_some_and(|(phase, cause)| rollout::counts(phase, cause));
-            sweep.lock().handing_over = u32::try_from(all.iter().filter(counts).count()).ok();
+        if let Some(all) = &all {
+            let count = |counts: fn(Phase, Cause) -> bool| {
+                let known = all.iter().filter_map(|row| row.phase.zip(row.cause));
+                u32::try_from(known.filter(|(phase, cause)| counts(*phase, *cause)).count()).ok()
+            };
+            let rollout = if self.policy.rollout == Switch::On { count(rollout::counts) } else { None };
+            sweep.lock().lanes = Some(Lanes { rollout, drains: count(handover::takes_a_place) });
         }
         let share = if complete { began.plus_ms(deadline.since(began).max(0) / 2) } else { deadline };
         let due = in_order(self.open_rows(Some(began)).await?, &before);
@@ -207,26 +213,34 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             }
             state.done.insert(id.clone());
             state.swept.looked += 1;
-            state.handing_over.take() // one look at a time may begin a handover
+            state.lanes.take() // one look at a time may begin a handover
         };
-        let result = self.look_knowing(id, hints, Knowing::TheQueue { handing_over: leave }).await;
-        let now_handing_over = if leave.is_some() { self.counted_again(id, leave).await } else { None };
+        let before = self.memory.handovers();
+        let result = self.look_knowing(id, hints, Knowing::TheQueue { lanes: leave.unwrap_or_default() }).await;
+        let began = self.memory.handovers() != before;
+        let lanes = match leave {
+            // Whatever has become of it since: the next sweep counts again.
+            Some(lanes) if began => Some(lanes.and_one()),
+            Some(lanes) if result.is_err() => self.counted_again(id, lanes).await,
+            Some(_) | None => leave,
+        };
         let mut state = sweep.lock();
         if leave.is_some() {
-            state.handing_over = now_handing_over;
+            state.lanes = lanes;
         }
         if let Err(error) = result {
             state.swept.failed += 1;
+            state.failed.insert(id.clone());
             self.memory.count(|metrics| metrics.look_errors += 1);
             log_failure(id, &error);
         }
     }
 
-    /// How many hand over after a look that had leave to begin one; unknown when the row cannot be read.
-    async fn counted_again(&self, id: &SessionId, before: Option<u32>) -> Option<u32> {
+    /// How many hand over after a look that failed, and may have begun one; unknown when the row cannot be read.
+    async fn counted_again(&self, id: &SessionId, before: Lanes) -> Option<Lanes> {
         match self.workers.read(id).await {
-            Ok(row) if row.as_ref().is_some_and(handover::is_under_way) => before.map(|n| n + 1),
-            Ok(_) => before,
+            Ok(row) if row.as_ref().is_some_and(handover::is_under_way) => Some(before.and_one()),
+            Ok(_) => Some(before),
             Err(_) => None,
         }
     }

@@ -97,7 +97,7 @@ function up(config: Config, watched: Watched): Watch[] {
     },
     {
       ...base, name: 'sessions-failed', pages: true, periods: [1, 1],
-      says: 'A session was given up.',
+      says: 'A fault ended a session, or keeps it from being served; it is tried again every 5 minutes.',
       sources: one(ours(config, 'Failures', 'Sum')),
     },
     {

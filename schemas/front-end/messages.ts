@@ -29,47 +29,50 @@ export type EmotionMessage = Emotion & {
 };
 /**
  * How the speaker sounds, in a word. `neutral`, `activated`, `subdued` and `whisper` are what the sound itself tells, and `neutral`
- * may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`).
+ * may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`). A word of a newer
+ * release is read as [`Category::Neutral`].
  */
 export type Category =
   'neutral' | 'activated' | 'subdued' | 'whisper' | 'calm' | 'happy' | 'sad' | 'angry' | 'fearful' | 'disgusted' | 'surprised' | 'bored';
 /**
- * What a category was told from.
+ * What a category was told from. A word of a newer release is read as [`CategorySource::Model`].
  */
 export type CategorySource = 'prosody' | 'model';
 /**
- * Why a result is to be read with care.
+ * Why a result is to be read with care. Of a set, words of a newer release are left out.
  */
 export type VoiceFlag = 'baseline_warming' | 'agc_suspected' | 'low_snr' | 'short' | 'clipped';
 /**
- * What the word for a rate was decided by.
+ * What the word for a rate was decided by. A word of a newer release is read as [`RateBasis::Syllables`].
  */
 export type RateBasis = 'words' | 'syllables';
 /**
- * How fast the speaker is, in the product's words.
+ * How fast the speaker is, in the product's words. A word of a newer release is read as [`RateClass::Medium`].
  */
 export type RateClass = 'very_slow' | 'slow' | 'medium' | 'fast' | 'very_fast';
 /**
- * How loud the speaker is, in the product's words: against their own usual level, since microphones differ.
+ * How loud the speaker is, in the product's words: against their own usual level, since microphones differ. A word of a
+ * newer release is read as [`VolumeLevel::Medium`].
  */
 export type VolumeLevel = 'loud' | 'medium' | 'soft' | 'whisper';
 export type CaptionStatusMessage = CaptionStatus & {
   type: 'captionStatus';
 };
 /**
- * Why listeners get less than everything.
+ * Why listeners get less than everything. A word of a newer release is read as if it were absent.
  */
 export type RungCause =
   'transcriptionInterrupted' | 'translationFails' | 'translationThrottled' | 'budgetSpent' | 'postsThrottled' | 'handover';
 /**
- * How much of the service the listeners get now.
+ * How much of the service the listeners get now. A word of a newer release is read as [`Rung::Paused`]: the least is expected of such a worker.
  */
 export type Rung = 'full' | 'finalsOnly' | 'originalOnly' | 'paused';
 export type SessionEndedMessage = SessionEnded & {
   type: 'sessionEnded';
 };
 /**
- * Every cause that we know. A cause that is not here is [`Cause::Unknown`]: loud, and never retried for ever.
+ * Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, never retried for ever, and no
+ * end of a run that the session row wants ([`Cause::goes_on`]).
  */
 export type Cause =
   | 'sessionActive'
@@ -129,7 +132,8 @@ export type JoinSessionMessage = JoinSession & {
   action: 'joinSession';
 };
 /**
- * How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection.
+ * How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection. A word of a newer release is
+ * read as [`CaptionMode::Usual`].
  */
 export type CaptionMode = 'usual' | 'stable' | 'fast';
 export type HeartbeatMessage = Heartbeat & {
@@ -143,7 +147,7 @@ export type AudioQualityWarningMessage = AudioQualityWarning & {
   type: 'audioQualityWarning';
 };
 /**
- * What is wrong with the audio that comes from the speaker.
+ * What is wrong with the audio that comes from the speaker. In a row, words of a newer release are left out; a message about one is dropped.
  */
 export type AudioIssue = 'snr_low' | 'clipping' | 'echo' | 'silence' | 'packet_loss' | 'jitter';
 export type SpeakerNoticeMessage = SpeakerNotice & {

@@ -9,6 +9,8 @@
 //! | [`operator`] | what operators wish, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`rollout`] | what is known of the versions of the worker |
+//! | [`condition`] | what AWS reports, whichever way it reports it |
+//! | [`forward`] | how words of a newer release are read |
 //! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
 //! | [`speaker`] | what is posted to the speaker |
@@ -19,7 +21,9 @@
 //! | [`limits`] | AWS limits, each with its source |
 //! | [`metrics`] | the metrics that the binaries write |
 
+pub mod condition;
 pub mod follow;
+pub mod forward;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;

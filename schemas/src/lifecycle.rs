@@ -1,5 +1,6 @@
 //! Events on the EventBridge bus, `source` [`SOURCE`]: what happened to a session, for whoever wants to know.
 
+use crate::forward;
 use crate::ids::{Generation, SessionId, Timestamp};
 use crate::reason::Why;
 use crate::voice::{AudioQuality, Voice};
@@ -11,9 +12,9 @@ use std::collections::BTreeSet;
 /// `source` of every event of ours.
 pub const SOURCE: &str = "session-translation";
 
-/// What happened; the `detail-type` is [`Happening::detail_type`].
+/// What happened; the `detail-type` is [`Happening::detail_type`]. A word of a newer release is read as [`Happening::Unknown`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Happening {
     /// A task was started.
     Launched,
@@ -25,13 +26,18 @@ pub enum Happening {
     Recovered,
     /// Ended as asked.
     Stopped,
-    /// Ended by a fault that is not retried.
+    /// A fault ended it, or keeps it from being served: tried again every five minutes then, and told with each try.
     Failed,
     /// Waits for capacity or a backoff.
     Queued,
     /// Its failure has shown that the version of its worker is bad: launches come from the last good version.
     VersionFailed,
+    /// Something that this version does not know; it never tells it.
+    #[schemars(skip)]
+    Unknown,
 }
+
+forward::reads!(Happening, Unknown);
 
 impl Happening {
     /// The `detail-type` of the event.
@@ -46,6 +52,7 @@ impl Happening {
             Self::Failed => "Session Worker Failed",
             Self::Queued => "Session Worker Queued",
             Self::VersionFailed => "Session Worker Version Failed",
+            Self::Unknown => "Session Worker Unknown",
         }
     }
 }

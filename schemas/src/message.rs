@@ -198,7 +198,7 @@ pub struct CaptionStatus {
     /// The rung of the ladder.
     pub rung: Rung,
     /// Why it is not `full`; absent when it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::forward::known")]
     pub cause: Option<RungCause>,
     /// One sentence for people.
     pub message: String,

@@ -4,6 +4,7 @@
 //! `nextLookAt` to now so that the next sweep looks); the controller reads it like any other fact. An order is carried out
 //! when a later decision satisfies it: a restart by an `intent.decidedAt` after its `at`, a stop by a final phase.
 
+use crate::forward;
 use crate::ids::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,14 +36,17 @@ pub struct Hold {
 pub struct Order {
     /// What.
     pub verb: Verb,
+    /// Of a drain: so many sessions may hand over at the same time; one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u32>,
     /// Who, when and why.
     #[serde(flatten)]
     pub signed: Signed,
 }
 
-/// What an operator can order.
+/// What an operator can order. A word of a newer release is read as [`Verb::Unknown`]: not carried out, and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Verb {
     /// End the session's worker; the run stays ended.
     Stop,
@@ -50,7 +54,12 @@ pub enum Verb {
     Restart,
     /// Replace the worker at a silence, or when the drain deadline has passed.
     Drain,
+    /// An order that this version does not know; nobody gives it.
+    #[schemars(skip)]
+    Unknown,
 }
+
+forward::reads!(Verb, Unknown);
 
 /// Who asked, when, and with which note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

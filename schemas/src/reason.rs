@@ -1,12 +1,13 @@
 //! Why a session is in the state that it is in: a typed cause, who is to blame, and whether a retry can help.
 
+use crate::forward;
 use crate::ids::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Whose doing it was.
+/// Whose doing it was. A word of a newer release is read as [`Blame::Us`]: somebody looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Blame {
     /// The session service or an operator asked for it.
     Operator,
@@ -20,9 +21,12 @@ pub enum Blame {
     Row,
 }
 
-/// Every cause that we know. A cause that is not here is [`Cause::Unknown`]: loud, and never retried for ever.
+forward::reads!(Blame, Us);
+
+/// Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, never retried for ever, and no
+/// end of a run that the session row wants ([`Cause::goes_on`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Cause {
     /// The session row wants a worker.
     SessionActive,
@@ -54,7 +58,7 @@ pub enum Cause {
     NoCapacity,
     /// AWS asked us to slow down.
     Throttled,
-    /// RunTask was refused for a reason that a retry does not change.
+    /// RunTask was refused: tried again, the later the more often it was.
     LaunchRefused,
     /// The task did not start its worker in time.
     LaunchTimedOut,
@@ -70,7 +74,7 @@ pub enum Cause {
     LeaseLost,
     /// The task did not end when asked and was stopped.
     DrainTimedOut,
-    /// The restart budget is used up.
+    /// The restart budget is used up: tried again every five minutes.
     RestartBudgetSpent,
     /// The worker hands the session over to its next generation (a drain, a restart, a newer version): listeners are not
     /// told that anything ended.
@@ -84,6 +88,8 @@ pub enum Cause {
     /// A cause that this version does not know.
     Unknown,
 }
+
+forward::reads!(Cause, Unknown);
 
 impl Cause {
     /// Whose doing it was.
@@ -115,6 +121,13 @@ impl Cause {
             | Self::NoMediaPath
             | Self::Unknown => Blame::Us,
         }
+    }
+
+    /// Whether the session goes on when its worker is asked to end for this cause: a next generation takes it over, and its listeners
+    /// are not told that anything ended. Nobody knows that of an unknown cause; so whether it is over is left to the session row.
+    #[must_use]
+    pub fn goes_on(self) -> bool {
+        matches!(self, Self::Handover | Self::StageStuck | Self::Unknown)
     }
 
     /// Whether another launch may do better.

@@ -1,6 +1,7 @@
 //! Their rows, read tolerantly: unknown fields are ignored, numbers may be strings, seconds may be milliseconds, and a row
 //! that is not a session of ours says why.
 
+use crate::forward;
 use crate::ids::{ChannelArn, ConnectionId, Language, SessionId, StreamArn, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -193,9 +194,10 @@ fn read_target(text: &str) -> Option<Language> {
     Language::try_new(text.split(['-', '_']).next()?.to_ascii_lowercase()).ok()
 }
 
-/// How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection.
+/// How settled a text must be before a listener sees it: the listener's own choice, `captionMode` of the connection. A word of a newer release is
+/// read as [`CaptionMode::Usual`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum CaptionMode {
     /// Without a choice: the speaker's words at once, but for the last one that may still change; translated sentences and clauses as they
     /// settle, none of which is taken back.
@@ -206,6 +208,8 @@ pub enum CaptionMode {
     /// Whatever is known, the soonest: also translations of words that may still change.
     Fast,
 }
+
+forward::reads!(CaptionMode, Usual);
 
 /// What the row says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 /// Attribute names of `SessionWorkers-{env}` that expressions name.
 pub mod workers {
+    use crate::worker::Phase;
+
     /// Partition key: the session id.
     pub const SESSION_ID: &str = "sessionId";
     /// Sort key: [`CURRENT`], or [`history`] of a generation.
@@ -31,6 +33,20 @@ pub mod workers {
     pub const GENERATION: &str = "generation";
     /// The phase.
     pub const PHASE: &str = "phase";
+
+    /// The condition that the row's phase still reads as `phase`, with the values that it names. A word of a newer release reads as
+    /// `Joining` ([`crate::forward`]), so that one is what none of the others is: a condition on the word itself would never hold.
+    #[must_use]
+    pub fn still_reads(phase: Phase, attribute: &str) -> (String, Vec<(String, String)>) {
+        if phase != Phase::Joining {
+            return (format!("{attribute} = :readPhase"), vec![(":readPhase".to_owned(), format!("{phase:?}"))]);
+        }
+        let others = Phase::ALL.into_iter().filter(|other| *other != phase).enumerate();
+        let values = others.map(|(n, other)| (format!(":notPhase{n}"), format!("{other:?}")));
+        let values: Vec<(String, String)> = values.collect();
+        let parts: Vec<String> = values.iter().map(|(name, _)| format!("{attribute} <> {name}")).collect();
+        (parts.join(" AND "), values)
+    }
 
     /// Partition key of the rows that the controllers share: no session can have it.
     pub const CONTROLLERS: &str = "#controllers";

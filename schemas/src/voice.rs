@@ -4,14 +4,16 @@
 //! describe the person: they are null unless the mode is `emotion`, because to infer emotions of people at work or in education
 //! is prohibited in the EU (AI Act, Article 5(1)(f)). `docs/emotion.md` explains each of them in plain words.
 
+use crate::forward;
 use crate::ids::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How loud the speaker is, in the product's words: against their own usual level, since microphones differ.
+/// How loud the speaker is, in the product's words: against their own usual level, since microphones differ. A word of a
+/// newer release is read as [`VolumeLevel::Medium`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum VolumeLevel {
     /// More than 4 dB above the speaker's usual level.
     Loud,
@@ -23,9 +25,11 @@ pub enum VolumeLevel {
     Whisper,
 }
 
-/// How fast the speaker is, in the product's words.
+forward::reads!(VolumeLevel, Medium);
+
+/// How fast the speaker is, in the product's words. A word of a newer release is read as [`RateClass::Medium`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum RateClass {
     /// Below 100 words per minute; without words, below 0.7 of the speaker's usual rate.
     VerySlow,
@@ -39,6 +43,8 @@ pub enum RateClass {
     VeryFast,
 }
 
+forward::reads!(RateClass, Medium);
+
 /// Loudness of the speech; pauses do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -51,15 +57,17 @@ pub struct Volume {
     pub relative_db: f64,
 }
 
-/// What the word for a rate was decided by.
+/// What the word for a rate was decided by. A word of a newer release is read as [`RateBasis::Syllables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum RateBasis {
     /// Words per minute, from the word times of the transcript.
     Words,
     /// Syllables per second, against the speaker's own usual rate.
     Syllables,
 }
+
+forward::reads!(RateBasis, Syllables);
 
 /// Speaking rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,9 +106,10 @@ pub struct Judgement {
 }
 
 /// How the speaker sounds, in a word. `neutral`, `activated`, `subdued` and `whisper` are what the sound itself tells, and `neutral`
-/// may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`).
+/// may come from either source; the others only come from a model that whoever runs the service has added (`categorySource`). A word of a newer
+/// release is read as [`Category::Neutral`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Category {
     /// As usual, or not to be told.
     Neutral,
@@ -128,9 +137,11 @@ pub enum Category {
     Bored,
 }
 
-/// What a category was told from.
+forward::reads!(Category, Neutral);
+
+/// What a category was told from. A word of a newer release is read as [`CategorySource::Model`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum CategorySource {
     /// Loudness, pitch, rate and timbre.
     Prosody,
@@ -138,7 +149,9 @@ pub enum CategorySource {
     Model,
 }
 
-/// Why a result is to be read with care.
+forward::reads!(CategorySource, Model);
+
+/// Why a result is to be read with care. Of a set, words of a newer release are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VoiceFlag {
@@ -185,6 +198,7 @@ pub struct Voice {
     /// How far from usual, 0 to 1, whichever way; null unless the mode is `emotion`.
     pub intensity: Option<f64>,
     /// Why to read all this with care; mostly empty.
+    #[serde(deserialize_with = "forward::known_of_set")]
     pub flags: BTreeSet<VoiceFlag>,
 }
 
@@ -207,7 +221,7 @@ pub struct ModelStatus {
     pub given_up: Option<String>,
 }
 
-/// What is wrong with the audio that comes from the speaker.
+/// What is wrong with the audio that comes from the speaker. In a row, words of a newer release are left out; a message about one is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AudioIssue {
@@ -244,8 +258,10 @@ pub struct AudioQuality {
     /// Packets lost, hundredths of those that should have come in the last seconds.
     pub packet_loss_percent: f64,
     /// What is wrong now.
+    #[serde(deserialize_with = "forward::known_of_set")]
     pub issues: BTreeSet<AudioIssue>,
     /// How often each was found, at most once a minute.
+    #[serde(deserialize_with = "forward::known_of_map")]
     pub warnings: BTreeMap<AudioIssue, u64>,
     /// When the last of them was found.
     pub warned_at: Option<Timestamp>,

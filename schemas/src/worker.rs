@@ -6,6 +6,7 @@
 //! of both: a worker that ECS has started again within its task takes the next generation as the controller would, with `restarts`
 //! counted and the revision raised. Each write is conditional, so that none can undo another's later word.
 
+use crate::forward;
 use crate::ids::{ChannelArn, ConnectionId, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
 use crate::lifecycle::Published;
 use crate::operator::Operator;
@@ -16,8 +17,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where a session's worker is in its life.
+/// Where a session's worker is in its life. A word of a newer release is read as [`Phase::Joining`]: a worker may be at work, and its heartbeat
+/// decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 pub enum Phase {
     /// Wanted, but waiting for capacity or a backoff.
     Queued,
@@ -39,7 +42,22 @@ pub enum Phase {
     Failed,
 }
 
+forward::reads!(Phase, Joining);
+
 impl Phase {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Launching,
+        Self::Joining,
+        Self::WaitingForSpeaker,
+        Self::Live,
+        Self::Paused,
+        Self::Draining,
+        Self::Stopped,
+        Self::Failed,
+    ];
+
     /// Whether nothing more happens in this run.
     #[must_use]
     pub fn is_final(self) -> bool {
@@ -56,9 +74,10 @@ impl Phase {
     }
 }
 
-/// What the controller wants of the worker; the worker reads it with every heartbeat.
+/// What the controller wants of the worker; the worker reads it with every heartbeat. A word of a newer release is read as [`Desired::Run`]: nobody
+/// ends by a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Desired {
     /// Transcribe and deliver.
     Run,
@@ -67,6 +86,8 @@ pub enum Desired {
     /// Flush the last words, tell the listeners, exit 0.
     Stop,
 }
+
+forward::reads!(Desired, Run);
 
 /// What the controller decided, written before it acts. Every RunTask parameter is derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -199,7 +220,7 @@ pub struct Waiting {
     pub caption_since: Option<Timestamp>,
 }
 
-/// Where the connection to the speaker's browser stands.
+/// Where the connection to the speaker's browser stands. A word of a newer release is read as if it were absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum MediaState {
@@ -222,7 +243,7 @@ pub enum MediaState {
 #[serde(rename_all = "camelCase")]
 pub struct Media {
     /// Where the connection stands; absent before the first, and on a KVS stream.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "forward::known")]
     pub state: Option<MediaState>,
     /// Type of the chosen local ICE candidate (`host`, `srflx`, `prflx`, `relay`).
     pub candidate_type: Option<String>,
@@ -311,9 +332,9 @@ pub struct Usage {
     pub posts_failed: u64,
 }
 
-/// How much of the service the listeners get now.
+/// How much of the service the listeners get now. A word of a newer release is read as [`Rung::Paused`]: the least is expected of such a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Rung {
     /// Partials and finals, translated.
     #[default]
@@ -326,7 +347,9 @@ pub enum Rung {
     Paused,
 }
 
-/// Why listeners get less than everything.
+forward::reads!(Rung, Paused);
+
+/// Why listeners get less than everything. A word of a newer release is read as if it were absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum RungCause {
@@ -361,6 +384,7 @@ pub struct WorkerStatus {
     /// The media path.
     pub media: Media,
     /// Per language that somebody listens to.
+    #[serde(deserialize_with = "forward::known_of_map")]
     pub languages: BTreeMap<Language, LanguageStatus>,
     /// What was used.
     pub usage: Usage,

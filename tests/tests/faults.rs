@@ -69,6 +69,24 @@ async fn run_task_failures_with_http_200_queue_and_recover() {
 }
 
 #[tokio::test]
+async fn a_shortage_that_is_told_after_run_task_said_200_queues_and_recovers_and_spends_no_budget() {
+    let stack = Stack::up("no-place").unwrap();
+    let reason = "Timeout waiting for network interface provisioning to complete.";
+    stack.admin("ecs/faults", Some(&json!({"noPlace": 1, "stoppedReason": reason}))).await.unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    let queued = stack.until_row(SESSION, false, "queued", |row| row["phase"] == "Queued").await.unwrap();
+    assert_eq!(
+        (&queued["why"]["cause"], &queued["restarts"]["consecutive"]),
+        (&json!("noCapacity"), &json!(0)),
+        "{queued:#}"
+    );
+    assert!(queued["why"]["text"].as_str().unwrap().contains(reason), "{queued:#}");
+    let served =
+        stack.until_row(SESSION, true, "launched once there is room", |row| row["worker"].is_object()).await.unwrap();
+    assert_eq!(served["restarts"]["consecutive"], 0, "{served:#}");
+}
+
+#[tokio::test]
 async fn throttles_are_waited_out_the_hidden_ones_too() {
     let stack = Stack::up("throttle").unwrap();
     let open = "open-throttle-001";

@@ -84,8 +84,9 @@ async fn drain_restart_and_stop_are_each_done_once() {
     stack.put_session(SESSION).await.unwrap();
     stack.until_row(SESSION, false, "served", works(1)).await.unwrap();
 
-    says(&stack, 0, &["drain", SESSION, "--wait", "--note", "new host"]).await;
-    stack.until_row(SESSION, false, "drained", works(2)).await.unwrap();
+    let ordered = says(&stack, 0, &["drain", SESSION, "--note", "new host"]).await;
+    assert!(ordered.contains("its turn comes"), "{ordered}");
+    stack.until_row(SESSION, true, "drained, at a tick", works(2)).await.unwrap();
     says(&stack, 0, &["restart", SESSION, "--wait"]).await;
     stack.until_row(SESSION, false, "restarted", works(3)).await.unwrap();
     let asked = says(&stack, 2, &["stop", SESSION]).await;

@@ -14,6 +14,8 @@
 
 use crate::model::{Fleet, Policy};
 use schemas::ids::Timestamp;
+use schemas::reason::Cause;
+use schemas::worker::{WorkerRow, WorkerStatus};
 
 /// Whether a session may launch now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,15 @@ pub fn turn(fleet: &Fleet, policy: &Policy) -> Turn {
         0 => format!("waits for its turn: {rate} tasks a second may be started"),
         n => format!("waits for its turn: {n} sessions have waited longer, and {rate} tasks a second may be started"),
     })
+}
+
+/// Whether this worker says that Transcribe gives the account no further stream, and is there to say it: what a worker said that has fallen silent since (a
+/// hung one that is held, for one) is no news of the account.
+#[must_use]
+pub fn finds_no_stream(row: &WorkerRow, policy: &Policy, now: Timestamp) -> bool {
+    let fresh = |worker: &&WorkerStatus| worker.heartbeat_at.plus_ms(policy.heartbeat_deadline_ms) > now;
+    let worker = row.worker.as_ref().filter(|_| !row.phase.is_final()).filter(fresh);
+    worker.and_then(|worker| worker.trouble.as_ref()).is_some_and(|why| why.cause == Cause::TranscribeLimit)
 }
 
 /// Leave to call RunTask: refilled at the sustained rate, up to the burst. One number says all of it, so that one conditional
@@ -92,7 +103,7 @@ mod tests {
     use crate::action::Action;
     use crate::fixtures::{NOW, SECOND, World};
     use proptest::prelude::*;
-    use schemas::reason::Cause;
+    use schemas::reason::Why;
     use schemas::worker::Phase;
 
     #[test]
@@ -195,6 +206,20 @@ mod tests {
         assert!(matches!(world.plan().actions[..], [Action::LookAgain { .. }]), "{:?}", world.plan());
         world.launches_left = 1;
         assert!(matches!(world.plan().actions[..], [Action::LookAgain { .. }, Action::RunTask { .. }]));
+    }
+
+    #[test]
+    fn what_a_hung_worker_said_of_transcribe_blocks_no_newcomer_and_nor_does_a_throttle() {
+        let says = |cause, age_ms| {
+            let mut world = World::active().live();
+            let worker = world.row.as_mut().unwrap().worker.as_mut().unwrap();
+            worker.trouble = Some(Why::new(cause, "Transcribe", NOW));
+            finds_no_stream(&world.row(), &world.policy, NOW.plus_ms(age_ms))
+        };
+        let silent = Policy::default().heartbeat_deadline_ms;
+        assert!(says(Cause::TranscribeLimit, silent - 1));
+        assert!(!says(Cause::TranscribeLimit, silent), "it hangs, and is held");
+        assert!(!says(Cause::Throttled, 0));
     }
 
     #[test]

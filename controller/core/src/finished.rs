@@ -14,7 +14,10 @@ use schemas::worker::{Desired, Phase, Restarts, WorkerRow};
 #[must_use]
 pub fn decide(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timestamp) -> Plan {
     let reopened = match wish {
-        Wish::Serve(run) => run.desired == Desired::Run && (reopens(row, run) || order::wants_it_again(row)),
+        Wish::Serve(run) => {
+            run.desired == Desired::Run
+                && (reopens(row, run, policy, now) || launch::is_resumed(row, run) || order::wants_it_again(row))
+        }
         Wish::Refuse { run, why } => refusal_is_new(row, run, why),
         Wish::Stop(_) => false,
     };
@@ -24,6 +27,10 @@ pub fn decide(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: T
     match wish {
         Wish::Serve(run) if reopened => launch::begin(view, Some(row), run, Restarts::default(), policy, now),
         Wish::Refuse { why, .. } if reopened => refuse(view, why),
+        Wish::Serve(run) if launch::pausing(row, run).is_some() => {
+            let paused = launch::pausing(row, run).map(|write| Action::Write(Box::new(write)));
+            Plan { actions: paused.into_iter().collect(), next_look: None, why: None }
+        }
         Wish::Serve(_) | Wish::Refuse { .. } | Wish::Stop(_) => {
             let cleanup = channel::cleanup(view, row, wish, policy, now);
             Plan { actions: cleanup.into_iter().collect(), next_look: None, why: None }
@@ -48,9 +55,10 @@ pub fn refuse(view: &View, why: &Why) -> Plan {
 }
 
 /// Whether the wish is a new run, or the old one wanted again after the session row itself had ended it. A run that the
-/// speaker or a fault ended stays ended, and so does one whose worker saw its end (its channel is gone) before any change of
-/// the session row: the next worker would only see the same.
-fn reopens(row: &WorkerRow, run: &Run) -> bool {
+/// speaker ended stays ended until it is paused and resumed, and so does one whose worker saw its end (its channel is gone) before any change of
+/// the session row: the next worker would only see the same. A fault of AWS or of ours ends nothing for longer than a parked session waits:
+/// such a row is of an older release, which did not park.
+fn reopens(row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> bool {
     if !run.is_run_of(row.intent.as_ref()) || row.why.blame == Blame::Row {
         return true;
     }
@@ -69,7 +77,8 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::MaxDuration
         | Cause::UnsupportedLanguage
         | Cause::MalformedRow
-        | Cause::NoCapacity
+        | Cause::NoMediaPath => false,
+        Cause::NoCapacity
         | Cause::Throttled
         | Cause::LaunchRefused
         | Cause::LaunchTimedOut
@@ -80,9 +89,9 @@ fn reopens(row: &WorkerRow, run: &Run) -> bool {
         | Cause::LeaseLost
         | Cause::DrainTimedOut
         | Cause::RestartBudgetSpent
-        | Cause::TranscribeLimit
-        | Cause::NoMediaPath
-        | Cause::Unknown => false,
+        | Cause::TranscribeLimit => row.phase_since.plus_ms(policy.park_ms) <= now,
+        // Of a newer release: nobody knows what it was, but the one to blame is told in a word of its own.
+        Cause::Unknown => row.why.blame != Blame::Speaker,
     }
 }
 
@@ -158,6 +167,47 @@ mod tests {
         world.set("kvsChannelArn", channel(2));
         world.settle();
         assert_eq!(world.tasks.len(), 2);
+    }
+
+    #[test]
+    fn a_run_that_its_worker_ended_is_reopened_by_a_pause_and_a_resume() {
+        for cause in [Cause::SpeakerGone, Cause::NoMediaPath] {
+            let mut world = World::active().live();
+            world.worker_says(Phase::Stopped);
+            world.row.as_mut().unwrap().why = Why::new(cause, "no audio", NOW);
+            world = world.exits(0);
+            world.settle();
+            world.set("status", "paused");
+            world.settle();
+            assert_eq!((world.row().phase, world.row().why.cause, world.tasks.len()), (Phase::Stopped, cause, 1));
+            world.set("status", "active");
+            world.settle();
+            assert_eq!((world.row().phase, world.tasks.len()), (Phase::Launching, 2), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_an_older_release_gave_up_for_a_fault_is_reopened_after_five_minutes() {
+        for cause in [Cause::RestartBudgetSpent, Cause::LaunchRefused, Cause::Unknown] {
+            let mut world = World::active().live().exits(1);
+            let row = world.row.as_mut().unwrap();
+            (row.phase, row.why, row.next_look_at) = (Phase::Failed, Why::new(cause, "given up", NOW), None);
+            let mut world = world.later(Policy::default().park_ms);
+            world.settle();
+            assert_eq!((world.row().phase, world.tasks.len()), (Phase::Launching, 2), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_an_operator_stopped_is_not_reopened_by_a_pause_and_a_resume() {
+        let mut world = World::active().live().later(SECOND).ordered(schemas::operator::Verb::Stop);
+        world.settle();
+        world = world.exits(0);
+        for status in ["paused", "active"] {
+            world.set("status", status);
+            world.settle();
+        }
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) streams_are_full: bool,
     pub(crate) handing_over: Option<u32>,
     pub(crate) versions: Option<Rollout>,
+    pub(crate) draining: Option<u32>,
     pub(crate) deleted_channels: Vec<ChannelArn>,
     pub(crate) now: Timestamp,
     pub(crate) policy: Policy,
@@ -61,6 +62,7 @@ impl World {
             streams_are_full: false,
             handing_over: None,
             versions: Some(Rollout::default()),
+            draining: Some(0),
             deleted_channels: Vec::new(),
             now: NOW,
             policy: Policy::default(),
@@ -86,7 +88,7 @@ impl World {
     /// An operator orders something.
     pub(crate) fn ordered(mut self, verb: Verb) -> Self {
         let signed = Signed { by: "ann".into(), at: self.now, note: "because".into() };
-        self.row.as_mut().unwrap().operator.order = Some(Order { verb, signed });
+        self.row.as_mut().unwrap().operator.order = Some(Order { verb, at_once: None, signed });
         self
     }
 
@@ -178,6 +180,7 @@ impl World {
                 launches_left: self.launches_left,
                 ahead: 0,
                 handing_over: self.handing_over,
+                draining: self.draining,
                 streams_are_full: self.streams_are_full,
                 versions: self.versions.clone(),
             },

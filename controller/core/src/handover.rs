@@ -18,10 +18,23 @@ use schemas::operator::Verb;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, WorkerRow};
 
-/// Whether this row's worker was asked to hand over: by an order or a rollout, or because a stage of it is stuck.
+/// Whether this row's worker was asked to hand over: by an order or a rollout, because a stage of it is stuck, or by a newer release for a
+/// cause that this one does not know.
 #[must_use]
 pub fn is_under_way(row: &WorkerRow) -> bool {
-    row.phase == Phase::Draining && matches!(row.why.cause, Cause::Handover | Cause::StageStuck)
+    row.phase == Phase::Draining && row.why.cause.goes_on()
+}
+
+/// Whether a row of this phase and cause takes a place in the lane of drains: its worker hands over, or the next one is being launched.
+#[must_use]
+pub fn takes_a_place(phase: Phase, cause: Cause) -> bool {
+    match phase {
+        Phase::Draining => cause.goes_on(),
+        Phase::Queued | Phase::Launching => matches!(cause, Cause::Handover | Cause::Unknown),
+        Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => {
+            false
+        }
+    }
 }
 
 /// The handover that a stuck stage, an order or a rollout asks for, or the look at which it may be time for it.
@@ -45,7 +58,12 @@ pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> 
         });
     }
     if let Some(order) = order::pending(row, Verb::Drain) {
-        return Some(begin(row, handover(order::signed("a drain", order)), at_silence, policy, now));
+        let at_once = order.at_once.unwrap_or(1).max(1);
+        return Some(if view.fleet.draining.is_some_and(|others| others < at_once) {
+            begin(row, handover(order::signed("a drain", order)), at_silence, policy, now)
+        } else {
+            Plan::rest(Some(now.plus_ms(policy.admission_wait_ms)))
+        });
     }
     rollout::due(view, row, policy, now).map(|text| begin(row, handover(text), at_silence, policy, now))
 }
@@ -64,6 +82,7 @@ fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy
 pub fn becomes_an_end(row: &WorkerRow, why: &Why) -> Plan {
     let mut write = RowWrite::keep(row);
     if let Some(intent) = &mut write.intent {
+        intent.desired = Desired::Stop; // Of a newer release it may read as something else.
         intent.leave_by = None;
     }
     Plan::write(write.to(Phase::Draining, why.clone()))
@@ -100,6 +119,37 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_waits_for_its_place_in_the_lane_and_at_once_says_how_many_there_are() {
+        let begins = |draining: Option<u32>, at_once: Option<u32>| {
+            let mut world = speaking().ordered(Verb::Drain);
+            world.draining = draining;
+            world.row.as_mut().unwrap().operator.order.as_mut().unwrap().at_once = at_once;
+            world.settle();
+            is_under_way(&world.row())
+        };
+        assert!(begins(Some(0), None));
+        assert!(!begins(Some(1), None), "one at a time");
+        assert!(!begins(None, Some(9)), "nobody has counted");
+        assert!(begins(Some(2), Some(3)) && !begins(Some(3), Some(3)));
+    }
+
+    #[test]
+    fn a_place_in_the_lane_of_drains_is_taken_from_the_wish_until_the_next_worker_has_come() {
+        let takes = |world: &World| takes_a_place(world.row().phase, world.row().why.cause);
+        let mut world = drain(speaking());
+        assert!(takes(&world));
+        world = world.exits(143);
+        world.settle();
+        assert!(takes(&world), "the next one is launched");
+        world.worker_says(Phase::Joining);
+        assert!(!takes(&world));
+        let mut waits = World::active();
+        waits.launches_left = 0;
+        waits.settle();
+        assert!(!takes(&waits), "who waits for room keeps no drain waiting");
+    }
+
+    #[test]
     fn a_worker_that_waits_for_a_silence_has_left_before_its_task_is_stopped() {
         let policy = Policy::default();
         let flush_farewell_and_last_write_ms = 14 * SECOND;
@@ -120,6 +170,41 @@ mod tests {
         world.worker_says(Phase::Live);
         world.settle();
         assert_eq!(world.tasks.len(), 2, "one order, one handover");
+    }
+
+    /// A newer release asked the worker to leave, in words that nobody here knows.
+    fn asked_by_a_newer_release() -> World {
+        let mut world = drain(World::active().live().later(20 * SECOND));
+        let row = world.row.as_mut().unwrap();
+        row.why = Why::new(Cause::Unknown, "moved to another zone", row.phase_since);
+        row.why.blame = schemas::reason::Blame::Operator;
+        row.intent.as_mut().unwrap().desired = Desired::Run;
+        world
+    }
+
+    #[test]
+    fn a_worker_that_leaves_for_a_cause_of_a_newer_release_is_followed_by_its_next_generation() {
+        let mut world = asked_by_a_newer_release().exits(143);
+        world.settle();
+        assert_eq!((world.row().phase, world.row().generation), (Phase::Launching, Generation(2)));
+        let mut late = asked_by_a_newer_release().later(Policy::default().drain_deadline_ms);
+        late.settle();
+        late.settle();
+        assert_eq!(
+            (late.row().phase, late.row().generation),
+            (Phase::Launching, Generation(2)),
+            "it did not leave in time"
+        );
+    }
+
+    #[test]
+    fn a_session_that_ends_while_its_worker_leaves_for_a_cause_of_a_newer_release_ends() {
+        let mut world = asked_by_a_newer_release().with("status", "ended");
+        world.settle();
+        assert_eq!((world.row().why.cause, world.row().intent.unwrap().desired), (Cause::SessionEnded, Desired::Stop));
+        world = world.exits(143);
+        world.settle();
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! least once. Nothing is told twice as long as the note could be written. A final row has no next look: its stream record
 //! brings the last one, and a bus that fails then leaves a mark that the schedule tries again for a day.
 
+use crate::restart;
 use schemas::ids::Timestamp;
 use schemas::lifecycle::{Happening, LifecycleEvent, Published};
 use schemas::reason::Why;
@@ -59,6 +60,8 @@ fn states(row: &WorkerRow) -> Vec<Happening> {
         states.push(Happening::Degraded);
     }
     match row.phase {
+        // A fault keeps it from being served: somebody is to look, as at one that has ended by a fault.
+        Phase::Queued if restart::is_parked(row.phase, row.why.cause) => states.push(Happening::Failed),
         Phase::Queued => states.push(Happening::Queued),
         Phase::Stopped => states.push(Happening::Stopped),
         Phase::Failed => states.push(Happening::Failed),
@@ -88,7 +91,8 @@ fn event(row: &WorkerRow, happening: Happening, now: Timestamp) -> LifecycleEven
         | Happening::Stopped
         | Happening::Failed
         | Happening::Queued
-        | Happening::VersionFailed => row.why.clone(),
+        | Happening::VersionFailed
+        | Happening::Unknown => row.why.clone(),
     };
     LifecycleEvent {
         version: 1,
@@ -158,6 +162,16 @@ mod tests {
         assert_eq!((events.len(), events[0].happening, events[0].version), (1, Happening::Failed, 1));
         assert!(events[0].why.text.contains("klingon"), "{:?}", events[0].why);
         assert_eq!(tell(&mut world), [Happening::Failed]);
+        assert_eq!(tell(&mut world), []);
+    }
+
+    #[test]
+    fn a_session_that_is_parked_is_told_as_failed_with_each_try() {
+        let mut world = World::active().live();
+        world.row.as_mut().unwrap().restarts.consecutive = 5;
+        world = world.exits(101);
+        world.settle();
+        assert!(tell(&mut world).contains(&Happening::Failed), "{:?}", world.row().why);
         assert_eq!(tell(&mut world), []);
     }
 

@@ -19,7 +19,7 @@ use crate::run_rule::Run;
 use crate::verdict;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Desired, Intent, Phase, Restarts, TaskFacts, WorkerRow};
 
 /// What RunTask came to; the shell classifies each of ECS's answers into one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Answer {
     NoCapacity(String),
     /// Too many calls.
     Throttled(String),
-    /// A retry does not change it.
+    /// Refused: a retry helps only when somebody, or time (a role that was made just now), changes something.
     Refused(String),
     /// Nobody knows whether a task was started: the same token again.
     Retry(String),
@@ -172,11 +172,14 @@ pub fn stopping_the_old(plan: Plan, view: &View, row: &WorkerRow, reason: &str) 
     insert_after_write(plan, stops)
 }
 
-/// The row after one more failure: launched again, queued for the backoff, or given up.
+/// The row after one more failure: launched again, queued for the backoff, or parked.
 #[must_use]
 pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
     match restart::after_failure(row, &why, policy, now) {
-        Verdict::GiveUp(reason) => Plan::write(RowWrite::keep(row).to(Phase::Failed, reason)),
+        Verdict::Park(restarts, reason) => {
+            let next_look_at = restarts.not_before.map(|at| at.min(run.ends_at));
+            Plan::write(RowWrite { restarts, next_look_at, ..RowWrite::keep(row) }.to(Phase::Queued, reason))
+        }
         Verdict::Again(restarts) if restarts.not_before.is_none_or(|at| at <= now) => {
             begin(view, Some(row), run, restarts, policy, now)
         }
@@ -188,13 +191,35 @@ pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: 
     }
 }
 
-/// A session that waits for room or for its backoff.
+/// A session that waits for room or for its backoff, or is parked. One that is paused and resumes while it is parked begins anew, at once.
 #[must_use]
 pub fn queued(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Plan {
+    if restart::is_parked(row.phase, row.why.cause) {
+        if let Some(paused) = pausing(row, run) {
+            return Plan::write(paused);
+        }
+        if is_resumed(row, run) {
+            return begin(view, Some(row), run, Restarts::default(), policy, now);
+        }
+    }
     match row.restarts.not_before {
         Some(at) if at > now && !order::wants_it_again(row) => Plan::rest(Some(at.min(run.ends_at))),
         Some(_) | None => begin(view, Some(row), run, row.restarts.clone(), policy, now),
     }
+}
+
+/// The pause of a session that has no worker, for the row: its end is seen by it.
+#[must_use]
+pub fn pausing(row: &WorkerRow, run: &Run) -> Option<RowWrite> {
+    let intent = row.intent.as_ref().filter(|told| run.desired == Desired::Pause && told.desired != Desired::Pause)?;
+    Some(RowWrite { intent: Some(Intent { desired: Desired::Pause, ..intent.clone() }), ..RowWrite::keep(row) })
+}
+
+/// Whether a session that was paused without a worker wants one again.
+#[must_use]
+pub fn is_resumed(row: &WorkerRow, run: &Run) -> bool {
+    let told = row.intent.as_ref().map(|intent| intent.desired);
+    told == Some(Desired::Pause) && run.desired == Desired::Run
 }
 
 /// What the row says once RunTask has answered; `None` when there is nothing to record and the same token is tried again.
@@ -216,20 +241,35 @@ pub fn answered(row: &WorkerRow, answer: &Answer, policy: &Policy, now: Timestam
         next_look_at: Some(watch(deadline, policy, now)),
         ..RowWrite::keep(row)
     };
-    let wait = |cause, text: &str| {
-        let why = Why::new(cause, text, now);
-        let not_before = Some(now.plus_ms(policy.capacity_wait_ms));
-        let restarts = Restarts { not_before, last: Some(why.clone()), ..row.restarts.clone() };
-        RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why)
-    };
+    let wait = |cause, text: &str| room_in(row, policy.capacity_wait_ms, Why::new(cause, text, now), now);
     match answer {
         Answer::Launched { arn, last_status } => Some(launched(arn, last_status)),
         Answer::Existing { arn } => Some(launched(arn, "PROVISIONING")),
         Answer::NoCapacity(text) => Some(wait(Cause::NoCapacity, text)),
         Answer::Throttled(text) => Some(wait(Cause::Throttled, text)),
-        Answer::Refused(text) => Some(RowWrite::keep(row).to(Phase::Failed, Why::new(Cause::LaunchRefused, text, now))),
+        Answer::Refused(text) => {
+            let why = Why::new(Cause::LaunchRefused, text, now);
+            let consecutive = row.restarts.consecutive.saturating_add(1).min(policy.restart_budget.saturating_add(1));
+            let not_before = Some(now.plus_ms(restart::refused_ms(consecutive, policy)));
+            let restarts = Restarts { consecutive, not_before, last: Some(why.clone()) };
+            Some(RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why))
+        }
         Answer::Retry(_) => None,
     }
+}
+
+/// Waits for room: the launch did not get its place. That is no failure of anything, so the budget stays as it is; the next generation goes to
+/// the next subnet.
+#[must_use]
+pub fn waiting_for_room(row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> RowWrite {
+    let write = room_in(row, policy.capacity_wait_ms, why, now);
+    RowWrite { next_look_at: write.next_look_at.map(|at| at.min(run.ends_at)), ..write }
+}
+
+fn room_in(row: &WorkerRow, wait_ms: i64, why: Why, now: Timestamp) -> RowWrite {
+    let not_before = Some(now.plus_ms(wait_ms));
+    let restarts = Restarts { not_before, last: Some(why.clone()), ..row.restarts.clone() };
+    RowWrite { restarts, next_look_at: not_before, ..RowWrite::keep(row) }.to(Phase::Queued, why)
 }
 
 /// Takes up a task of this generation that ECS lists and the row does not know: the answer of its RunTask was lost.

@@ -36,6 +36,9 @@ pub struct Fleet {
     pub ahead: u32,
     /// Sessions whose worker hands over at this moment; `None` when nobody has counted, which is no leave to begin another.
     pub handing_over: Option<u32>,
+    /// Sessions that are between two workers at this moment because of a drain, a restart or a rollout, which is the lane of drains; `None` when nobody
+    /// has counted, which is no leave to begin another.
+    pub draining: Option<u32>,
     /// Whether a worker has said lately that Transcribe gives the account no further stream.
     pub streams_are_full: bool,
     /// What is known of the versions of the worker; `None` when nobody has read it.
@@ -45,7 +48,14 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { launches_left: u32::MAX, ahead: 0, handing_over: None, streams_are_full: false, versions: None }
+        Self {
+            launches_left: u32::MAX,
+            ahead: 0,
+            handing_over: None,
+            draining: None,
+            streams_are_full: false,
+            versions: None,
+        }
     }
 }
 
@@ -170,14 +180,9 @@ pub fn status_is_stopped(last_status: &str) -> bool {
 /// See [`Policy::bake_ms`].
 const BAKE_MS: i64 = 300_000;
 
-/// For policies that were kept before there were verdicts.
-fn bake_ms() -> i64 {
-    BAKE_MS
-}
-
-/// The numbers that decisions depend on.
+/// The numbers that decisions depend on. A decision that an older release kept lacks the newer ones: they are as usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Policy {
     /// Look again after so long when RunTask was decided but no task is known yet, ms.
     pub confirm_ms: i64,
@@ -193,6 +198,8 @@ pub struct Policy {
     pub restart_budget: u32,
     /// A worker that ran for so long was healthy: its end is the first failure of a new count, ms.
     pub healthy_after_ms: i64,
+    /// A session that a fault of AWS or of ours keeps from being served is tried again after so long, ms, when the restart budget is spent.
+    pub park_ms: i64,
     /// Wait for room after ECS had none, ms.
     pub capacity_wait_ms: i64,
     /// Wait before the second relaunch in a row, ms; doubles. The first relaunch does not wait.
@@ -212,7 +219,6 @@ pub struct Policy {
     /// Whether workers of another task definition are replaced.
     pub rollout: Switch,
     /// A worker that has heard its speaker for so long, ms, speaks for its version.
-    #[serde(default = "bake_ms")]
     pub bake_ms: i64,
     /// How long a worker that hands over may wait for a silence of the speaker, ms; with the worker's own end it stays below
     /// the drain deadline.
@@ -248,6 +254,7 @@ impl Default for Policy {
             idle_look_ms: 60_000,
             restart_budget: RESTART_BUDGET,
             healthy_after_ms: HEALTHY_AFTER_MS,
+            park_ms: 300_000,
             capacity_wait_ms: 15_000,
             backoff_first_ms: 1_000,
             backoff_most_ms: 60_000,

@@ -3,35 +3,55 @@
 use crate::model::Policy;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Restarts, WorkerRow};
+use schemas::worker::{Phase, Restarts, WorkerRow};
 
 /// What follows from one more failure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Launch again, not before `restarts.not_before`.
     Again(Restarts),
-    /// Not again: this is the reason that the row ends with.
-    GiveUp(Why),
+    /// The budget is spent: parked with this reason, and tried again at `restarts.not_before`.
+    Park(Restarts, Why),
 }
 
 /// Counts the failure `why` of this generation. A worker that was healthy for long enough begins a new count: the budget
 /// is for failures in a row. An interruption of a worker that had spoken is no failure of anything of ours.
+///
+/// No fault of AWS or of ours is final while the session is wanted: when the budget is spent, the session is parked, somebody is paged,
+/// and one launch is tried every [`Policy::park_ms`].
 #[must_use]
 pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp) -> Verdict {
-    if !why.cause.retryable() {
-        return Verdict::GiveUp(why.clone());
-    }
     let before = if row.was_healthy(policy.healthy_after_ms) { 0 } else { row.restarts.consecutive };
     if why.cause == Cause::TaskInterrupted && row.worker.is_some() {
         return Verdict::Again(Restarts { consecutive: before, not_before: Some(now), last: Some(why.clone()) });
     }
-    let consecutive = before.saturating_add(1);
-    if consecutive > policy.restart_budget {
-        let text = format!("{before} launches in a row failed; the last: {}", why.text);
-        return Verdict::GiveUp(Why::new(Cause::RestartBudgetSpent, text, now));
+    let consecutive = before.saturating_add(1).min(policy.restart_budget.saturating_add(1));
+    let restarts = |wait_ms| Restarts { consecutive, not_before: Some(now.plus_ms(wait_ms)), last: Some(why.clone()) };
+    if consecutive <= policy.restart_budget && why.cause.retryable() {
+        return Verdict::Again(restarts(backoff_ms(consecutive, policy)));
     }
-    let not_before = now.plus_ms(backoff_ms(consecutive, policy));
-    Verdict::Again(Restarts { consecutive, not_before: Some(not_before), last: Some(why.clone()) })
+    let minutes = policy.park_ms / 60_000;
+    let text = if why.cause.retryable() {
+        let budget = policy.restart_budget;
+        format!("more than {budget} launches in a row failed; tried again every {minutes} min; the last: {}", why.text)
+    } else {
+        format!("tried again every {minutes} min: {}", why.text)
+    };
+    Verdict::Park(restarts(policy.park_ms), Why::new(Cause::RestartBudgetSpent, text, now))
+}
+
+/// Whether a row of this phase and cause waits because of a fault that somebody has to look at: of AWS or of ours, and no shortage.
+#[must_use]
+pub fn is_parked(phase: Phase, cause: Cause) -> bool {
+    phase == Phase::Queued && matches!(cause, Cause::RestartBudgetSpent | Cause::LaunchRefused)
+}
+
+/// Wait after the `consecutive`-th launch in a row that was refused, ms: a role or a network that was made just now is known
+/// everywhere within a minute; what stays refused is tried as seldom as a parked session.
+#[must_use]
+pub fn refused_ms(consecutive: u32, policy: &Policy) -> i64 {
+    let doubled = policy.capacity_wait_ms.saturating_mul(1_i64 << consecutive.saturating_sub(1).min(32));
+    doubled.clamp(0, policy.park_ms)
 }
 
 /// Wait before the `consecutive`-th relaunch in a row, ms: none before the first, then doubling up to the longest.
@@ -50,7 +70,6 @@ mod tests {
     use crate::fixtures::{NOW, SECOND, World, arn};
     use proptest::prelude::*;
     use schemas::ids::Generation;
-    use schemas::worker::Phase;
 
     fn crash() -> Why {
         Why::new(Cause::WorkerCrashed, "exit code 101", NOW)
@@ -61,16 +80,20 @@ mod tests {
         let policy = Policy::default();
         let mut row = World::active().live().row();
         for n in 1..=policy.restart_budget {
-            let Verdict::Again(restarts) = after_failure(&row, &crash(), &policy, NOW) else {
-                panic!("gave up at {n}")
-            };
+            let Verdict::Again(restarts) = after_failure(&row, &crash(), &policy, NOW) else { panic!("parked at {n}") };
             assert_eq!(restarts.consecutive, n);
             assert_eq!(restarts.not_before == Some(NOW), n == 1);
             row.restarts = restarts;
         }
-        let Verdict::GiveUp(why) = after_failure(&row, &crash(), &policy, NOW) else { panic!("went on for ever") };
-        assert_eq!(why.cause, Cause::RestartBudgetSpent);
-        assert!(why.text.contains("exit code 101"), "{}", why.text);
+        for _ in 0..3 {
+            let Verdict::Park(restarts, why) = after_failure(&row, &crash(), &policy, NOW) else {
+                panic!("a hot loop")
+            };
+            assert_eq!(why.cause, Cause::RestartBudgetSpent);
+            assert!(why.text.contains("exit code 101") && why.text.contains("every 5 min"), "{}", why.text);
+            assert_eq!((restarts.consecutive, restarts.not_before), (6, Some(NOW.plus_ms(policy.park_ms))));
+            row.restarts = restarts;
+        }
     }
 
     #[test]
@@ -85,10 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_cause_is_not_retried() {
+    fn an_unknown_cause_is_tried_again_no_sooner_than_a_parked_session() {
         let row = World::active().live().row();
         let why = Why::new(Cause::Unknown, "what is this?", NOW);
-        assert_eq!(after_failure(&row, &why, &Policy::default(), NOW), Verdict::GiveUp(why));
+        let policy = Policy::default();
+        let Verdict::Park(restarts, why) = after_failure(&row, &why, &policy, NOW) else { panic!("retried at once") };
+        assert_eq!(restarts.not_before, Some(NOW.plus_ms(policy.park_ms)));
+        assert!(why.text.contains("what is this?"), "{}", why.text);
+    }
+
+    #[test]
+    fn a_launch_that_is_refused_is_tried_sooner_than_a_role_is_known_everywhere_and_later_as_seldom_as_a_parked_one() {
+        let policy = Policy::default();
+        let waits: Vec<i64> = (1..=7).map(|n| refused_ms(n, &policy) / 1_000).collect();
+        assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300]);
+        assert_eq!(refused_ms(u32::MAX, &policy), policy.park_ms);
     }
 
     proptest! {
@@ -100,23 +134,70 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_crash_is_relaunched_with_backoff_until_the_budget_is_spent() {
+    /// A session whose every launch fails, until its budget is spent.
+    fn parked() -> World {
         let mut world = World::active();
-        let budget = world.policy.restart_budget as usize;
         for _ in 0..100 {
             world.settle();
-            let phase = world.row().phase;
-            if phase == Phase::Failed {
-                break;
+            let row = world.row();
+            if is_parked(row.phase, row.why.cause) {
+                return world;
             }
-            world = if phase == Phase::Queued { world.later(61 * SECOND) } else { world.exits(101) };
+            world = if row.phase == Phase::Queued { world.later(61 * SECOND) } else { world.exits(101) };
         }
-        let row = world.row();
-        assert_eq!((row.phase, row.why.cause), (Phase::Failed, Cause::RestartBudgetSpent));
-        assert_eq!(world.tasks.len(), budget + 1);
-        assert_eq!(world.history.len(), budget, "every generation but the last is kept");
-        assert_eq!(world.clone().later(3_600 * SECOND).plan().actions, [], "and it stays so");
+        panic!("never parked: {:?}", world.row());
+    }
+
+    #[test]
+    fn a_crash_is_relaunched_with_backoff_until_the_budget_is_spent_and_then_every_five_minutes() {
+        let mut world = parked();
+        let (budget, park_ms) = (world.policy.restart_budget as usize, world.policy.park_ms);
+        assert_eq!((world.row().why.cause, world.tasks.len()), (Cause::RestartBudgetSpent, budget + 1));
+        for n in 2..14 {
+            assert_eq!(world.clone().later(park_ms - 1).plan().actions, [], "and no sooner");
+            world = world.later(park_ms);
+            world.settle();
+            assert_eq!(
+                (world.row().phase, world.tasks.len()),
+                (Phase::Launching, budget + n),
+                "an hour of an incident"
+            );
+            world = world.exits(101);
+            world.settle();
+            assert!(is_parked(world.row().phase, world.row().why.cause), "{:?}", world.row().why);
+        }
+    }
+
+    #[test]
+    fn a_parked_session_heals_by_itself_and_begins_a_new_count_when_it_was_healthy() {
+        let world = parked();
+        let (park_ms, healthy_after_ms) = (world.policy.park_ms, world.policy.healthy_after_ms);
+        let mut world = world.later(park_ms);
+        world.settle();
+        world.worker_says(Phase::Live);
+        world = world.later(healthy_after_ms);
+        world.worker_is_fresh();
+        world.settle();
+        world = world.exits(101);
+        world.settle();
+        assert_eq!((world.row().phase, world.row().restarts.consecutive), (Phase::Launching, 1));
+    }
+
+    #[test]
+    fn a_parked_session_ends_at_once_when_nobody_wants_it_and_begins_at_once_when_it_resumes_or_an_operator_says_so() {
+        let mut ended = parked().with("status", "ended");
+        ended.settle();
+        assert_eq!((ended.row().phase, ended.row().why.cause), (Phase::Stopped, Cause::SessionEnded));
+        let mut resumed = parked().later(SECOND).with("status", "paused");
+        let launches = resumed.tasks.len();
+        resumed.settle();
+        assert_eq!(resumed.tasks.len(), launches, "a pause launches nothing");
+        let mut resumed = resumed.later(SECOND).with("status", "active");
+        resumed.settle();
+        assert_eq!((resumed.row().phase, resumed.row().restarts.consecutive), (Phase::Launching, 0));
+        let mut ordered = parked().later(SECOND).ordered(schemas::operator::Verb::Restart);
+        ordered.settle();
+        assert_eq!(ordered.row().phase, Phase::Launching);
     }
 
     /// Live for a minute, then crashed and begun again within its task.

@@ -4,6 +4,9 @@
 //! launched again, and never on a guess: a row that does not say what it was launched from, or a fleet that nobody has counted, is left as it
 //! is. A version that is not known to be good takes one session alone ([`crate::verdict`]). So a new version that does not start, or a cluster
 //! that is full, costs one session its worker and not the fleet. A version that was found bad is left in the same way, one session at a time.
+//!
+//! **Caveat.** A session whose new worker fails until its budget is spent is parked, and the rollout rests for as long: until it heals, ends, or is
+//! stopped by an operator.
 
 use crate::model::{Policy, Switch, View};
 use crate::verdict;
@@ -29,7 +32,8 @@ pub fn due(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Opt
 #[must_use]
 pub fn counts(phase: Phase, cause: Cause) -> bool {
     match phase {
-        Phase::Draining => cause == Cause::Handover,
+        // A cause of a newer release may be a handover of its own.
+        Phase::Draining => matches!(cause, Cause::Handover | Cause::Unknown),
         Phase::Launching => cause != Cause::SessionActive,
         Phase::Queued | Phase::Joining => true,
         Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => false,

@@ -5,6 +5,7 @@ use crate::handover;
 use crate::launch;
 use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::run_rule::Wish;
+use schemas::condition::{Condition, Told};
 use schemas::ids::Timestamp;
 use schemas::reason::{Blame, Cause, Why};
 use schemas::worker::{Desired, EXIT_INTERRUPTED, EXIT_LEASE_LOST, Phase, Restarts, TaskFacts, WorkerRow};
@@ -24,10 +25,17 @@ pub fn ended_task(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
     told.or_else(|| recorded.cloned())
 }
 
-/// The newer facts of a task that still runs, when they differ from what the row says.
+/// The newer facts of a task that still runs, when they differ from what the row says. A row that names no task although its worker has spoken takes up the
+/// one of its generation: RunTask's answer was lost, and the worker wrote before anybody looked again.
 #[must_use]
 pub fn newer_facts(view: &View, row: &WorkerRow) -> Option<TaskFacts> {
-    let known = row.task.as_ref().filter(|task| !status_is_stopped(&task.last_status))?;
+    let Some(known) = &row.task else {
+        let named = row.worker.as_ref().and_then(|worker| worker.task_arn.as_ref());
+        let is_ours = |task: &&Task| !task.is_stopped() && named.is_none_or(|arn| *arn == task.arn);
+        let launched_at = row.intent.as_ref().map_or(row.phase_since, |intent| intent.decided_at);
+        return view.tasks_of(row.generation).find(is_ours).map(|task| task.facts(launched_at));
+    };
+    let known = Some(known).filter(|task| !status_is_stopped(&task.last_status))?;
     let task = view.tasks_of(row.generation).find(|task| task.arn == known.arn)?;
     let facts = task.facts(known.launched_at);
     (facts != *known).then_some(facts)
@@ -54,6 +62,9 @@ pub fn ended(view: &View, row: &WorkerRow, facts: TaskFacts, wish: &Wish, policy
                 return launch::after_failure(view, &known, run, row.why.clone(), policy, now);
             }
             launch::take_over(view, &known, run, policy, now)
+        }
+        Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) && is_shortage(&why) => {
+            Plan::write(launch::waiting_for_room(&known, run, why, policy, now))
         }
         Wish::Serve(run) if run.is_run_of(row.intent.as_ref()) => {
             launch::after_failure(view, &known, run, why, policy, now)
@@ -111,6 +122,9 @@ const KNOWN_STOP_CODES: [&str; 7] = [
 /// A code that nobody knows is told in the text, and retried no longer than the restart budget lasts.
 fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
     let reason = facts.stopped_reason.as_deref().unwrap_or("no reason given");
+    if let Some(why) = shortage(row, facts, now) {
+        return why;
+    }
     let (cause, text) = match (facts.stop_code.as_deref(), facts.exit_code) {
         (Some("TaskFailedToStart"), _) => (Cause::TaskFailedToStart, format!("the task did not start: {reason}")),
         (Some("SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" | "ServiceSchedulerInitiated"), _) => {
@@ -134,6 +148,28 @@ fn cause_of(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Why {
         Some(code) => Why::new(cause, format!("{text} (stop code {code}, which this version does not know)"), now),
         None => Why::new(cause, text, now),
     }
+}
+
+/// RunTask said 200, and the task did not get its place after all: there is no room, or AWS asks to slow down. Nothing of ours has failed.
+/// Of a worker that has spoken, a text is no verdict.
+fn shortage(row: &WorkerRow, facts: &TaskFacts, now: Timestamp) -> Option<Why> {
+    let code = facts.stop_code.as_deref().unwrap_or_default();
+    let reason = facts.stopped_reason.as_deref().unwrap_or_default();
+    if row.worker.is_some() || facts.exit_code.is_some() || !matches!(code, "TaskFailedToStart" | "") {
+        return None;
+    }
+    let cause = match Told::new(code, reason).condition() {
+        Condition::NoRoom => Cause::NoCapacity,
+        Condition::Throttled => Cause::Throttled,
+        Condition::Unavailable | Condition::Denied | Condition::Missing | Condition::Refused | Condition::Unknown => {
+            return None;
+        }
+    };
+    Some(Why::new(cause, format!("the task was launched and did not get its place: {reason}"), now))
+}
+
+fn is_shortage(why: &Why) -> bool {
+    matches!(why.cause, Cause::NoCapacity | Cause::Throttled)
 }
 
 #[cfg(test)]
@@ -170,6 +206,64 @@ mod tests {
         }
     }
 
+    const SHORTAGES: [&str; 3] = [
+        "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        "ResourceInitializationError: InsufficientFreeAddressesInSubnet",
+        "Timeout waiting for network interface provisioning to complete.",
+    ];
+
+    /// The launched task stops after eight seconds, before its worker has begun.
+    fn does_not_get_its_place(mut world: World, reason: &str) -> World {
+        let now = world.now.plus_ms(8 * SECOND);
+        let task = world.task();
+        (task.last_status, task.desired_status) = ("STOPPED".into(), "STOPPED".into());
+        (task.stop_code, task.stopped_reason) = (Some("TaskFailedToStart".into()), Some(reason.into()));
+        (task.started_at, task.stopped_at) = (None, Some(now));
+        world.later(8 * SECOND)
+    }
+
+    #[test]
+    fn a_shortage_that_ecs_tells_after_run_task_said_200_queues_the_session_and_spends_no_budget() {
+        for reason in SHORTAGES {
+            let mut world = World::active();
+            world.settle();
+            for _ in 0..13 {
+                world = does_not_get_its_place(world, reason);
+                world.settle();
+                let row = world.row();
+                assert_eq!((row.phase, row.why.cause, row.restarts.consecutive), (Phase::Queued, Cause::NoCapacity, 0));
+                assert!(row.why.text.contains(reason), "{}", row.why.text);
+                assert_eq!(row.next_look_at, Some(world.now.plus_ms(Policy::default().capacity_wait_ms)));
+                world = world.later(Policy::default().capacity_wait_ms);
+                world.settle();
+                assert_eq!(world.row().phase, Phase::Launching, "in the next subnet, for as long as it lasts");
+            }
+            world.worker_says(Phase::Live);
+            world.settle();
+            assert_eq!((world.row().phase, world.row().restarts.consecutive), (Phase::Live, 0), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_throttle_that_ecs_tells_in_the_reason_of_a_stopped_task_is_one_and_a_missing_image_is_none() {
+        let told = |reason: &str| {
+            let mut world = World::active();
+            world.settle();
+            world = does_not_get_its_place(world, reason);
+            world.settle();
+            (world.row().why.cause, world.row().restarts.consecutive)
+        };
+        assert_eq!(told("CannotPullContainerError: toomanyrequests: Rate exceeded"), (Cause::Throttled, 0));
+        assert_eq!(told("CannotPullContainerError: manifest unknown"), (Cause::TaskFailedToStart, 1));
+    }
+
+    #[test]
+    fn what_a_worker_that_has_spoken_leaves_as_its_reason_is_no_shortage() {
+        let mut world = does_not_get_its_place(World::active().live(), SHORTAGES[0]);
+        world.settle();
+        assert_eq!(world.row().restarts.consecutive, 1);
+    }
+
     #[test]
     fn an_unknown_stop_code_is_named_whatever_the_exit_code_says() {
         let row = World::active().live().row();
@@ -183,11 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_stop_code_is_loud_and_not_retried_for_ever() {
+    fn an_unknown_stop_code_is_loud_and_no_hot_loop() {
         let mut world = World::active();
         for _ in 0..50 {
             world.settle();
-            if world.row().phase == Phase::Failed {
+            if world.row().why.cause == Cause::RestartBudgetSpent {
                 break;
             }
             world = if world.row().phase == Phase::Queued { world.later(61_000) } else { world.exits(0) };
@@ -196,8 +290,27 @@ mod tests {
             world.row.as_mut().unwrap().worker = Some(crate::fixtures::status(NOW, Some(NOW)));
         }
         let row = world.row();
-        assert_eq!((row.phase, row.why.cause), (Phase::Failed, Cause::RestartBudgetSpent));
+        assert_eq!((row.phase, row.why.cause), (Phase::Queued, Cause::RestartBudgetSpent));
         assert!(row.why.text.contains("SomethingNew, which this version does not know"), "{}", row.why.text);
+    }
+
+    #[test]
+    fn a_task_is_adopted_although_its_worker_wrote_its_row_before_anybody_else() {
+        let mut world = World::active();
+        let mut plan = world.plan();
+        plan.actions.truncate(1);
+        world.apply(&plan);
+        world.tasks.push(running_task(Generation(1)));
+        world.worker_says(Phase::Joining);
+        world.settle();
+        assert_eq!(world.row().task.map(|task| task.arn), Some(crate::fixtures::arn(1)));
+        assert_eq!((world.row().phase, world.tasks.len()), (Phase::Joining, 1), "and the worker goes on");
+        world = world.later(31 * SECOND);
+        assert_eq!(
+            crate::fixtures::plans::stopped_tasks(&world.plan()),
+            [crate::fixtures::arn(1)],
+            "it is known to be stopped"
+        );
     }
 
     #[test]

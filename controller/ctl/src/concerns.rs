@@ -4,6 +4,7 @@ use crate::board::tenths;
 use crate::money::claimed_at;
 use crate::orders;
 use crate::text::{age, duration};
+use controller_core::restart;
 use schemas::ids::Timestamp;
 use schemas::worker::{Phase, Rung, WorkerRow, WorkerStatus};
 
@@ -62,6 +63,14 @@ fn of_phase(row: &WorkerRow, now: Timestamp) -> Vec<String> {
     let late = |limit: i64, text: String| if since > limit { vec![text] } else { Vec::new() };
     match row.phase {
         Phase::Failed => vec!["failed, and nothing is retried".to_owned()],
+        Phase::Queued if restart::is_parked(row.phase, row.why.cause) => {
+            let next = row.restarts.not_before.map_or(0, |at| at.since(now).max(0));
+            vec![format!(
+                "kept from being served by a fault, for {}; tried again in {}",
+                age(row.phase_since, now),
+                duration(next)
+            )]
+        }
         Phase::Queued => vec![format!("has no worker, for {}", age(row.phase_since, now))],
         Phase::Launching | Phase::Joining => late(LONG_LAUNCH, format!("a start takes {}", duration(since))),
         Phase::WaitingForSpeaker => late(LONG_WAIT, format!("no speaker for {}", duration(since))),
@@ -181,6 +190,18 @@ mod tests {
         };
         assert_eq!(slow(T0 + 8_000), ["slow captions: p95 5.6 s in es"]);
         assert!(slow(T0 - 60_000).is_empty(), "nobody has spoken for a minute");
+    }
+
+    #[test]
+    fn a_session_that_a_fault_keeps_from_being_served_says_when_it_is_tried_again() {
+        let mut row = row("a-b-001");
+        (row.phase, row.why.cause) = (Phase::Queued, Cause::RestartBudgetSpent);
+        row.restarts.not_before = Some(NOW.plus_ms(240_000));
+        assert!(
+            concerns(&row, NOW).iter().any(|said| said.ends_with("tried again in 4m00s")),
+            "{:?}",
+            concerns(&row, NOW)
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod fate;
 mod words;
 
 pub use fate::{Fate, Outcome, fate, held, outcome, pending, refusal, signed_at, signed_when};
-pub use words::{marks, past, receipt, sentences, stakes, verb};
+pub use words::{drain_question, marks, past, receipt, sentences, stakes, verb};
 
 /// Attribute of the section.
 pub const OPERATOR: &str = "operator";
@@ -45,7 +45,7 @@ impl Change {
     /// An order.
     #[must_use]
     pub fn order(verb: Verb, signed: Signed) -> Self {
-        Self::Order(Order { verb, signed })
+        Self::Order(Order { verb, at_once: None, signed })
     }
 
     /// The same wish, signed then; a hold lasts as long as before.

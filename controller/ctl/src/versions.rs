@@ -162,7 +162,7 @@ mod tests {
         known.condemn(Bad { version: NEW.into(), why, session, by: None });
         assert_eq!(
             told(&known),
-            "deployed       session-worker-dev:8: bad since 60 s ago, on session blessed-shepherd-123: the worker exited with code 101\n\
+            "deployed       session-worker-dev:8: bad since 1m00s ago, on session blessed-shepherd-123: the worker exited with code 101\n\
              new sessions   start from session-worker-dev:7\n\
              sessions       12 on session-worker-dev:7 · 1 on session-worker-dev:8"
         );
@@ -173,7 +173,7 @@ mod tests {
         let undone = changed(&good(OLD), NEW, Change::Undo, &ann("captions lag")).unwrap();
         assert_eq!(undone.said, "goes back: new sessions start from session-worker-dev:7");
         assert!(
-            told(&undone.known).contains("bad since 2 min ago: taken back by ann: captions lag"),
+            told(&undone.known).contains("bad since 2m00s ago: taken back by ann: captions lag"),
             "{}",
             told(&undone.known)
         );
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_resume_ends_a_pause_and_tries_a_bad_version_again() {
         let paused = changed(&good(OLD), NEW, Change::Pause, &ann("the keynote")).unwrap().known;
-        assert!(told(&paused).contains("paused         by ann, 2 min ago: the keynote"), "{}", told(&paused));
+        assert!(told(&paused).contains("paused         by ann, 2m00s ago: the keynote"), "{}", told(&paused));
         assert!(changed(&paused, NEW, Change::Pause, &ann("")).is_err());
         assert_eq!(changed(&paused, NEW, Change::Resume, &ann("")).unwrap().known.paused, None);
         let bad = changed(&good(OLD), NEW, Change::Undo, &ann("")).unwrap().known;

@@ -1,4 +1,4 @@
-//! The one table of what RunTask's answers mean.
+//! What RunTask's answers mean, by the table of conditions that all channels share ([`schemas::condition`]).
 //!
 //! 200 is no success: `failures[]` and `tasks[]` are both read. Codes come first and texts second, because ECS hides throttles
 //! and missing capacity in the texts of other exceptions. What nobody knows is tried again with the same token, which is safe,
@@ -7,6 +7,7 @@
 use aws_sdk_ecs::error::{DisplayErrorContext, SdkError};
 use aws_sdk_ecs::operation::run_task::{RunTaskError, RunTaskOutput};
 use controller_core::launch::Answer;
+use schemas::condition::{Condition, Told};
 use schemas::ids::TaskArn;
 
 /// What RunTask came to.
@@ -39,60 +40,28 @@ fn success(output: &RunTaskOutput) -> Answer {
 
 /// An entry of `failures[]` under HTTP 200.
 fn failure(reason: &str, detail: &str) -> Answer {
-    let text = format!("{reason} {detail}").trim().to_owned();
-    if says_throttled(&text) {
-        Answer::Throttled(text)
-    } else if reason.starts_with("RESOURCE") || reason == "AGENT" || says_no_capacity(&text) {
-        Answer::NoCapacity(text)
-    } else if reason == "ATTRIBUTE" || reason == "LOCATION" {
-        Answer::Refused(text)
-    } else {
-        Answer::Retry(text)
-    }
+    answer_to(Told::new(reason, detail), format!("{reason} {detail}").trim().to_owned())
 }
 
 /// An exception by its code and text.
 fn exception(code: &str, message: &str, existing: Option<&str>) -> Answer {
-    let text = format!("{code}: {message}");
-    if says_throttled(&text) {
-        return Answer::Throttled(text);
+    let (told, text) = (Told::new(code, message), format!("{code}: {message}"));
+    if code != "ConflictException" || told.condition().is_shortage() {
+        return answer_to(told, text);
     }
-    if says_no_capacity(&text) {
-        return Answer::NoCapacity(text);
-    }
-    match code {
-        "ConflictException" => match existing.map(TaskArn::try_new) {
-            Some(Ok(arn)) => Answer::Existing { arn },
-            Some(Err(_)) | None => Answer::Retry(text),
-        },
-        "LimitExceededException" | "ServiceQuotaExceededException" => Answer::NoCapacity(text),
-        "AccessDeniedException"
-        | "AccessDenied"
-        | "BlockedException"
-        | "ClientException"
-        | "ClusterNotFoundException"
-        | "InvalidParameterException"
-        | "PlatformTaskDefinitionIncompatibilityException"
-        | "PlatformUnknownException"
-        | "UnsupportedFeatureException" => Answer::Refused(text),
-        _ => Answer::Retry(text),
+    match existing.map(TaskArn::try_new) {
+        Some(Ok(arn)) => Answer::Existing { arn },
+        Some(Err(_)) | None => Answer::Retry(text),
     }
 }
 
-fn says_throttled(text: &str) -> bool {
-    contains_any(text, &["rate exceeded", "throttl", "too many requests", "toomanyrequests", "requestlimitexceeded"])
-}
-
-fn says_no_capacity(text: &str) -> bool {
-    let no_room =
-        ["capacity is unavailable", "insufficient capacity", "no capacity", "try again later or in a different"];
-    let quota = ["number of vcpus", "vcpu limit", "quota", "provisioning tasks", "limit on the number of tasks"];
-    contains_any(text, &no_room) || contains_any(text, &quota)
-}
-
-fn contains_any(text: &str, needles: &[&str]) -> bool {
-    let text = text.to_ascii_lowercase();
-    needles.iter().any(|needle| text.contains(needle))
+fn answer_to(told: Told<'_>, text: String) -> Answer {
+    match told.condition() {
+        Condition::Throttled => Answer::Throttled(text),
+        Condition::NoRoom => Answer::NoCapacity(text),
+        Condition::Denied | Condition::Missing | Condition::Refused => Answer::Refused(text),
+        Condition::Unavailable | Condition::Unknown => Answer::Retry(text),
+    }
 }
 
 #[cfg(test)]

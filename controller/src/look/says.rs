@@ -3,6 +3,7 @@
 use crate::ports::PortError;
 use controller_core::action::{Action, Plan};
 use controller_core::model::View;
+use controller_core::restart;
 use schemas::ids::{SessionId, Timestamp};
 use schemas::reason::Blame;
 use schemas::worker::Phase;
@@ -19,7 +20,7 @@ pub(crate) fn log_failure(id: &SessionId, error: &PortError) {
 /// How loud a decision is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loudness {
-    /// A session has failed for good and not by the doing of its row.
+    /// A session has failed for good or is parked, and not by the doing of its row.
     Error,
     /// A worker is replaced, or a session has to wait, by a fault.
     Warn,
@@ -49,6 +50,7 @@ fn loudness(plan: &Plan) -> Loudness {
     let relaunched = write.is_some_and(|write| write.restarts.consecutive > 0);
     match to.phase {
         Phase::Failed if ours => Loudness::Error,
+        Phase::Queued if restart::is_parked(to.phase, to.why.cause) => Loudness::Error,
         Phase::Queued
         | Phase::Launching
         | Phase::Joining
@@ -129,6 +131,7 @@ mod tests {
     fn a_decision_is_as_loud_as_somebody_has_to_hear_it() {
         assert_eq!(to(Phase::Failed, Cause::RestartBudgetSpent, 5), Loudness::Error);
         assert_eq!(to(Phase::Failed, Cause::LaunchRefused, 0), Loudness::Error);
+        assert_eq!(to(Phase::Queued, Cause::RestartBudgetSpent, 6), Loudness::Error, "parked");
         assert_eq!(to(Phase::Failed, Cause::UnsupportedLanguage, 0), Loudness::Info, "the row's own doing");
         assert_eq!(to(Phase::Launching, Cause::SessionActive, 1), Loudness::Warn, "a relaunch");
         assert_eq!(to(Phase::Queued, Cause::NoCapacity, 0), Loudness::Warn);

@@ -58,7 +58,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     }
 
     /// Wanted (or refused) sessions that have no open row: the stream never told us, or its record was lost. With clean-up,
-    /// sessions that are over too, whose channel may be due. The last row that had its turn, when the time was up before the end.
+    /// sessions that are over too, whose channel may be due. One that was looked at and needed nothing is left alone for longer each time. The last row that had its turn, when the time was up before the end.
     async fn last_net(
         &self,
         sweep: &Sweep,
@@ -66,18 +66,25 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         mut after: Option<String>,
     ) -> Result<Option<String>, PortError> {
         loop {
-            if (self.clock)() >= sweep.deadline {
+            let now = (self.clock)();
+            if now >= sweep.deadline {
                 sweep.lock().swept.cut_short = true;
                 return Ok(after);
             }
             let page = self.sessions.scan(after.clone()).await?;
-            let wanted =
-                page.items.iter().filter(|(id, record)| !open.contains(id) && self.wants_something(id, record));
-            let wanted: Vec<&SessionId> = wanted.map(|(id, _)| id).collect();
-            let begun = self.look_at_all_of(sweep, wanted.iter().map(|id| (*id, &[][..])), sweep.deadline).await;
+            let rests = |id: &SessionId, record: &SessionRecord| self.memory.rests(id, record, now);
+            let wanted = page
+                .items
+                .iter()
+                .filter(|(id, record)| !open.contains(id) && self.wants_something(id, record) && !rests(id, record));
+            let wanted: Vec<&(SessionId, SessionRecord)> = wanted.collect();
+            let begun = self.look_at_all_of(sweep, wanted.iter().map(|(id, _)| (id, &[][..])), sweep.deadline).await;
+            for (id, record) in wanted.iter().take(begun).filter(|(id, _)| !sweep.lock().failed.contains(id)) {
+                self.memory.looked_at(id, record, now);
+            }
             if begun < wanted.len() {
                 sweep.leave(wanted.len() - begun);
-                let last = begun.checked_sub(1).and_then(|at| wanted.get(at)).map(ToString::to_string);
+                let last = begun.checked_sub(1).and_then(|at| wanted.get(at)).map(|(id, _)| id.to_string());
                 return Ok(last.or(after));
             }
             let Some(next) = page.next else { return Ok(None) };

@@ -1,9 +1,10 @@
 //! What always holds, by name. The model check and the simulation call the same functions.
 
+use controller_core::restart;
 use schemas::follow::Following;
 use schemas::ids::{Generation, Timestamp};
 use schemas::operator::Verb;
-use schemas::reason::Cause;
+use schemas::reason::{Blame, Cause};
 use schemas::worker::{Desired, Phase, WorkerRow};
 use std::fmt;
 
@@ -36,11 +37,16 @@ pub enum Invariant {
     BadVersionCostsOneSession,
     /// No task is started that the row did not announce before, and none is stopped that the row did not give up before.
     IntentBeforeEffect,
+    /// From every state, without further faults, a session that a fault of AWS or of ours kept from being served is served, without a hand.
+    FaultsOfOthersHeal,
+    /// Where two releases run side by side, the older one reads every row that the newer one has written.
+    RowsReadForward,
 }
 
 impl Invariant {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
+    /// Those that a broken rule is shown to be noticed by. [`Self::FaultsOfOthersHeal`] is checked, and has none yet: hardly a session of the simulation
+    /// is parked when it is left alone.
+    pub const ALL: [Self; 13] = [
         Self::AtMostOneWriter,
         Self::ListenersFollowTheNewest,
         Self::AtMostOneTaskPerGeneration,
@@ -53,6 +59,7 @@ impl Invariant {
         Self::ReasonNeverWorsens,
         Self::BadVersionCostsOneSession,
         Self::IntentBeforeEffect,
+        Self::RowsReadForward,
     ];
 }
 
@@ -236,8 +243,10 @@ pub struct Basis {
 /// [`Violation`] when it does not hold.
 pub fn reason_never_worsens(before: &WorkerRow, after: &WorkerRow, basis: Basis) -> Holds {
     let broken = |seen: String| Err(Violation::of(Invariant::ReasonNeverWorsens, seen));
-    // A handover is no ending: the session goes on, and a real ending may still overtake it.
-    let ending = (before.phase.is_final() || before.phase == Phase::Draining) && before.why.cause != Cause::Handover;
+    // A handover is no ending: the session goes on, and a real ending may still overtake it. Nor is what an older release closed for a
+    // cause that it did not know: that was one of the newer release's handovers.
+    let goes_on = matches!(before.why.cause, Cause::Handover | Cause::Unknown);
+    let ending = (before.phase.is_final() || before.phase == Phase::Draining) && !goes_on;
     if !ending {
         return Ok(());
     }
@@ -252,6 +261,8 @@ pub fn reason_never_worsens(before: &WorkerRow, after: &WorkerRow, basis: Basis)
     }
     if is_same_run(before, after)
         && !is_restarted(before)
+        && !is_a_fault_of_others(before)
+        && !was_paused(before)
         && (basis.read <= basis.ended_by || !the_session_row_ended_it(before.why.cause))
     {
         return broken(format!("{change}, and the session row said nothing new"));
@@ -270,6 +281,27 @@ fn is_same_run(before: &WorkerRow, after: &WorkerRow) -> bool {
 fn is_restarted(row: &WorkerRow) -> bool {
     let order = row.operator.order.as_ref().filter(|order| order.verb == Verb::Restart);
     order.is_some_and(|order| order.signed.at > row.phase_since)
+}
+
+/// Whether it was a fault of AWS or of ours that ended this run, or keeps it from being served.
+#[must_use]
+pub fn is_a_fault_of_others(row: &WorkerRow) -> bool {
+    matches!(row.why.blame, Blame::Us | Blame::Aws) && row.why.cause != Cause::MaxDuration
+}
+
+/// Whether this ended run was last told a pause, before its end or after it: that the session row wants it to run is a newer word then.
+fn was_paused(row: &WorkerRow) -> bool {
+    row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Pause)
+}
+
+/// What a session is missing that is wanted and not served: by [`Invariant::FaultsOfOthersHeal`] when a fault keeps it from that.
+#[must_use]
+pub fn not_served(row: Option<&WorkerRow>, seen: String) -> Violation {
+    let faulty = row.is_some_and(|row| {
+        is_a_fault_of_others(row) && (row.phase.is_final() || restart::is_parked(row.phase, row.why.cause))
+    });
+    let invariant = if faulty { Invariant::FaultsOfOthersHeal } else { Invariant::LiveSessionEventuallyServed };
+    Violation::of(invariant, seen)
 }
 
 /// Whether a hold stands in this row now.

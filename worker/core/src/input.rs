@@ -229,6 +229,8 @@ pub enum StreamEnd {
     Clean,
     /// The stream quota or the longest duration was reached.
     LimitExceeded(String),
+    /// Too many calls at once: there may be room, and the next try tells.
+    Throttled(String),
     /// The service refuses these parameters; a retry does not help.
     Refused(String),
     /// No audio came for 15 s.

@@ -112,18 +112,18 @@ impl Table {
         let value = |v: serde_dynamo::Result<AttributeValue>| v.map_err(|e| TableError::Malformed(e.to_string()));
         let task = before.task.as_ref().map(|task| task.arn.as_str()).unwrap_or_default();
         let next = after.next_look_at.unwrap_or(after.phase_since);
-        Ok(self
+        let (phase, words) = workers::still_reads(before.phase, "phase");
+        let request = self
             .client
             .update_item()
             .table_name(&self.workers)
             .set_key(Some(self.key()))
             .return_values(ReturnValue::AllNew)
             .update_expression(CLAIM)
-            .condition_expression(CLAIM_DEMANDS)
+            .condition_expression(format!("{CLAIM_DEMANDS} AND {phase}"))
             .expression_attribute_names("#next", workers::NEXT_LOOK_AT)
             .expression_attribute_values(":readGeneration", number(before.generation.to_string()))
             .expression_attribute_values(":readRevision", number(before.revision.to_string()))
-            .expression_attribute_values(":readPhase", value(serde_dynamo::to_attribute_value(before.phase))?)
             .expression_attribute_values(":task", AttributeValue::S(task.to_owned()))
             .expression_attribute_values(":generation", number(after.generation.to_string()))
             .expression_attribute_values(":revision", number(after.revision.to_string()))
@@ -131,7 +131,8 @@ impl Table {
             .expression_attribute_values(":since", number(after.phase_since.0.to_string()))
             .expression_attribute_values(":why", value(serde_dynamo::to_attribute_value(&after.why))?)
             .expression_attribute_values(":next", number(next.0.to_string()))
-            .expression_attribute_values(":restarts", value(serde_dynamo::to_attribute_value(&after.restarts))?))
+            .expression_attribute_values(":restarts", value(serde_dynamo::to_attribute_value(&after.restarts))?);
+        Ok(naming(request, words))
     }
 
     /// Keeps the row of a generation that has ended, as the controller does. A row that cannot be kept is only missing in the history.
@@ -221,7 +222,8 @@ impl Table {
     fn update(&self, write: &StatusWrite, current: Phase) -> Result<UpdateItemFluentBuilder, TableError> {
         let update = plan(write, current);
         let value = |v: serde_dynamo::Result<AttributeValue>| v.map_err(|e| TableError::Malformed(e.to_string()));
-        let mut request = self
+        let (phase, words) = workers::still_reads(current, "phase");
+        let request = self
             .client
             .update_item()
             .table_name(&self.workers)
@@ -229,10 +231,10 @@ impl Table {
             .return_values(ReturnValue::AllNew)
             .update_expression(update.expression)
             // The phase that was seen must still stand: what may be written depends on it.
-            .condition_expression("generation = :generation AND phase = :seen")
+            .condition_expression(format!("generation = :generation AND {phase}"))
             .expression_attribute_values(":generation", AttributeValue::N(self.generation.to_string()))
-            .expression_attribute_values(":seen", value(serde_dynamo::to_attribute_value(current))?)
             .expression_attribute_values(":worker", value(serde_dynamo::to_attribute_value(&write.status))?);
+        let mut request = naming(request, words);
         if let Some(phase) = update.phase {
             let since = write.status.heartbeat_at;
             request = request
@@ -305,9 +307,8 @@ impl Table {
 /// What a claim writes: the row as [`Claim::after`] has it. `intent`, `task`, `operator` and `published` stay as they are.
 const CLAIM: &str = "SET generation = :generation, revision = :revision, phase = :phase, phaseSince = :since, why = :why, \
                      restarts = :restarts, #next = :next REMOVE worker, channelDeletedAt";
-/// What the row must still read, as [`Claim::stands`] has it.
-const CLAIM_DEMANDS: &str =
-    "generation = :readGeneration AND revision = :readRevision AND phase = :readPhase AND task.arn = :task";
+/// What the row must still read beside its phase, as [`Claim::stands`] has it.
+const CLAIM_DEMANDS: &str = "generation = :readGeneration AND revision = :readRevision AND task.arn = :task";
 
 /// Whether the row is no longer this generation's to write: another one owns the session, it has ended, or the controller has
 /// given this generation up (`Queued` waits for the next launch) before its late worker spoke.
@@ -350,6 +351,13 @@ fn plan(write: &StatusWrite, current: Phase) -> Update<'_> {
         why,
         ttl: ends.then(|| expires(write.status.heartbeat_at)),
     }
+}
+
+/// The request with these words as values.
+fn naming(request: UpdateItemFluentBuilder, words: Vec<(String, String)>) -> UpdateItemFluentBuilder {
+    words
+        .into_iter()
+        .fold(request, |request, (name, word)| request.expression_attribute_values(name, AttributeValue::S(word)))
 }
 
 /// When a row that ended now may be forgotten, epoch seconds.

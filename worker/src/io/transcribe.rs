@@ -23,6 +23,7 @@ use aws_sdk_transcribestreaming::types::{
     VocabularyFilterMethod,
 };
 use futures_util::StreamExt;
+use schemas::condition::{Condition, Told};
 use schemas::ids::Language;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -269,16 +270,19 @@ fn known(code: Option<&str>) -> &'static str {
 /// How a stream ended, by the code and what the service said.
 fn classify(code: &str, said: &str, detail: String) -> StreamEnd {
     match code {
-        "LimitExceededException" | "ThrottlingException" => StreamEnd::LimitExceeded(detail),
         // Seen in production: "Your request timed out because no new audio was received for 15 seconds."
-        "BadRequestException" if said.contains("timed out") || said.contains("no new audio") => StreamEnd::Idle(detail),
-        "BadRequestException"
-        | "ResourceNotFoundException"
-        | "AccessDeniedException"
-        | "UnrecognizedClientException"
-        | "ValidationException" => StreamEnd::Refused(detail),
+        "BadRequestException" if said.contains("timed out") || said.contains("no new audio") => {
+            return StreamEnd::Idle(detail);
+        }
         // A conflict is another stream with our session id; InvalidSignature is a clock that is being corrected: both pass.
-        _ => StreamEnd::Fault(detail),
+        "ConflictException" | "InvalidSignatureException" => return StreamEnd::Fault(detail),
+        _ => {}
+    }
+    match Told::new(code, said).condition() {
+        Condition::Throttled => StreamEnd::Throttled(detail),
+        Condition::NoRoom => StreamEnd::LimitExceeded(detail),
+        Condition::Denied | Condition::Missing | Condition::Refused => StreamEnd::Refused(detail),
+        Condition::Unavailable | Condition::Unknown => StreamEnd::Fault(detail),
     }
 }
 
@@ -292,7 +296,8 @@ mod tests {
         let d = String::from("d");
         let table = [
             (("LimitExceededException", "too many streams"), StreamEnd::LimitExceeded(d.clone())),
-            (("ThrottlingException", ""), StreamEnd::LimitExceeded(d.clone())),
+            (("ThrottlingException", ""), StreamEnd::Throttled(d.clone())),
+            (("LimitExceededException", "Rate exceeded"), StreamEnd::Throttled(d.clone())),
             (("BadRequestException", idle), StreamEnd::Idle(d.clone())),
             (("BadRequestException", "unsupported language"), StreamEnd::Refused(d.clone())),
             (("AccessDeniedException", ""), StreamEnd::Refused(d.clone())),

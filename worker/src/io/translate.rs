@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_translate::Client;
 use aws_sdk_translate::error::ProvideErrorMetadata;
 use aws_sdk_translate::types::{Brevity, Profanity, TranslationSettings};
+use schemas::condition::{Condition, Told};
 use schemas::ids::Language;
 use std::time::Duration;
 use worker_core::config::CarriedOptions;
@@ -108,22 +109,15 @@ impl Translator {
 /// What a failure means, by the service's code; without one the service was not reached.
 fn classify(code: Option<&str>, detail: String) -> TranslateFailure {
     match code {
-        Some("TooManyRequestsException" | "ThrottlingException" | "Throttling" | "LimitExceededException") => {
-            TranslateFailure::Throttled
-        }
-        Some("UnsupportedLanguagePairException") => TranslateFailure::UnsupportedPair,
+        Some("UnsupportedLanguagePairException") => return TranslateFailure::UnsupportedPair,
         // A request names one resource only.
-        Some("ResourceNotFoundException") => TranslateFailure::UnknownTerminology,
-        Some(
-            "InvalidRequestException"
-            | "InvalidParameterValueException"
-            | "TextSizeLimitExceededException"
-            | "DetectedLanguageLowConfidenceException"
-            | "ValidationException"
-            | "AccessDeniedException"
-            | "UnrecognizedClientException",
-        ) => TranslateFailure::Refused(detail),
-        Some(_) | None => TranslateFailure::Unavailable(detail),
+        Some("ResourceNotFoundException") => return TranslateFailure::UnknownTerminology,
+        Some(_) | None => {}
+    }
+    match Told::new(code.unwrap_or_default(), "").condition() {
+        Condition::Throttled | Condition::NoRoom => TranslateFailure::Throttled,
+        Condition::Denied | Condition::Missing | Condition::Refused => TranslateFailure::Refused(detail),
+        Condition::Unavailable | Condition::Unknown => TranslateFailure::Unavailable(detail),
     }
 }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::fixtures::plans::{launched, stopped_tasks, written};
 use crate::fixtures::{SECOND, World, arn, running_task};
-use schemas::worker::Desired;
 use std::collections::BTreeSet;
 
 #[test]
@@ -94,8 +93,8 @@ fn no_room_is_a_state_and_not_a_failure() {
     assert_eq!(written(&plan).archive, None, "nothing ran, nothing to keep");
 }
 
-#[test]
-fn a_refused_launch_fails_with_its_reason() {
+/// A first launch that ECS refuses.
+fn refused() -> World {
     let mut world = World::active();
     let mut plan = world.plan();
     plan.actions.truncate(1);
@@ -103,6 +102,19 @@ fn a_refused_launch_fails_with_its_reason() {
     let refused = Answer::Refused("AccessDeniedException: ecs:RunTask".into());
     let write = answered(&world.row(), &refused, &world.policy, world.now).unwrap();
     world.row = Some(write.applied(world.row.as_ref(), &world.view().session_id, world.now));
-    assert_eq!((world.row().phase, world.row().why.cause), (Phase::Failed, Cause::LaunchRefused));
+    world
+}
+
+#[test]
+fn a_launch_that_is_refused_because_its_role_is_seconds_old_is_tried_again_and_served() {
+    let mut world = refused();
+    assert_eq!(
+        (world.row().phase, world.row().why.cause),
+        (Phase::Queued, Cause::LaunchRefused),
+        "paged, and not final"
+    );
     assert_eq!(world.plan().actions, []);
+    world = world.later(15 * SECOND);
+    world.settle();
+    assert_eq!((world.row().phase, world.row().generation), (Phase::Launching, Generation(2)));
 }

@@ -100,6 +100,12 @@ pub struct DrainArgs {
     /// Every session whose worker is on an old task definition.
     #[arg(long)]
     pub old: bool,
+    /// So many may be between two workers at the same time.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub at_once: u32,
+    /// Do not ask before --all or --old.
+    #[arg(long, short)]
+    pub yes: bool,
     /// Who and why.
     #[command(flatten)]
     pub sign: SignArgs,

@@ -38,11 +38,11 @@ pub(super) async fn stop(aws: &Aws, args: StopArgs) -> Result<u8, CtlError> {
         say("nothing is stopped")?;
         return Ok(1);
     }
-    order(aws, Verb::Stop, &args.sessions, args.sign, &args.wait).await
+    order(aws, Verb::Stop, None, &args.sessions, args.sign, &args.wait).await
 }
 
 pub(super) async fn restart(aws: &Aws, args: RestartArgs) -> Result<u8, CtlError> {
-    order(aws, Verb::Restart, &args.sessions, args.sign, &args.wait).await
+    order(aws, Verb::Restart, None, &args.sessions, args.sign, &args.wait).await
 }
 
 pub(super) async fn drain(aws: &Aws, args: DrainArgs) -> Result<u8, CtlError> {
@@ -51,7 +51,13 @@ pub(super) async fn drain(aws: &Aws, args: DrainArgs) -> Result<u8, CtlError> {
         say(if args.old { "no worker is on an old task definition" } else { "no session has a worker" })?;
         return Ok(0);
     }
-    order(aws, Verb::Drain, &sessions, args.sign, &args.wait).await
+    let question = orders::drain_question(sessions.len(), args.at_once);
+    if (args.all || args.old) && !args.yes && !says_yes("drain --all and drain --old ask first", &question)? {
+        say("nothing is drained")?;
+        return Ok(1);
+    }
+    let at_once = (args.at_once > 1).then_some(args.at_once);
+    order(aws, Verb::Drain, at_once, &sessions, args.sign, &args.wait).await
 }
 
 /// The sessions that have a worker; with `old`, on an old task definition.
@@ -69,11 +75,7 @@ async fn fleet(aws: &Aws, old: bool) -> Result<Vec<SessionId>, CtlError> {
 
 /// Asks a person; without one, refuses.
 async fn agreed(aws: &Aws, sessions: &[SessionId]) -> Result<bool, CtlError> {
-    if !stdin().is_terminal() {
-        return Err(CtlError::Usage(
-            "stop asks before it ends a session, and nobody can answer here: add --yes".into(),
-        ));
-    }
+    nobody_is_asked_in_vain("stop asks before it ends a session")?;
     let mut err = stderr();
     let now = store::now();
     for id in sessions {
@@ -81,16 +83,39 @@ async fn agreed(aws: &Aws, sessions: &[SessionId]) -> Result<bool, CtlError> {
             writeln!(err, "  {}", orders::stakes(&row, now))?;
         }
     }
-    write!(err, "Stop {} session(s)? Listeners are told that it has ended. [y/N] ", sessions.len())?;
+    let question = format!("Stop {} session(s)? Listeners are told that it has ended.", sessions.len());
+    says_yes("stop asks before it ends a session", &question)
+}
+
+/// Refuses where a question could not be answered.
+fn nobody_is_asked_in_vain(what: &str) -> Result<(), CtlError> {
+    if stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(CtlError::Usage(format!("{what}, and nobody can answer here: add --yes")))
+}
+
+/// Asks a person; without one, refuses.
+fn says_yes(what: &str, question: &str) -> Result<bool, CtlError> {
+    nobody_is_asked_in_vain(what)?;
+    let mut err = stderr();
+    write!(err, "{question} [y/N] ")?;
     err.flush()?;
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn order(aws: &Aws, verb: Verb, sessions: &[SessionId], sign: SignArgs, wait: &WaitArgs) -> Result<u8, CtlError> {
+async fn order(
+    aws: &Aws,
+    verb: Verb,
+    at_once: Option<u32>,
+    sessions: &[SessionId],
+    sign: SignArgs,
+    wait: &WaitArgs,
+) -> Result<u8, CtlError> {
     let signed = signed(aws, sign).await;
-    let order = Order { verb, signed };
+    let order = Order { verb, at_once, signed };
     let given = give(aws, sessions, &Change::Order(order)).await?;
     let orders: Vec<(SessionId, Order)> = given
         .to
@@ -172,7 +197,7 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change,
                 if let Err(error) = store::leave_record(aws, id, &change).await {
                     writeln!(
                         stderr(),
-                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute"
+                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute, or within an hour where the run has ended"
                     )?;
                 }
                 return Ok((change, said));

@@ -35,6 +35,7 @@ pub fn fate(row: &WorkerRow, order: &Order) -> Fate {
         Verb::Stop => ended || run.is_some_and(|since| since > order.signed.at),
         Verb::Restart => decided(row) >= order.signed.at || (ended && order.signed.at <= row.phase_since),
         Verb::Drain => ended || decided(row) >= order.signed.at,
+        Verb::Unknown => ended,
     };
     if done {
         Fate::Done
@@ -80,7 +81,7 @@ pub fn refusal(row: &WorkerRow, change: &Change) -> Option<String> {
         Change::Hold(_) => ended.then(|| "there is no worker to hold".to_owned()),
         Change::Order(order) => match order.verb {
             Verb::Stop => ended.then(|| "there is nothing to stop".to_owned()),
-            Verb::Restart => None,
+            Verb::Restart | Verb::Unknown => None,
             Verb::Drain if ended => Some("there is no worker to replace".to_owned()),
             Verb::Drain => given
                 .filter(|given| given.verb != Verb::Drain)
@@ -116,7 +117,7 @@ pub fn outcome(row: &WorkerRow, order: &Order, now: Timestamp) -> Outcome {
         Verb::Stop if ended => Outcome::Done(state),
         Verb::Restart | Verb::Drain if ended && fate(row, order) == Fate::Done => Outcome::Otherwise(state),
         Verb::Restart | Verb::Drain if replaced && works => Outcome::Done(state),
-        Verb::Stop | Verb::Restart | Verb::Drain => match held(row, now) {
+        Verb::Stop | Verb::Restart | Verb::Drain | Verb::Unknown => match held(row, now) {
             Some(hold) => Outcome::Waiting(format!("{state} (held by {} until {})", hold.signed.by, utc(hold.until))),
             None => Outcome::Waiting(state),
         },

@@ -12,7 +12,7 @@ fn signed(at: i64) -> Signed {
 
 fn ordered(verb: Verb, at: i64) -> WorkerRow {
     let mut row = row("a-b-001");
-    row.operator.order = Some(Order { verb, signed: signed(at) });
+    row.operator.order = Some(Order { verb, at_once: None, signed: signed(at) });
     row
 }
 
@@ -138,7 +138,8 @@ fn a_restart_is_waited_for_until_the_next_generation_works() {
 #[test]
 fn an_order_that_another_order_replaced_is_not_waited_for() {
     let mut row = ordered(Verb::Restart, T0 + 5_000);
-    let mine = row.operator.order.replace(Order { verb: Verb::Stop, signed: signed(T0 + 6_000) }).unwrap();
+    let mine =
+        row.operator.order.replace(Order { verb: Verb::Stop, at_once: None, signed: signed(T0 + 6_000) }).unwrap();
     assert_eq!(outcome(&row, &mine, NOW), Outcome::Otherwise("stop of alice took its place".into()));
 }
 
@@ -207,4 +208,12 @@ fn a_release_does_not_hide_who_held_and_why() {
     let told = past(&row, &[of(hold), of(release)]);
     assert_eq!(told.len(), 1, "the release stands in the row: {told:?}");
     assert!(told[0].starts_with("hold ordered ") && told[0].contains("by alice (\"looks odd\")"), "{told:?}");
+}
+
+#[test]
+fn a_drain_of_many_says_how_long_it_will_take() {
+    let said = drain_question(40, 1);
+    assert!(said.contains("40 session(s), 1 at a time") && said.contains("about 1h20m"), "{said}");
+    assert!(drain_question(40, 4).contains("about 20m"), "{}", drain_question(40, 4));
+    assert!(drain_question(41, 4).contains("about 22m"), "{}", drain_question(41, 4));
 }

@@ -14,6 +14,7 @@ pub fn verb(verb: Verb) -> &'static str {
         Verb::Stop => "stop",
         Verb::Restart => "restart",
         Verb::Drain => "drain",
+        Verb::Unknown => "order of a newer release, which this one does not carry out",
     }
 }
 
@@ -140,8 +141,10 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
                 )
             }
             Verb::Drain => format!(
-                "{looks} and the worker is replaced at a silence of the speaker, or when the drain deadline has passed."
+                "{looks} and the worker is replaced at a silence of the speaker, or when the drain deadline has passed; its turn comes when no more than {} other(s) hand over.",
+                order.at_once.unwrap_or(1).saturating_sub(1)
             ),
+            Verb::Unknown => "Nobody carries it out.".to_owned(),
         },
     }
 }
@@ -155,6 +158,20 @@ pub fn receipt(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
         Change::Order(order) => (format!("{} ordered", verb(order.verb)), &order.signed),
     };
     format!("{}: {what} by {}{}. {}", row.session_id, signed.by, note(signed), forecast(row, change, now))
+}
+
+/// A drained session is between two workers for so long, about, ms: up to 30 s until a silence, up to 45 s of a launch, and the wait for the
+/// controller's next minute.
+const DRAIN_MS: i64 = 120_000;
+
+/// What a drain of so many sessions asks of whoever orders it.
+#[must_use]
+pub fn drain_question(sessions: usize, at_once: u32) -> String {
+    let rounds = sessions.div_ceil(usize::try_from(at_once.max(1)).unwrap_or(1));
+    let about = duration(i64::try_from(rounds).unwrap_or(i64::MAX).saturating_mul(DRAIN_MS));
+    format!(
+        "Replace the workers of {sessions} session(s), {at_once} at a time? That takes about {about}; captions of each pause for a launch."
+    )
 }
 
 /// What a stop would end: `a-b-001 is Live since 7s, 2 listener(s)`.

@@ -73,7 +73,7 @@ fn the_phases_and_the_wishes_beside_the_row_are_read_in_their_order() {
     };
     let wish = |at| {
         let signed = Signed { by: "alice".into(), at: Timestamp(at), note: String::new() };
-        let section = Operator { hold: None, order: Some(Order { verb: Verb::Drain, signed }) };
+        let section = Operator { hold: None, order: Some(Order { verb: Verb::Drain, at_once: None, signed }) };
         let mut item = beside(workers::wish(Timestamp(at)));
         item.insert("operator".into(), serde_dynamo::to_attribute_value(section).unwrap());
         item

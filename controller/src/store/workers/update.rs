@@ -8,7 +8,7 @@ use super::super::item;
 use aws_sdk_dynamodb::types::AttributeValue;
 use controller_core::action::RowWrite;
 use schemas::ids::{SessionId, Timestamp};
-use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, REVISION, SESSION_ID, TTL};
+use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, REVISION, SESSION_ID, TTL, still_reads};
 use schemas::worker::WorkerRow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -117,8 +117,9 @@ impl Update {
             Some(row) => {
                 names.insert("#phase".into(), PHASE.to_owned());
                 values.insert(":readRevision".into(), AttributeValue::N(row.revision.to_string()));
-                values.insert(":readPhase".into(), AttributeValue::S(format!("{:?}", row.phase)));
-                "#revision = :readRevision AND #phase = :readPhase".to_owned()
+                let (phase, read) = still_reads(row.phase, "#phase");
+                values.extend(read.into_iter().map(|(name, word)| (name, AttributeValue::S(word))));
+                format!("#revision = :readRevision AND {phase}")
             }
         };
         let mut expression = format!("SET {}", set_parts.join(", "));
@@ -181,6 +182,22 @@ mod tests {
         assert_eq!(update.values[":readPhase"], AttributeValue::S("Launching".into()));
         assert_eq!(update.values[":revision"], AttributeValue::N("2".into()));
         assert!(!update.names.contains_key("#worker"));
+    }
+
+    #[test]
+    fn a_phase_of_a_newer_release_reads_as_joining_and_a_write_on_it_is_taken_all_the_same() {
+        let mut row = launching();
+        row.phase = Phase::Joining;
+        let update = update(Some(&row), &write(1, Some(Phase::Draining)));
+        assert!(
+            update.condition.starts_with("#revision = :readRevision AND #phase <> :notPhase0 AND"),
+            "{}",
+            update.condition
+        );
+        let words: Vec<&AttributeValue> =
+            update.values.iter().filter(|(name, _)| name.starts_with(":notPhase")).map(|(_, word)| word).collect();
+        assert_eq!(words.len(), Phase::ALL.len() - 1);
+        assert!(!words.contains(&&AttributeValue::S("Joining".into())));
     }
 
     #[test]
@@ -247,8 +264,9 @@ mod tests {
 
     #[test]
     fn every_name_and_value_is_used_since_dynamodb_refuses_the_rest() {
-        for read in [None, Some(launching())] {
-            for phase in [None, Some(Phase::Stopped), Some(Phase::Launching)]
+        let joining = WorkerRow { phase: Phase::Joining, ..launching() };
+        for read in [None, Some(launching()), Some(joining)] {
+            for phase in [None, Some(Phase::Stopped), Some(Phase::Joining), Some(Phase::Launching)]
                 .into_iter()
                 .filter(|p| read.is_some() || p.is_some())
             {

@@ -25,6 +25,10 @@ pub struct Faults {
     pub kill_caller_after: u32,
     /// So many next tasks fail to start (CannotPullContainerError).
     pub fail_to_start: u32,
+    /// So many next tasks do not get their place, although RunTask said 200: STOPPED with the code `TaskFailedToStart`.
+    pub no_place: u32,
+    /// The `stoppedReason` of those, such as `Timeout waiting for network interface provisioning to complete.`; empty: that capacity is unavailable at this time.
+    pub stopped_reason: String,
     /// A container that ran so long, ms, is started again in place, instead of its task definition's `restartAttemptPeriod`; `null`:
     /// as the task definition says.
     pub restart_after_ms: Option<u32>,

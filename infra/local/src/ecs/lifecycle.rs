@@ -150,6 +150,10 @@ async fn launch(shared: &Shared, arn: &str) -> Option<Container> {
         return None;
     }
     let task = shared.store().task(arn).cloned()?;
+    if let Some(reason) = no_place(&mut shared.faults()) {
+        shared.change(arn, |task| task.stop = Some(Stop::new("TaskFailedToStart", &reason)));
+        return None;
+    }
     match start(shared, &task) {
         Ok(container) => {
             shared.change(arn, |task| {
@@ -167,6 +171,13 @@ async fn launch(shared: &Shared, arn: &str) -> Option<Container> {
             None
         }
     }
+}
+
+/// Why the next task does not get its place, if it is not to.
+fn no_place(faults: &mut Faults) -> Option<String> {
+    let usual = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+    let reason = if faults.stopped_reason.is_empty() { usual } else { &faults.stopped_reason }.to_owned();
+    take(&mut faults.no_place).then_some(reason)
 }
 
 fn start(shared: &Shared, task: &Task) -> Result<Container, String> {

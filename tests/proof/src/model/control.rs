@@ -5,6 +5,7 @@ use super::state::{Session, State, Task, Wish, age, hash_row, session_id};
 use super::{World, ecs};
 use crate::invariants::{self, Basis, Violation};
 use controller_core::action::{Action, RowWrite};
+use controller_core::handover;
 use controller_core::launch;
 use controller_core::model::{Fleet, Tasks, View};
 use schemas::ids::Timestamp;
@@ -154,7 +155,7 @@ impl Look {
             session: self.record.take(),
             worker: self.row.as_deref().cloned(),
             tasks,
-            fleet: self.fleet(world),
+            fleet: self.fleet(world, state),
             strikes: ecs::strikes(session, self.session),
         };
         let plan = mutation::reconcile(world.mutation, &view, &world.policy, state.now);
@@ -165,14 +166,18 @@ impl Look {
         Some(self)
     }
 
-    fn fleet(&self, world: &World) -> Fleet {
+    /// Of drains every look knows how many others there are: fewer of them begin in the real world, where a sweep has to count.
+    fn fleet(&self, world: &World, state: &State) -> Fleet {
         let handing_over = match self.eyes {
             Eyes::Row | Eyes::Sweep => None,
             Eyes::Schedule { .. } if world.mutation == Mutation::HandoversAreNotCounted => Some(0),
             Eyes::Schedule { handing_over } => Some(handing_over),
         };
+        let others = (0..state.sessions.len()).filter(|n| *n != self.session);
+        let rows = others.filter_map(|n| state.sessions[n].row.as_deref());
+        let draining = rows.filter(|row| handover::takes_a_place(row.phase, row.why.cause)).count();
         let versions = Some(Rollout { good: world.policy.task_definition.clone(), ..Rollout::default() });
-        Fleet { handing_over, versions, ..Fleet::default() }
+        Fleet { handing_over, draining: u32::try_from(draining).ok(), versions, ..Fleet::default() }
     }
 
     /// Does the next effect; `None` when nothing is left to do.

@@ -5,7 +5,7 @@ use super::control::{Eyes, Look, Outcome};
 use super::event::tick;
 use super::state::{Process, Session, State, Task, Told, Wish, arn};
 use super::{TICK, World};
-use crate::invariants::{Invariant, Violation, the_session_row_ended_it};
+use crate::invariants::{Invariant, Violation, is_a_fault_of_others, not_served, the_session_row_ended_it};
 use controller_core::model::Switch;
 use schemas::operator::Verb;
 use schemas::worker::{Phase, WorkerRow};
@@ -154,7 +154,7 @@ fn goal(world: &World, session: &Session) -> Result<(), Violation> {
         {
             Ok(())
         }
-        Wish::Active | Wish::Paused => Err(Violation::of(Invariant::LiveSessionEventuallyServed, seen())),
+        Wish::Active | Wish::Paused => Err(not_served(session.row.as_deref(), seen())),
     }
 }
 
@@ -182,6 +182,7 @@ fn has_ended_itself(session: &Session) -> bool {
     session
         .row
         .as_ref()
+        .filter(|row| !is_a_fault_of_others(row))
         .is_some_and(|row| !the_session_row_ended_it(row.why.cause) || session.ended_by == session.version)
 }
 

@@ -48,6 +48,7 @@ pub fn policy() -> Policy {
         idle_look_ms: 2 * TICK,
         restart_budget: 3,
         healthy_after_ms: 2 * TICK,
+        park_ms: 2 * TICK,
         capacity_wait_ms: TICK,
         backoff_first_ms: TICK,
         backoff_most_ms: TICK,

@@ -47,7 +47,7 @@ pub fn set(row: &mut WorkerRow, wished: Wished, now: Timestamp, hold_ms: i64) {
     let decided = row.intent.as_ref().map_or(Timestamp(0), |intent| intent.decided_at);
     let signed = Signed { by: "ann".to_owned(), at: now.max(decided.plus_ms(1)), note: String::new() };
     let until = |ms| Some(Hold { until: now.plus_ms(ms), signed: signed.clone() });
-    let order = |verb| Some(Order { verb, signed: signed.clone() });
+    let order = |verb| Some(Order { verb, at_once: None, signed: signed.clone() });
     match wished {
         Wished::Hold => row.operator.hold = until(hold_ms),
         Wished::Release => row.operator.hold = until(0),

@@ -38,11 +38,13 @@ pub enum Broken {
     TasksAreTheirLaunches,
     /// That a session's worker failed is not held against its version.
     VersionsAreNotJudged,
+    /// A word that is not known makes a row unreadable.
+    WordsAreRefused,
 }
 
 impl Broken {
     /// All of them, each with the invariant that must notice it.
-    pub const ALL: [(Self, Invariant); 15] = [
+    pub const ALL: [(Self, Invariant); 16] = [
         (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
         (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
         (Self::ListenersFollowAnybody, Invariant::ListenersFollowTheNewest),
@@ -58,6 +60,7 @@ impl Broken {
         (Self::EndsAreToldEarly, Invariant::OldWorkerLeavesFirst),
         (Self::TasksAreTheirLaunches, Invariant::IntentBeforeEffect),
         (Self::VersionsAreNotJudged, Invariant::BadVersionCostsOneSession),
+        (Self::WordsAreRefused, Invariant::RowsReadForward),
     ];
 
     /// By the name that a failing run prints.

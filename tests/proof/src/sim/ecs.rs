@@ -14,6 +14,13 @@ use schemas::worker::WorkerRow;
 
 /// ECS forgets a stopped task after about an hour.
 const REMEMBERED_MS: i64 = 3_600_000;
+/// Reasons of tasks that were launched and did not get their place.
+const SHORTAGES: [&str; 4] = [
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+    "ResourceInitializationError: InsufficientFreeAddressesInSubnet",
+    "Timeout waiting for network interface provisioning to complete.",
+    "CannotPullContainerError: toomanyrequests: Rate exceeded",
+];
 /// RunTask calls that ECS takes in a second, in the long run and at once.
 const RATE: i64 = 20;
 const BURST: i64 = 100;
@@ -40,10 +47,11 @@ impl World {
         let known = self.sessions[n].tasks.iter().position(|task| task.generation == generation && !fresh);
         let holds = self.old_worker_leaves_first(n);
         self.hold(n, holds);
-        if known.is_none() && self.running >= self.room {
+        let full = known.is_none() && self.running >= self.room;
+        if full && self.rng.chance(50_000) {
             return Answer::NoCapacity("the limit on the number of vCPUs".into());
         }
-        let t = known.unwrap_or_else(|| self.start(n, generation));
+        let t = known.unwrap_or_else(|| self.start(n, generation, full));
         let task = &self.sessions[n].tasks[t];
         let arn = task.arn.clone();
         let last_status = status(task, self.now).to_owned();
@@ -73,7 +81,8 @@ impl World {
         may
     }
 
-    fn start(&mut self, n: usize, generation: Generation) -> usize {
+    /// A task begins; when there is no room, only in the answer of RunTask: it stops after some seconds, and its reason tells why.
+    fn start(&mut self, n: usize, generation: Generation, full: bool) -> usize {
         let t = self.sessions[n].tasks.len();
         let intent = self.sessions[n].row.as_ref().and_then(|row| row.intent.as_ref());
         let (version, decided_at) = (intent.and_then(|i| i.task_definition.clone()), intent.map(|i| i.decided_at));
@@ -91,6 +100,7 @@ impl World {
             booted_at: None,
             process: Process::Booting,
             confirmed: None,
+            shortage: full.then(|| SHORTAGES[usize::try_from(generation.0).unwrap_or(0) % SHORTAGES.len()]),
             stopping: None,
             told_at: None,
             replaced_at: None,
@@ -102,7 +112,9 @@ impl World {
         self.one_task_per_generation(n);
         self.starts_from(n, decided_at);
         let ms = self.rng.between(12_000, 45_000);
-        if self.rng.chance(self.weather.not_started) {
+        if full {
+            self.after(8_000, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
+        } else if self.rng.chance(self.weather.not_started) {
             self.after(ms, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
         } else if !self.rng.chance(self.weather.stuck) {
             self.after(ms, Event::Task(n, t, Happening::Boots));
@@ -352,7 +364,7 @@ fn describe(task: &Task, now: Timestamp) -> model::Task {
         started_at: task.booted_at,
         stopped_at: task.told_at,
         stop_code: stop_code.map(str::to_owned),
-        stopped_reason: None,
+        stopped_reason: task.shortage.filter(|_| ended.is_some()).map(str::to_owned),
         exit_code: ended.and_then(Exit::code),
     }
 }

@@ -1,6 +1,7 @@
 //! The invocations of the real function that are under way: each goes on call by call, and may pause, fail, or die.
 
 use super::ports::Ports;
+use super::releases::Release;
 use super::schedule::Event;
 use super::world::{Pause, World, name};
 use crate::invariants::{Invariant, Violation};
@@ -33,6 +34,7 @@ struct Invocation {
     trigger: Event,
     began: Timestamp,
     shaky: bool,
+    release: Release,
     blind_before: u64,
 }
 
@@ -64,13 +66,14 @@ impl Invocations {
 
     /// One begins, and goes on until it first pauses.
     pub fn begin(&mut self, controller: &Arc<Real>, trigger: Event) {
-        let (shaky, blind_before, now) = {
+        let (shaky, blind_before, now, release) = {
             let mut world = self.ports.world();
+            world.begun += 1;
             let of_100_000 = world.weather.shaky;
             // A sweep makes thousands of calls: were it as shaky as a look, none would ever end.
             let sweeps = matches!(trigger, Event::Sweep);
             let shaky = world.rng.chance(of_100_000) && (!sweeps || world.rng.chance(20_000));
-            (shaky, world.blind_listings, world.now)
+            (shaky, world.blind_listings, world.now, Release::of(world.begun))
         };
         let controller = controller.clone();
         let (event, deadline) = (event_json(trigger, now), u64::try_from(now.0 + TIME_LIMIT_MS).unwrap_or(0));
@@ -81,7 +84,7 @@ impl Invocations {
                 Ok(Response::Batch(_)) | Err(_) => Answer::Failed,
             }
         });
-        let invocation = Invocation { future, trigger, began: now, shaky, blind_before };
+        let invocation = Invocation { future, trigger, began: now, shaky, release, blind_before };
         let free = self.under_way.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
             self.under_way.push(None);
@@ -97,6 +100,7 @@ impl Invocations {
         {
             let mut world = self.ports.world();
             world.shaky = invocation.shaky;
+            world.release = invocation.release;
             world.invocation = place;
             world.pause = None;
             std::mem::take(&mut world.wakers).into_iter().for_each(Waker::wake);

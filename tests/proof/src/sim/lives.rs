@@ -48,7 +48,7 @@ impl World {
             }
         }
         // Many a hold is written just before something ends.
-        if self.rng.chance(5_000) {
+        if self.rng.chance(15_000) {
             let (early, hold_ms) = (self.rng.between(0, 3_000), self.rng.between(MINUTE, 15 * MINUTE));
             self.after(life - early + 1_000, Event::Wish(n, Wished::Hold, hold_ms));
         }

@@ -15,6 +15,7 @@
 //! | [`workers`] | heartbeats, orders and ends of workers |
 //! | [`again`] | a worker that is started again within its task, and claims the next generation |
 //! | [`goals`] | what must hold of a session, always and in the end |
+//! | [`releases`] | two releases side by side, and what the older one reads |
 //! | [`ecs`] | what ECS does with its tasks |
 //! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
 //! | [`invocation`] | the invocations that are under way, call by call |
@@ -33,6 +34,7 @@ pub mod goals;
 pub mod invocation;
 pub mod lives;
 pub mod ports;
+pub mod releases;
 pub mod rng;
 pub mod rows;
 pub mod run;

@@ -188,10 +188,10 @@ impl Workers for Ports {
             return Ok(None);
         }
         world.beat_until_now(number(id));
-        let (invocation, broken) = (world.invocation, world.broken_rule);
+        let (invocation, broken, release) = (world.invocation, world.broken_rule, world.release);
         let session = &mut world.sessions[number(id)];
         session.holds_read.insert(invocation, hold_of(session.row.as_ref()));
-        let mut row = session.row.clone();
+        let mut row = world.as_read(number(id), release);
         if let Some(row) = row.as_mut().filter(|_| broken == Broken::HoldsAreNotRead) {
             row.operator.hold = None;
         }
@@ -211,6 +211,8 @@ impl Workers for Ports {
         let (n, invocation) = (number(id), world.invocation);
         let version = world.sessions[n].reads.get(&invocation).copied().unwrap_or(0);
         let written = world.write(n, read, write, version, now);
+        let release = world.release;
+        let written = if written.is_some() { world.as_read(n, release) } else { None };
         if let Some(row) = &written {
             world.sessions[n].holds_read.insert(invocation, hold_of(Some(row)));
         }

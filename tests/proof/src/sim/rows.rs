@@ -64,6 +64,8 @@ impl World {
         let now = self.now;
         let Some(row) = &mut self.sessions[n].row else { return };
         operator::set(row, wished, now, hold_ms);
+        // As many at once as the operators of so many sessions need, so that all have had their turn before the end.
+        row.operator.order.iter_mut().for_each(|order| order.at_once = Some(20));
         self.wishes += 1;
         self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
         self.trigger(Event::Record(n));
@@ -85,10 +87,13 @@ impl World {
             let hold = row.operator.hold.as_ref().map(|hold| hold.until).filter(|_| hold_locks);
             (row.revision, row.phase, heartbeat, hold)
         };
-        let session = &mut self.sessions[n];
-        if session.row.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
+        // The phase is compared as this release reads it: `schemas::table::workers::still_reads`.
+        let current = self.as_read(n, self.release);
+        if current.as_ref().map(lock) != read.map(lock) && self.broken_rule != Broken::WriteWithoutLock {
             return None;
         }
+        let release = self.release;
+        let session = &mut self.sessions[n];
         let after = write.applied(session.row.as_ref(), &name(n), now);
         let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
         let mut held = Ok(());
@@ -117,6 +122,7 @@ impl World {
         for task in session.tasks.iter_mut().filter(|task| task.lease < after.generation) {
             task.replaced_at.get_or_insert(now);
         }
+        session.writers.controller = release;
         session.row = Some(after.clone());
         self.hold(n, holds);
         self.hold(n, held);

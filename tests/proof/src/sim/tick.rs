@@ -5,6 +5,7 @@ use super::ports::{Ports, clock, let_wait, pause, set_clock};
 use super::schedule::{Edit, Happening};
 use super::world::{Pause, Process, World, name};
 use crate::exit::Exit;
+use crate::model::operator::{self, Wished};
 use controller::handler::{Controller, Response};
 use controller::ports::{Workers, Written};
 use controller::sweep::Swept;
@@ -131,6 +132,23 @@ impl Fleet {
         let mut world = self.ports.world();
         world.exit(n, 0, Exit::Crashed);
         world.happen(n, 0, Happening::IsTold);
+    }
+
+    /// The speaker of the nth session is gone for good: its worker ends the run, and ECS tells it.
+    pub fn speaker_leaves(&mut self, n: usize) {
+        let mut world = self.ports.world();
+        world.happen(n, 0, Happening::SpeakerLeaves);
+        world.happen(n, 0, Happening::IsTold);
+    }
+
+    /// An operator drains every session, so many at once.
+    pub fn drain_all(&mut self, at_once: Option<u32>) {
+        let mut world = self.ports.world();
+        let now = world.now;
+        for row in world.sessions.iter_mut().filter_map(|session| session.row.as_mut()) {
+            operator::set(row, Wished::Drain, now, 0);
+            row.operator.order.iter_mut().for_each(|order| order.at_once = at_once);
+        }
     }
 
     /// Somebody looks at the nth session.

@@ -1,6 +1,7 @@
 //! What a worker does beside its captions: it heartbeats, learns its orders, and ends.
 
 use super::broken::Broken;
+use super::releases::Release;
 use super::rows::row_story;
 use super::schedule::{Event, Happening};
 use super::world::{Process, Task, World};
@@ -82,12 +83,14 @@ impl World {
         status.start_up.first_audio_at.get_or_insert(now);
         row.worker = Some(status);
         session.tasks[t].confirmed = Some(now);
-        let desired = obey::desired(row);
+        let release = Release::of(session.tasks[t].generation.0);
         if obey::obey(row, now) {
             let phase = row.phase;
+            session.writers.worker = release;
             session.between_workers = false;
             self.tell(n, row_story(phase), generation.0);
         }
+        let desired = self.as_read(n, release).as_ref().map_or(Desired::Stop, obey::desired);
         if desired == Desired::Stop && self.sessions[n].tasks[t].process == Process::Serving {
             self.sessions[n].tasks[t].process = Process::Flushing;
             let ms = self.rng.between(500, 8_000);

@@ -2,6 +2,7 @@
 
 use super::broken::Broken;
 use super::faults::Weather;
+use super::releases::{Release, Writers};
 use super::rng::Rng;
 use super::schedule::{Event, Schedule};
 use super::versions::BadVersion;
@@ -45,6 +46,12 @@ pub struct World {
     pub pause: Option<Pause>,
     /// Whoever stands still; all are woken when any goes on.
     pub wakers: Vec<Waker>,
+    /// The release of the invocation that is being polled.
+    pub release: Release,
+    /// Invocations that have begun so far.
+    pub begun: u64,
+    /// Rows that the older release has read so far.
+    pub rows_read: u64,
     /// The invocation that is being polled.
     pub invocation: usize,
     /// Reads of our rows by looks so far.
@@ -103,6 +110,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Our row.
     pub row: Option<WorkerRow>,
+    /// Of which release who wrote it is.
+    pub writers: Writers,
     /// Tasks that were ever started.
     pub tasks: Vec<Task>,
     /// What restarted processes have read and are about to write, by the number of their task.
@@ -156,6 +165,8 @@ pub struct Task {
     pub process: Process,
     /// When it last confirmed its lease.
     pub confirmed: Option<Timestamp>,
+    /// Why it does not get its place, although RunTask said 200.
+    pub shortage: Option<&'static str>,
     /// Since when ECS wants it stopped, and why.
     pub stopping: Option<&'static str>,
     /// When ECS began to say that it is STOPPED.
@@ -228,6 +239,9 @@ impl World {
             shaky: false,
             pause: None,
             wakers: Vec::new(),
+            release: Release::Older,
+            begun: 0,
+            rows_read: 0,
             invocation: 0,
             looks: 0,
             blind_listings: 0,

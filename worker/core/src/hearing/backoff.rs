@@ -23,7 +23,7 @@ impl Backoff {
         let wait = match end {
             StreamEnd::Clean | StreamEnd::Idle(_) if self.consecutive == 0 => 0,
             StreamEnd::Clean | StreamEnd::Idle(_) | StreamEnd::Fault(_) => doubled(250, 10_000),
-            StreamEnd::LimitExceeded(_) => doubled(2_000, 30_000),
+            StreamEnd::LimitExceeded(_) | StreamEnd::Throttled(_) => doubled(2_000, 30_000),
             StreamEnd::Refused(_) => doubled(5_000, 60_000),
         };
         self.consecutive = self.consecutive.saturating_add(1);
@@ -49,6 +49,7 @@ mod tests {
         for end in [
             StreamEnd::Fault(String::new()),
             StreamEnd::LimitExceeded(String::new()),
+            StreamEnd::Throttled(String::new()),
             StreamEnd::Refused(String::new()),
         ] {
             let mut backoff = Backoff::default();

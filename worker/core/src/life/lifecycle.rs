@@ -157,8 +157,7 @@ impl Lifecycle {
     /// Begins the end, unless it has begun. A worker that hands the session over to its next generation is interrupted, whoever
     /// asks for it: nobody is told that the session ended.
     pub(crate) fn drain(&mut self, why: Why, farewell: Farewell, now: MediaInstant, timing: &Timing) -> bool {
-        let goes_on = matches!(why.cause, Cause::Handover | Cause::StageStuck);
-        let farewell = if goes_on { Farewell::Interrupted } else { farewell };
+        let farewell = if why.cause.goes_on() { Farewell::Interrupted } else { farewell };
         if self.is_serving() {
             self.stage = Stage::Flushing { until: now.plus_ms(timing.flush_ms), why, farewell };
             return true;

@@ -133,6 +133,7 @@ fn stream_trouble(cx: &Cx) -> Option<Why> {
         StreamEnd::LimitExceeded(detail) => {
             (Cause::TranscribeLimit, format!("Transcribe gives no further stream: {detail}"))
         }
+        StreamEnd::Throttled(detail) => (Cause::Throttled, format!("Transcribe asks to slow down: {detail}")),
         StreamEnd::Refused(detail) => (Cause::StageStuck, format!("Transcribe refuses the stream: {detail}")),
         StreamEnd::Clean | StreamEnd::Idle(_) | StreamEnd::Fault(_) => return None,
     };

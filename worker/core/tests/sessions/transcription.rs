@@ -324,6 +324,15 @@ fn a_limit_of_streams_is_told_in_the_row() {
 }
 
 #[test]
+fn a_throttle_of_transcribe_is_told_as_one_and_not_as_full() {
+    let world = heard(Talk::long(8), |w| {
+        w.recogniser.refuses = vec![(0, 14_000, StreamEnd::Throttled("Rate exceeded".into()))];
+    });
+    let told = world.writes.iter().find_map(|(_, w)| w.status.trouble.clone()).unwrap();
+    assert_eq!(told.cause, Cause::Throttled, "{}", told.text);
+}
+
+#[test]
 fn a_quiet_worker_waits_for_nothing_however_long_the_silence_is() {
     let mut world = World::new(Talk::of(&["and so on", "amen amen", "amen amen"]));
     world.listener("ann", "en");

@@ -4,11 +4,8 @@ use super::LOOKS;
 use crate::io::aws::explain;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use schemas::condition::{Condition, Told};
 use worker_core::input::RowFailure;
-
-/// Codes of throttling, which are no server errors (DynamoDB's error handling).
-const THROTTLED: [&str; 4] =
-    ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottlingError"];
 
 /// Why a table cannot be used this time.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +49,16 @@ fn is_outage<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool
         SdkError::TimeoutError(_) => true,
         SdkError::DispatchFailure(failure) => failure.is_timeout() || failure.is_io(),
         SdkError::ResponseError(answer) => answer.raw().status().is_server_error(),
-        SdkError::ServiceError(answer) => {
-            answer.raw().status().is_server_error() || answer.err().code().is_some_and(|code| THROTTLED.contains(&code))
-        }
+        SdkError::ServiceError(answer) => answer.raw().status().is_server_error() || is_throttled(answer.err()),
         // Never sent, or of a kind that this SDK does not have yet.
         SdkError::ConstructionFailure(_) | _ => false,
     }
+}
+
+/// A throttle is no server error (DynamoDB's error handling).
+fn is_throttled(error: &impl ProvideErrorMetadata) -> bool {
+    let told = Told::new(error.code().unwrap_or_default(), error.message().unwrap_or_default());
+    told.condition() == Condition::Throttled
 }
 
 #[cfg(test)]

@@ -56,7 +56,11 @@ impl Lane {
 pub(super) fn of_this_stream(end: StreamEnd) -> StreamEnd {
     match end {
         StreamEnd::Refused(detail) => StreamEnd::Fault(format!("refused after it had given results: {detail}")),
-        StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_) => end,
+        StreamEnd::Clean
+        | StreamEnd::LimitExceeded(_)
+        | StreamEnd::Throttled(_)
+        | StreamEnd::Idle(_)
+        | StreamEnd::Fault(_) => end,
     }
 }
 
@@ -64,6 +68,7 @@ pub(super) fn describe(end: &StreamEnd) -> String {
     match end {
         StreamEnd::Clean => "the service ended the stream without an error".into(),
         StreamEnd::LimitExceeded(detail) => format!("stream limit reached: {detail}"),
+        StreamEnd::Throttled(detail) => format!("throttled: {detail}"),
         StreamEnd::Refused(detail) => format!("refused: {detail}"),
         StreamEnd::Idle(detail) => format!("no audio came in time: {detail}"),
         StreamEnd::Fault(detail) => format!("fault: {detail}"),

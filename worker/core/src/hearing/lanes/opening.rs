@@ -65,7 +65,11 @@ impl Lanes {
             }
             (StreamEnd::Refused(_), CarriedOptions::Plain, None) => None,
             (
-                StreamEnd::Clean | StreamEnd::LimitExceeded(_) | StreamEnd::Idle(_) | StreamEnd::Fault(_),
+                StreamEnd::Clean
+                | StreamEnd::LimitExceeded(_)
+                | StreamEnd::Throttled(_)
+                | StreamEnd::Idle(_)
+                | StreamEnd::Fault(_),
                 CarriedOptions::All | CarriedOptions::Plain,
                 _,
             ) => None,
