@@ -69,7 +69,7 @@ impl World {
         }
         let writers = self.sessions[n].writers;
         self.rows_read += 1;
-        if writers.controller == Release::Newer && self.rows_read % 60 == 0 {
+        if writers.controller == Release::Newer && self.rows_read.is_multiple_of(60) {
             self.read_as_json(n, &row);
         }
         let refused = self.broken_rule == Broken::WordsAreRefused && has_new_words(&row, writers);
