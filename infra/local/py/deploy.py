@@ -1,4 +1,4 @@
-"""Deploys one CloudFormation template: code into a bucket, then CreateStack, then the wait.
+"""Deploys one CloudFormation template: code and template into a bucket, then CreateStack, then the wait.
 
     deploy.py --stack NAME --template FILE --bucket NAME [--code KEY=FILE=NAME-IN-ZIP] [--parameter KEY=VALUE]
 
@@ -19,14 +19,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 DEADLINE_SECONDS = 120
+# The template's key in the bucket.
+TEMPLATE = "template.json"
 
 
 def main():
     arguments = parse()
     session = botocore.session.get_session()
     try:
-        upload(session.create_client("s3", config=Config(s3={"addressing_style": "path"})), arguments)
-        outputs = create(session.create_client("cloudformation"), arguments)
+        template_url = upload(session.create_client("s3", config=Config(s3={"addressing_style": "path"})), arguments)
+        outputs = create(session.create_client("cloudformation"), template_url, arguments)
     except (BotoCoreError, ClientError, OSError) as error:
         sys.exit(f"{arguments.stack}: {error}")
     print(json.dumps(outputs, sort_keys=True))
@@ -47,6 +49,10 @@ def upload(s3, arguments):
     for code in arguments.code:
         key, path, name = code.split("=")
         s3.put_object(Bucket=arguments.bucket, Key=key, Body=zipped(path, name))
+    # As the CDK CLI does: a request holds templates of up to 51,200 bytes, a bucket those of up to 1 MB.
+    with open(arguments.template, "rb") as file:
+        s3.put_object(Bucket=arguments.bucket, Key=TEMPLATE, Body=file.read())
+    return f"{s3.meta.endpoint_url}/{arguments.bucket}/{TEMPLATE}"
 
 
 def zipped(path, name):
@@ -59,13 +65,11 @@ def zipped(path, name):
     return buffer.getvalue()
 
 
-def create(cloudformation, arguments):
-    with open(arguments.template, encoding="utf-8") as file:
-        body = file.read()
+def create(cloudformation, template_url, arguments):
     parameters = [dict(zip(("ParameterKey", "ParameterValue"), p.split("=", 1))) for p in arguments.parameter]
     cloudformation.create_stack(
         StackName=arguments.stack,
-        TemplateBody=body,
+        TemplateURL=template_url,
         Parameters=parameters,
         Capabilities=["CAPABILITY_NAMED_IAM"],
         OnFailure="DO_NOTHING",
