@@ -99,6 +99,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let small = self.memory.full_sweep_rows() <= SMALL;
         let complete = small || (began.0 / 60_000) % COMPLETE_EVERY_MINUTES == 0 || before.is_within_a_complete_sweep();
         let all = if complete { Some(self.open_rows(None).await?) } else { None };
+        if complete && self.policy.rollout == Switch::On {
+            // A rollout begins on no guess: without this nobody would know which version is good.
+            let known = self.workers.admission().await?;
+            self.memory.versions_are(&known.versions, (self.clock)());
+        }
         if let Some(all) = &all {
             let count = |counts: fn(Phase, Cause) -> bool| {
                 let known = all.iter().filter_map(|row| row.phase.zip(row.cause));
