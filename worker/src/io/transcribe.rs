@@ -129,8 +129,9 @@ fn request(
         .media_encoding(MediaEncoding::Pcm)
         .media_sample_rate_hertz(16_000)
         .enable_partial_results_stabilization(true)
-        // "Medium" waits a little longer for a word and takes fewer back; captions that flicker are not read.
-        .partial_results_stability(PartialResultsStability::Medium);
+        // A translation waits for stable words, and none of them is taken back: "high" brings it 0.2 s sooner than "medium", and costs two
+        // words in a thousand (docs/benchmarks.md, "Captions by the field's rulers").
+        .partial_results_stability(PartialResultsStability::High);
     let method = match options.filter.method {
         FilterMethod::Mask => VocabularyFilterMethod::Mask,
         FilterMethod::Remove => VocabularyFilterMethod::Remove,

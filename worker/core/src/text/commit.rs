@@ -17,9 +17,9 @@ const PAUSE_MS: u64 = 250;
 /// Without a mark a clause has at least so many words: fewer say too little to be translated.
 const LEAST_WORDS: usize = 3;
 /// Of so many words, or of what lasts so long, a clause without a mark ends before the next phrase.
-const SOME: Length = Length { words: 5, ms: 2_000 };
+const SOME: Length = Length { words: 4, ms: 1_600 };
 /// Of so many words, or of what lasts so long, it ends wherever it may.
-const MANY: Length = Length { words: 8, ms: 3_000 };
+const MANY: Length = Length { words: 7, ms: 2_600 };
 
 /// A piece of a segment that will not change any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
