@@ -11,7 +11,7 @@
 
 use crate::memory::Memory;
 use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
-use crate::sweep::Swept;
+use crate::tick::Swept;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use controller_core::model::Policy;
 use controller_core::triggers::{self, Look, Trigger, UnknownEvent};

@@ -171,7 +171,7 @@ async fn the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(table: &Worker
 
 async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
     let policy = Policy { launch_burst: 5, ..Policy::default() };
-    assert_eq!(table.admission().await.unwrap().bucket, None, "nobody has launched yet");
+    assert_eq!(table.capacity().await.unwrap().bucket, None, "nobody has launched yet");
     let takes = async || {
         // Two at a time, as two controllers would.
         let (one, two) = tokio::join!(table.take_launch(&policy, NOW), table.take_launch(&policy, NOW));
@@ -179,7 +179,7 @@ async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
     };
     let taken = takes().await + takes().await + takes().await + takes().await;
     assert_eq!(taken, 5, "the burst, and no more");
-    let bucket = table.admission().await.unwrap().bucket.unwrap();
+    let bucket = table.capacity().await.unwrap().bucket.unwrap();
     assert_eq!(bucket.left(&policy, NOW), 0);
     let later = NOW.plus_ms(100);
     assert!(table.take_launch(&policy, later).await.unwrap() && table.take_launch(&policy, later).await.unwrap());
@@ -197,7 +197,7 @@ async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable
     assert_eq!(table.cursor().await.unwrap(), cursor);
     table.queue_is(7, NOW).await.unwrap();
     table.streams_are_full(NOW).await.unwrap();
-    let known = table.admission().await.unwrap();
+    let known = table.capacity().await.unwrap();
     assert_eq!((known.waiting, known.streams_full_at), (Some((7, NOW)), Some(NOW)));
     assert!(known.bucket.is_some(), "beside the bucket, which stays");
 }

@@ -3,12 +3,12 @@
 use super::WorkersTable;
 use super::item::{self, Item};
 use super::workers::key;
-use crate::ports::{Admission, Cursor, PortError, Shared};
+use crate::ports::{Cursor, PortError, Shared};
 use crate::remedy::{Remedy, aws};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use controller_core::admission::Bucket;
+use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
@@ -57,12 +57,12 @@ impl WorkersTable {
 }
 
 impl Shared for WorkersTable {
-    async fn admission(&self) -> Result<Admission, PortError> {
+    async fn capacity(&self) -> Result<Capacity, PortError> {
         let item = self.shared_row(ADMISSION, "GetItem of the admission row").await?;
         let at = |name: &str| number(&item, name).map(Timestamp);
         let waiting = number(&item, WAITING).and_then(|n| u32::try_from(n).ok()).zip(at(COUNTED_AT));
         let bucket = at(FULL_AT).map(|full_at| Bucket { full_at });
-        Ok(Admission { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
+        Ok(Capacity { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
     }
 
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {

@@ -6,7 +6,7 @@ use super::schedule::Event;
 use super::world::{Pause, World, name};
 use crate::invariants::{Invariant, Violation};
 use controller::handler::{Controller, Response};
-use controller::sweep::Swept;
+use controller::tick::Swept;
 use schemas::ids::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;

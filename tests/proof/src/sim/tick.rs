@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::model::operator::{self, Wished};
 use controller::handler::{Controller, Response};
 use controller::ports::{Workers, Written};
-use controller::sweep::Swept;
+use controller::tick::Swept;
 use controller_core::action::RowWrite;
 use controller_core::model::Policy;
 use schemas::ids::{ChannelArn, Generation, Timestamp};
