@@ -24,6 +24,7 @@
 //! | [`drain`] | a worker that is asked to end |
 //! | [`finished`] | a row in a final phase, and the new run that reopens it |
 //! | [`strays`] | tasks that are nobody's: fenced ones, and two strikes for those that no row speaks of |
+//! | [`batch`] | how rows are read by the hundred |
 //! | [`channel`] | the signaling channel of a run that has ended |
 //! | [`happening`] | what the bus is told |
 //!
@@ -35,6 +36,7 @@
 
 pub mod action;
 pub mod admission;
+pub mod batch;
 pub mod capacity;
 pub mod channel;
 pub mod drain;

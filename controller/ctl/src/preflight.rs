@@ -137,12 +137,31 @@ async fn our_table(aws: &Aws) -> Vec<Check> {
         Ok(described) => described,
         Err(check) => return vec![check],
     };
-    let found = if has_index(&described, workers::BY_DUE) {
-        check(&name, Verdict::Ok, format!("with its index {}", workers::BY_DUE))
-    } else {
-        mended(check(&name, Verdict::Missing, format!("has no index {}", workers::BY_DUE)), deploy(aws))
-    };
-    vec![found, ttl(aws, &name).await]
+    vec![
+        index(aws, &name, has_index(&described, workers::BY_DUE), has_index(&described, workers::BY_SHARD)),
+        ttl(aws, &name).await,
+    ]
+}
+
+/// By which index its open rows are found, and what is next on the way to the new one.
+fn index(aws: &Aws, table: &str, old: bool, new: bool) -> Check {
+    let (by_due, by_shard) = (workers::BY_DUE, workers::BY_SHARD);
+    match (old, new) {
+        (false, true) => check(table, Verdict::Ok, format!("with its index {by_shard}")),
+        (true, true) => check(
+            table,
+            Verdict::Ok,
+            format!(
+                "with its indexes {by_due} and {by_shard}: five minutes after the deployment, deploy openIndex: new"
+            ),
+        ),
+        (true, false) => check(
+            table,
+            Verdict::Ok,
+            format!("with its index {by_due} alone, which near 650 sessions is throttled: deploy openIndex: both"),
+        ),
+        (false, false) => mended(check(table, Verdict::Missing, format!("has no index {by_shard}")), deploy(aws)),
+    }
 }
 
 async fn ttl(aws: &Aws, name: &str) -> Check {
