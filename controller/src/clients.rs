@@ -42,6 +42,8 @@ pub struct Clients {
     pub eventbridge: aws_sdk_eventbridge::Client,
     /// Kinesis Video Streams, control plane.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
 }
 
 impl Clients {
@@ -53,6 +55,7 @@ impl Clients {
             ecs: aws_sdk_ecs::Client::new(config),
             eventbridge: aws_sdk_eventbridge::Client::new(config),
             kinesisvideo: aws_sdk_kinesisvideo::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
         }
     }
 }

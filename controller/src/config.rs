@@ -27,6 +27,8 @@ pub struct Config {
     pub environment: String,
     /// `EVENT_BUS`: name or ARN of the bus that is told what happens; nobody is told when it is absent.
     pub event_bus: Option<String>,
+    /// `TIMER_QUEUE`: URL of the queue of looks that cannot wait for the next tick; everything waits for it when it is absent.
+    pub timer_queue: Option<String>,
     /// `ROLLOUT`: `on` replaces workers of an old task definition; `off` when absent.
     pub rollout: Switch,
     /// `CHANNEL_CLEANUP`: `on` deletes the signaling channels of ended runs; `off` when absent.
@@ -120,6 +122,7 @@ impl Config {
             capacity: capacity(optional("CAPACITY"))?,
             environment: optional("SESSION_ENV").unwrap_or_else(|| "unknown".to_owned()),
             event_bus: optional("EVENT_BUS"),
+            timer_queue: optional("TIMER_QUEUE"),
             rollout: switch("ROLLOUT", optional("ROLLOUT"))?,
             channel_cleanup: switch("CHANNEL_CLEANUP", optional("CHANNEL_CLEANUP"))?,
             open_index: open_index(optional("OPEN_INDEX"))?,

@@ -6,12 +6,14 @@
 //! | [`clients`] | the AWS clients, built once |
 //! | [`ports`] | the capabilities that the handler asks for |
 //! | [`remedy`] | what the errors of AWS mean, and what helps |
+//! | `lease` | one sweep at a time |
 //! | [`memory`] | what a process remembers, and nothing rests on |
 //! | [`handler`] | event → sessions → look → response |
 //! | [`look`] | one session: view → plan |
 //! | [`act`] | a plan: its effects, intent first |
 //! | [`tick`] | the schedule: every session that is due, and every one that was missed |
 //! | [`admit`] | whose turn it is to launch |
+//! | [`sqs`] | messages that come back after a delay |
 //! | [`store`] | DynamoDB |
 //! | [`ecs`] | ECS, and the one table of what RunTask's answers mean |
 //! | [`events`] | EventBridge: what happened, for whoever wants to know |
@@ -37,11 +39,13 @@ pub mod config;
 pub mod ecs;
 pub mod events;
 pub mod handler;
+mod lease;
 pub mod look;
 pub mod memory;
 pub mod metrics;
 pub mod ports;
 pub mod remedy;
+pub mod sqs;
 pub mod store;
 pub mod telemetry;
 pub mod tick;

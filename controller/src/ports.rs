@@ -158,6 +158,20 @@ impl Cursor {
     }
 }
 
+/// The lease of the sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lease {
+    /// This process has it now.
+    Ours,
+    /// Another sweep is under way.
+    HeldBy {
+        /// The process: the name of its log stream.
+        held_by: String,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+}
+
 /// What controllers that run at the same time, or one after another, have in common beside the rows.
 pub trait Shared {
     /// What is known of the launches.
@@ -177,6 +191,10 @@ pub trait Shared {
         policy: &Policy,
         now: Timestamp,
     ) -> impl Future<Output = Result<Rollout, PortError>> + Send;
+    /// Takes the lease of the sweep until then, unless another process has it.
+    fn take_sweep(&self, until: Timestamp, now: Timestamp) -> impl Future<Output = Result<Lease, PortError>> + Send;
+    /// Gives it back; one that another process has taken since stays with it.
+    fn give_sweep_back(&self) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Where the last sweep stopped.
     fn cursor(&self) -> impl Future<Output = Result<Cursor, PortError>> + Send;
     /// A sweep stopped here.

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use controller::channels::Kinesis;
 use controller::config::OpenIndex;
-use controller::ports::{Channels, Cursor, OpenRow, PortError, Shared, Workers, Written};
+use controller::ports::{Channels, Cursor, Lease, OpenRow, PortError, Shared, Workers, Written};
 use controller::remedy::Remedy;
 use controller::store::WorkersTable;
 use controller_core::action::RowWrite;
@@ -152,6 +152,7 @@ async fn the_table_does_over_http_what_its_expressions_say() {
     a_launch_is_taken_once_whoever_takes_it(&table).await;
     a_cursor_and_a_count_are_read_as_they_were_written(&table).await;
     an_untold_end_is_marked_tried_again_and_unmarked(&table).await;
+    one_process_has_the_lease_of_the_sweep(&table).await;
     let elsewhere = WorkersTable::new(client, "SessionWorkers-elsewhere".to_owned(), OpenIndex::New);
     let missing = elsewhere.read(&id(1)).await.unwrap_err();
     assert!(matches!(missing, PortError::Aws { remedy: Remedy::Create, .. }), "{missing}");
@@ -318,6 +319,27 @@ async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable
     let known = table.capacity().await.unwrap();
     assert_eq!((known.waiting, known.streams_full_at), (Some((7, NOW)), Some(NOW)));
     assert!(known.bucket.is_some(), "beside the bucket, which stays");
+}
+
+async fn one_process_has_the_lease_of_the_sweep(table: &WorkersTable) {
+    let (one, other) = (table.clone().named("one".into()), table.clone().named("other".into()));
+    let until = NOW.plus_ms(57_000);
+    assert_eq!(one.take_sweep(until, NOW).await.unwrap(), Lease::Ours);
+    let held = Lease::HeldBy { held_by: "one".into(), until };
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), NOW).await.unwrap(), held);
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), until).await.unwrap(), held, "to its last moment");
+    other.give_sweep_back().await.unwrap();
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), NOW).await.unwrap(), held, "it was not its to give back");
+    one.keep_cursor(&Cursor::default()).await.unwrap();
+    assert_eq!(one.take_sweep(until, NOW).await.unwrap(), Lease::Ours, "a process does one thing at a time");
+    one.give_sweep_back().await.unwrap();
+    assert_eq!(other.take_sweep(until, NOW).await.unwrap(), Lease::Ours);
+    assert_eq!(one.take_sweep(NOW.plus_ms(99_000), until.plus_ms(1)).await.unwrap(), Lease::Ours, "it ends by itself");
+    other.give_sweep_back().await.unwrap();
+    assert!(
+        matches!(other.take_sweep(until, NOW).await.unwrap(), Lease::HeldBy { .. }),
+        "and has gone to another since"
+    );
 }
 
 async fn an_untold_end_is_marked_tried_again_and_unmarked(table: &WorkersTable) {

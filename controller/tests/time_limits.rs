@@ -10,6 +10,7 @@ use controller::ecs::Ecs;
 use controller::events::EventBridge;
 use controller::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Shared, Workers};
 use controller::remedy::Remedy;
+use controller::sqs::Queue;
 use controller::store::{SessionsTable, WorkersTable};
 use controller_core::launch::Answer;
 use controller_core::model::Tasks;
@@ -139,6 +140,8 @@ async fn a_call_that_nobody_answers_ends_within_its_limit_whichever_service_it_i
     let event: LifecycleEvent = serde_json::from_str(include_str!("../../schemas/golden/lifecycle.live.json")).unwrap();
     let bus = EventBridge::new(clients.eventbridge, Some("bus".into()));
     assert_ends("PutEvents", takes(&clock, bus.publish(&[event])).await);
+    let queue = Queue::new(clients.sqs, Some("http://127.0.0.1/000000000000/session-timers-local".into()));
+    assert_ends("SendMessage", takes(&clock, queue.send(Timestamp(2_000), "{}".into(), Timestamp(1))).await);
     let ecs = Ecs::new(clients.ecs, config());
     let task = TaskArn::try_new("arn:aws:ecs:us-east-1:123456789012:task/workers/abc").unwrap();
     assert_ends("StopTask", takes(&clock, ecs.stop_task(&task, "x")).await);

@@ -71,6 +71,8 @@ pub mod workers {
     pub const VERSIONS_REVISION: &str = "versionsRevision";
     /// Sort key, below [`CONTROLLERS`]: where a sweep that ran out of time stopped.
     pub const SWEEP: &str = "sweep";
+    /// Sort key, below [`CONTROLLERS`]: who sweeps at this moment.
+    pub const SWEEP_LEASE: &str = "sweepLease";
     /// Sort key, below a session: its end was not told to the bus yet. While it is to be tried again the record stands in
     /// [`BY_SHARD`] (and, with [`UNTOLD`] as value of [`OPEN`], in [`BY_DUE`]).
     pub const UNTOLD: &str = "untold";

@@ -3,19 +3,19 @@
 use super::WorkersTable;
 use super::item::{self, Item};
 use super::workers::key;
-use crate::ports::{Cursor, PortError, Shared};
+use crate::ports::{Cursor, Lease, PortError, Shared};
 use crate::remedy::{Remedy, aws};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
 use schemas::rollout::{Rollout, Write};
 use schemas::table::workers::{
-    ADMISSION, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SHARD, SWEEP, TTL, UNTOLD, VERSIONS, VERSIONS_REVISION,
-    untold_shard,
+    ADMISSION, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SHARD, SWEEP, SWEEP_LEASE, TTL, UNTOLD, VERSIONS,
+    VERSIONS_REVISION, untold_shard,
 };
 
 /// When the bucket is full again, epoch ms.
@@ -29,6 +29,9 @@ const STREAMS_FULL_AT: &str = "streamsFullAt";
 const CURSOR: &str = "cursor";
 /// A verdict that meets others is tried so often.
 const JUDGE_TRIES: usize = 5;
+/// Who sweeps, and until when its lease stands.
+const HOLDER: &str = "holder";
+const UNTIL: &str = "until";
 /// Since when an end is untold.
 const SINCE: &str = "since";
 
@@ -139,6 +142,41 @@ impl Shared for WorkersTable {
             }
         }
         Err(PortError::Contended(JUDGE_TRIES))
+    }
+
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        let update = self
+            .update(CONTROLLERS, SWEEP_LEASE)
+            .update_expression("SET #holder = :me, #until = :until")
+            .condition_expression("attribute_not_exists(#until) OR #until < :now OR #holder = :me")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_values(":me", AttributeValue::S(self.name.clone()))
+            .expression_attribute_values(":until", epoch(until))
+            .expression_attribute_values(":now", epoch(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(_) => Ok(Lease::Ours),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(held)) => {
+                    let held = held.item.clone().unwrap_or_default();
+                    let held_by = held.get(HOLDER).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                    Ok(Lease::HeldBy { held_by, until: number(&held, UNTIL).map_or(now, Timestamp) })
+                }
+                Some(_) | None => Err(aws("UpdateItem of the sweep's lease")(error)),
+            },
+        }
+    }
+
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        let update = self
+            .update(CONTROLLERS, SWEEP_LEASE)
+            .update_expression("REMOVE #until")
+            .condition_expression("#holder = :me")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_values(":me", AttributeValue::S(self.name.clone()));
+        self.send(update, "UpdateItem of the sweep's lease").await.map(drop)
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {

@@ -26,13 +26,21 @@ pub struct WorkersTable {
     pub(super) client: aws_sdk_dynamodb::Client,
     pub(super) table: String,
     pub(super) index: OpenIndex,
+    /// What this process is called in leases.
+    pub(super) name: String,
 }
 
 impl WorkersTable {
     /// The table of this name, whose open rows are found by this index.
     #[must_use]
     pub fn new(client: aws_sdk_dynamodb::Client, table: String, index: OpenIndex) -> Self {
-        Self { client, table, index }
+        Self { client, table, index, name: "unnamed".to_owned() }
+    }
+
+    /// The same for a process of this name, which no other has.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// A record beside the current row, which goes by itself.

@@ -3,7 +3,7 @@
 use controller::handler::Controller;
 use controller::memory::Memory;
 use controller::ports::{
-    Bus, Channels, Cursor, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
+    Bus, Channels, Cursor, Lease, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
 };
 use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
@@ -68,6 +68,9 @@ impl Sessions for SessionsInMemory {
     }
 }
 
+/// The process in leases.
+const ME: &str = "me";
+
 #[derive(Debug, Default)]
 pub struct WorkersInMemory {
     pub rows: Mutex<BTreeMap<SessionId, WorkerRow>>,
@@ -82,6 +85,12 @@ pub struct WorkersInMemory {
     /// What the controllers share.
     pub capacity: Mutex<Capacity>,
     pub cursor: Mutex<Cursor>,
+    /// Who sweeps, and until when.
+    pub lease: Mutex<Option<(String, Timestamp)>>,
+    /// Until when the last lease was taken.
+    pub leased_until: Mutex<Option<Timestamp>>,
+    /// The open rows cannot be listed.
+    pub fails_to_list: Mutex<bool>,
     /// Since when an end is untold, and when to try again.
     pub untold: Mutex<BTreeMap<SessionId, (Timestamp, Timestamp)>>,
 }
@@ -112,6 +121,19 @@ impl Shared for WorkersInMemory {
         let versions = &mut self.capacity.lock().unwrap().versions;
         *versions = verdict::judged(versions, evidence, policy, now);
         Ok(versions.clone())
+    }
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        let mut lease = self.lease.lock().unwrap();
+        if let Some((held_by, until)) = lease.clone().filter(|(holder, until)| holder != ME && *until >= now) {
+            return Ok(Lease::HeldBy { held_by, until });
+        }
+        *self.leased_until.lock().unwrap() = Some(until);
+        *lease = Some((ME.to_owned(), until));
+        Ok(Lease::Ours)
+    }
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        self.lease.lock().unwrap().take_if(|(holder, _)| holder == ME);
+        Ok(())
     }
     async fn cursor(&self) -> Result<Cursor, PortError> {
         Ok(self.cursor.lock().unwrap().clone())
@@ -184,6 +206,9 @@ impl Workers for WorkersInMemory {
         until: Option<Timestamp>,
         _after: Option<OpenRow>,
     ) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        if *self.fails_to_list.lock().unwrap() {
+            return Err(PortError::Aws { operation: "Query", remedy: Remedy::Wait, detail: "throttled".into() });
+        }
         let rows = self.rows.lock().unwrap();
         let open = rows.values().filter_map(OpenRow::of);
         let due = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until));

@@ -2,7 +2,7 @@
 
 use super::ports::Ports;
 use super::world::number;
-use controller::ports::{Cursor, PortError, Shared};
+use controller::ports::{Cursor, Lease, PortError, Shared};
 use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Common {
     capacity: Capacity,
     cursor: Cursor,
+    /// Which invocation sweeps, and until when.
+    lease: Option<(usize, Timestamp)>,
     /// Session → since when its end is untold, and when to try again.
     untold: BTreeMap<usize, (SessionId, Timestamp, Timestamp)>,
 }
@@ -73,6 +75,26 @@ impl Shared for Ports {
         }
         world.common.capacity.versions = known.clone();
         Ok(known)
+    }
+
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let me = world.invocation;
+        if let Some((holder, until)) = world.common.lease.filter(|(holder, until)| *holder != me && *until >= now) {
+            return Ok(Lease::HeldBy { held_by: holder.to_string(), until });
+        }
+        world.common.lease = Some((me, until));
+        Ok(Lease::Ours)
+    }
+
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let me = world.invocation;
+        world.common.lease.take_if(|(holder, _)| *holder == me);
+        Ok(())
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {
