@@ -35,7 +35,7 @@ FALSE_DENIALS = {
 # Actions that no call makes by itself, or whose service the emulator has not: for the evaluator alone.
 NOT_CALLED = re.compile(r"iam:PassRole|kinesisvideo:.*|transcribe:.*")
 # A connection that nobody has; an operation that the emulator has not, which it finds out after it has asked IAM.
-PERMITTED = {"GoneException", "410", "InvalidAction"}
+PERMITTED = {"ReceiptHandleIsInvalid", "GoneException", "410", "InvalidAction"}
 
 
 class Wrong(Exception):

@@ -71,6 +71,8 @@ pub async fn run(aws: &Aws, event: Option<Event>, json: bool) -> Result<u8, CtlE
     checks.push(sessions(aws).await);
     checks.push(connections(aws).await);
     checks.push(cluster(aws).await);
+    #[cfg(feature = "account")]
+    checks.push(timers(aws).await);
     let described = definitions::describe(aws, &aws.family()).await;
     checks.push(definition(aws, described.as_ref()));
     if let Ok(found) = &described {
@@ -269,6 +271,24 @@ async fn cluster(aws: &Aws) -> Check {
             }
         },
         Err(e) => check(&name, Verdict::Unknown, refused("describe the cluster", &aws.place, &e).to_string()),
+    }
+}
+
+/// The queue of timers. Without it everything waits for the next tick.
+#[cfg(feature = "account")]
+async fn timers(aws: &Aws) -> Check {
+    let name = aws.timer_queue();
+    match aws.sqs.get_queue_url().queue_name(&name).send().await {
+        Ok(_) => check(&name, Verdict::Ok, "looks that cannot wait for the next tick"),
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => mended(
+            check(
+                &name,
+                Verdict::Missing,
+                "no such queue: what is due in seconds waits for the next tick, up to a minute",
+            ),
+            deploy(aws),
+        ),
+        Err(e) => check(&name, Verdict::Unknown, refused("look for the queue", &aws.place, &e).to_string()),
     }
 }
 
