@@ -35,7 +35,7 @@ FALSE_DENIALS = {
 # Actions that no call makes by itself, or whose service the emulator has not: for the evaluator alone.
 NOT_CALLED = re.compile(r"iam:PassRole|kinesisvideo:.*|transcribe:.*")
 # A connection that nobody has; an operation that the emulator has not, which it finds out after it has asked IAM.
-PERMITTED = {"GoneException", "410", "InvalidAction"}
+PERMITTED = {"ReceiptHandleIsInvalid", "GoneException", "410", "InvalidAction"}
 
 
 class Wrong(Exception):
@@ -200,7 +200,7 @@ def key(where):
 
 def query(role, where):
     index = where["resource"].partition("/index/")[2]
-    by = "open" if index == "byDue" else "connectionId" if table(where).startswith("Connections") and not index else "sessionId"
+    by = "shard" if index == "byShard" else "connectionId" if table(where).startswith("Connections") and not index else "sessionId"
     role.client("dynamodb").query(
         TableName=table(where), **({"IndexName": index} if index else {}), KeyConditionExpression="#k = :k",
         ExpressionAttributeNames={"#k": by}, ExpressionAttributeValues={":k": {"S": "nobody"}},
@@ -229,12 +229,17 @@ def cluster(where):
     return where.get("context", {}).get("ecs:cluster", "default")
 
 
+def queue(role, where):
+    return f"{role.aws.url}/{role.names['account']}/{where['resource'].rsplit(':', 1)[-1]}"
+
+
 def last(where):
     return where["resource"].rsplit("/", 1)[-1]
 
 
 CALLS = {
     "dynamodb:GetItem": lambda role, where: role.client("dynamodb").get_item(TableName=table(where), Key=key(where)),
+    "dynamodb:BatchGetItem": lambda role, where: role.client("dynamodb").batch_get_item(RequestItems={table(where): {"Keys": [key(where)]}}),
     "dynamodb:Scan": lambda role, where: role.client("dynamodb").scan(TableName=table(where)),
     "dynamodb:PutItem": lambda role, where: role.client("dynamodb").put_item(TableName=table(where), Item=key(where)),
     "dynamodb:UpdateItem": lambda role, where: role.client("dynamodb").update_item(TableName=table(where), Key=key(where)),
@@ -255,6 +260,10 @@ CALLS = {
     "execute-api:ManageConnections": post,
     "logs:CreateLogStream": lambda role, where: role.client("logs").create_log_stream(**logs(where)),
     "logs:PutLogEvents": lambda role, where: role.client("logs").put_log_events(**logs(where), logEvents=[{"timestamp": 1_800_000_000_000, "message": "x"}]),
+    "sqs:SendMessage": lambda role, where: role.client("sqs").send_message(QueueUrl=queue(role, where), MessageBody="{}", DelaySeconds=900),
+    "sqs:ReceiveMessage": lambda role, where: role.client("sqs").receive_message(QueueUrl=queue(role, where)),
+    "sqs:DeleteMessage": lambda role, where: role.client("sqs").delete_message(QueueUrl=queue(role, where), ReceiptHandle="none"),
+    "sqs:GetQueueAttributes": lambda role, where: role.client("sqs").get_queue_attributes(QueueUrl=queue(role, where), AttributeNames=["QueueArn"]),
     "translate:TranslateText": lambda role, where: role.client("translate").translate_text(Text="a", SourceLanguageCode="en", TargetLanguageCode="es"),
 }
 

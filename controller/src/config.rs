@@ -27,10 +27,25 @@ pub struct Config {
     pub environment: String,
     /// `EVENT_BUS`: name or ARN of the bus that is told what happens; nobody is told when it is absent.
     pub event_bus: Option<String>,
+    /// `TIMER_QUEUE`: URL of the queue of looks that cannot wait for the next tick; everything waits for it when it is absent.
+    pub timer_queue: Option<String>,
     /// `ROLLOUT`: `on` replaces workers of an old task definition; `off` when absent.
     pub rollout: Switch,
     /// `CHANNEL_CLEANUP`: `on` deletes the signaling channels of ended runs; `off` when absent.
     pub channel_cleanup: Switch,
+    /// `OPEN_INDEX`: `old`, `both` or `new`; `new` when absent.
+    pub open_index: OpenIndex,
+}
+
+/// By which index of our table the open rows are found: a deployed stack goes from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenIndex {
+    /// `old`: `byDue` alone.
+    Old,
+    /// `both`: `byShard`, and `byDue` for what older releases write.
+    Both,
+    /// `new`: `byShard` alone.
+    New,
 }
 
 /// What tasks run on.
@@ -107,8 +122,10 @@ impl Config {
             capacity: capacity(optional("CAPACITY"))?,
             environment: optional("SESSION_ENV").unwrap_or_else(|| "unknown".to_owned()),
             event_bus: optional("EVENT_BUS"),
+            timer_queue: optional("TIMER_QUEUE"),
             rollout: switch("ROLLOUT", optional("ROLLOUT"))?,
             channel_cleanup: switch("CHANNEL_CLEANUP", optional("CHANNEL_CLEANUP"))?,
+            open_index: open_index(optional("OPEN_INDEX"))?,
             public_address: public_address(text("ASSIGN_PUBLIC_IP", "ENABLED or DISABLED")?)?,
         })
     }
@@ -119,6 +136,17 @@ fn switch(name: &'static str, value: Option<String>) -> Result<Switch, ConfigErr
         None | Some("off") => Ok(Switch::Off),
         Some("on") => Ok(Switch::On),
         Some(other) => Err(ConfigError::Invalid { name, value: other.to_owned(), expected: "on or off" }),
+    }
+}
+
+fn open_index(value: Option<String>) -> Result<OpenIndex, ConfigError> {
+    match value.as_deref() {
+        Some("old") => Ok(OpenIndex::Old),
+        Some("both") => Ok(OpenIndex::Both),
+        None | Some("new") => Ok(OpenIndex::New),
+        Some(other) => {
+            Err(ConfigError::Invalid { name: "OPEN_INDEX", value: other.to_owned(), expected: "old, both or new" })
+        }
     }
 }
 
@@ -167,6 +195,16 @@ pub(crate) mod tests {
         assert_eq!(with("", None).unwrap().capacity, Capacity::OnDemand);
         assert_eq!(with("CAPACITY", Some("FARGATE_SPOT")).unwrap().capacity, Capacity::Spot);
         assert!(with("CAPACITY", Some("spot")).unwrap_err().to_string().contains("FARGATE_SPOT"));
+    }
+
+    #[test]
+    fn a_new_stack_finds_its_open_rows_by_shard_and_a_deployed_one_goes_over() {
+        let index = |value| with("OPEN_INDEX", value).map(|config| config.open_index);
+        assert_eq!(
+            [None, Some("old"), Some("both")].map(index),
+            [Ok(OpenIndex::New), Ok(OpenIndex::Old), Ok(OpenIndex::Both)]
+        );
+        assert!(index(Some("byDue")).unwrap_err().to_string().contains("old, both or new"));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 
 use crate::memory::Memory;
 use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
-use crate::sweep::Swept;
+use crate::tick::Swept;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use controller_core::model::Policy;
 use controller_core::triggers::{self, Look, Trigger, UnknownEvent};
@@ -58,6 +58,14 @@ pub enum Response {
     Batch(DynamoDbEventResponse),
     /// To the schedule.
     Swept(Swept),
+    /// To the schedule, or to an operator: another sweep is under way.
+    #[serde(rename_all = "camelCase")]
+    Held {
+        /// Whose: the name of its log stream.
+        held_by: String,
+        /// When its lease ends by itself at the latest.
+        until: Timestamp,
+    },
 }
 
 /// Why an invocation failed as a whole.
@@ -101,7 +109,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     pub async fn handle(&self, event: &Value, deadline_ms: u64) -> Result<Response, HandlerError> {
         let deadline = Timestamp(i64::try_from(deadline_ms).unwrap_or(i64::MAX)).plus_ms(-DEADLINE_MARGIN_MS);
         match triggers::read(event)? {
-            Trigger::Sweep => self.sweep(deadline).await.map(Response::Swept).map_err(HandlerError::Sweep),
+            Trigger::Sweep => self.sweep_alone(deadline).await.map_err(HandlerError::Sweep),
             Trigger::Sessions(looks) => self.look_at_all(&looks, deadline).await.map(Response::Batch),
         }
     }

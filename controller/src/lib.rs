@@ -6,10 +6,14 @@
 //! | [`clients`] | the AWS clients, built once |
 //! | [`ports`] | the capabilities that the handler asks for |
 //! | [`remedy`] | what the errors of AWS mean, and what helps |
+//! | `lease` | one sweep at a time |
 //! | [`memory`] | what a process remembers, and nothing rests on |
 //! | [`handler`] | event → sessions → look → response |
-//! | [`look`] | one session: view → plan → effects |
-//! | [`sweep`] | the schedule: every session that is due, and every one that was missed |
+//! | [`look`] | one session: view → plan |
+//! | [`act`] | a plan: its effects, intent first |
+//! | [`tick`] | the schedule: every session that is due, and every one that was missed |
+//! | [`admit`] | whose turn it is to launch |
+//! | [`sqs`] | messages that come back after a delay |
 //! | [`store`] | DynamoDB |
 //! | [`ecs`] | ECS, and the one table of what RunTask's answers mean |
 //! | [`events`] | EventBridge: what happened, for whoever wants to know |
@@ -27,17 +31,21 @@
 //! itself, which is scanned as the last net for wanted sessions without an open row. The scan reads each session row once a
 //! minute (half a read unit per 4 kB): at 10,000 rows of 1 kB about 1,250 read units a minute.
 
+pub mod act;
+pub mod admit;
 pub mod channels;
 pub mod clients;
 pub mod config;
 pub mod ecs;
 pub mod events;
 pub mod handler;
+mod lease;
 pub mod look;
 pub mod memory;
 pub mod metrics;
 pub mod ports;
 pub mod remedy;
+pub mod sqs;
 pub mod store;
-pub mod sweep;
 pub mod telemetry;
+pub mod tick;

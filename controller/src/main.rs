@@ -23,7 +23,8 @@ async fn main() -> ExitCode {
     let environment = config.environment.clone();
     let controller = Controller {
         sessions: store::SessionsTable::new(clients.dynamodb.clone(), config.sessions_table.clone()),
-        workers: store::WorkersTable::new(clients.dynamodb, config.workers_table.clone()),
+        workers: store::WorkersTable::new(clients.dynamodb, config.workers_table.clone(), config.open_index)
+            .named(telemetry::process_name()),
         bus: events::EventBridge::new(clients.eventbridge, config.event_bus.clone()),
         channels: channels::Kinesis::new(clients.kinesisvideo),
         memory: Memory::default(),

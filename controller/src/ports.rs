@@ -2,7 +2,7 @@
 
 use crate::remedy::Remedy;
 use controller_core::action::RowWrite;
-use controller_core::admission::Bucket;
+use controller_core::capacity::Capacity;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
 use controller_core::verdict::Evidence;
@@ -138,19 +138,6 @@ pub enum Written {
     Lost,
 }
 
-/// What the controllers know together of the launches.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Admission {
-    /// The leave to call RunTask; `None` when nobody has ever launched, which is a full bucket.
-    pub bucket: Option<Bucket>,
-    /// How many sessions waited for their turn when a sweep last counted, and when that was.
-    pub waiting: Option<(u32, Timestamp)>,
-    /// When a worker last said that Transcribe gives no further stream.
-    pub streams_full_at: Option<Timestamp>,
-    /// What is known of the versions of the worker.
-    pub versions: Rollout,
-}
-
 /// Where a sweep that ran out of time stopped; the next one goes on behind it. Nothing of it: begin at the beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -171,10 +158,24 @@ impl Cursor {
     }
 }
 
+/// The lease of the sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lease {
+    /// This process has it now.
+    Ours,
+    /// Another sweep is under way.
+    HeldBy {
+        /// The process: the name of its log stream.
+        held_by: String,
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+}
+
 /// What controllers that run at the same time, or one after another, have in common beside the rows.
 pub trait Shared {
     /// What is known of the launches.
-    fn admission(&self) -> impl Future<Output = Result<Admission, PortError>> + Send;
+    fn capacity(&self) -> impl Future<Output = Result<Capacity, PortError>> + Send;
     /// Takes the leave for one launch; false when none is left.
     fn take_launch(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<bool, PortError>> + Send;
     /// RunTask was throttled: nothing is left for anybody.
@@ -190,6 +191,10 @@ pub trait Shared {
         policy: &Policy,
         now: Timestamp,
     ) -> impl Future<Output = Result<Rollout, PortError>> + Send;
+    /// Takes the lease of the sweep until then, unless another process has it.
+    fn take_sweep(&self, until: Timestamp, now: Timestamp) -> impl Future<Output = Result<Lease, PortError>> + Send;
+    /// Gives it back; one that another process has taken since stays with it.
+    fn give_sweep_back(&self) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Where the last sweep stopped.
     fn cursor(&self) -> impl Future<Output = Result<Cursor, PortError>> + Send;
     /// A sweep stopped here.

@@ -25,6 +25,12 @@ pub fn write_metrics(memory: &Memory, environment: &str) {
     }
 }
 
+/// What this process is called: by Lambda, as its log stream; elsewhere by its number.
+#[must_use]
+pub fn process_name() -> String {
+    std::env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|_| format!("process {}", std::process::id()))
+}
+
 /// The time now.
 #[must_use]
 pub fn wall_clock() -> Timestamp {

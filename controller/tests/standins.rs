@@ -5,11 +5,13 @@
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, CreateGlobalSecondaryIndexAction,
+    DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType,
+    Projection, ProjectionType, ReturnConsumedCapacity, ScalarAttributeType,
 };
 use controller::channels::Kinesis;
-use controller::ports::{Channels, Cursor, OpenRow, PortError, Shared, Workers, Written};
+use controller::config::OpenIndex;
+use controller::ports::{Channels, Cursor, Lease, OpenRow, PortError, Shared, Workers, Written};
 use controller::remedy::Remedy;
 use controller::store::WorkersTable;
 use controller_core::action::RowWrite;
@@ -82,29 +84,43 @@ impl Emulator {
     }
 }
 
+/// One of the two indexes that infra/lib/constructs/state.ts knows.
+fn index(of: OpenIndex) -> GlobalSecondaryIndex {
+    let (name, hash, projection) = match of {
+        OpenIndex::Old => ("byDue", "open", ProjectionType::All),
+        OpenIndex::New => ("byShard", "shard", ProjectionType::KeysOnly),
+        OpenIndex::Both => panic!("these are two"),
+    };
+    let index = GlobalSecondaryIndex::builder().index_name(name);
+    let index = index.key_schema(key(hash, KeyType::Hash)).key_schema(key("nextLookAt", KeyType::Range));
+    index.projection(Projection::builder().projection_type(projection).build()).build().unwrap()
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+}
+
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+}
+
 /// The table as infra/lib/constructs/state.ts has it.
-async fn table(client: &aws_sdk_dynamodb::Client) -> WorkersTable {
-    let attribute =
-        |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
-    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    let index = GlobalSecondaryIndex::builder()
-        .index_name("byDue")
-        .key_schema(key("open", KeyType::Hash))
-        .key_schema(key("nextLookAt", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+async fn table(client: &aws_sdk_dynamodb::Client, of: OpenIndex) -> WorkersTable {
+    let index = index(of);
+    let hash = index.key_schema()[0].attribute_name().to_owned();
     let create = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
     create
         .attribute_definitions(attribute("sessionId", ScalarAttributeType::S))
         .attribute_definitions(attribute("record", ScalarAttributeType::S))
-        .attribute_definitions(attribute("open", ScalarAttributeType::S))
+        .attribute_definitions(attribute(&hash, ScalarAttributeType::S))
         .attribute_definitions(attribute("nextLookAt", ScalarAttributeType::N))
         .key_schema(key("sessionId", KeyType::Hash))
         .key_schema(key("record", KeyType::Range))
-        .global_secondary_indexes(index.build().unwrap())
+        .global_secondary_indexes(index)
         .send()
         .await
         .unwrap();
-    WorkersTable::new(client.clone(), TABLE.to_owned())
+    WorkersTable::new(client.clone(), TABLE.to_owned(), of)
 }
 
 fn id(n: usize) -> SessionId {
@@ -130,12 +146,14 @@ async fn put(table: &WorkersTable, n: usize, phase: Phase, at: Timestamp) {
 async fn the_table_does_over_http_what_its_expressions_say() {
     let emulator = Emulator::start();
     let client = aws_sdk_dynamodb::Client::new(&config(&emulator.url).await);
-    let table = table(&client).await;
+    let table = table(&client, OpenIndex::New).await;
+    a_heartbeat_writes_no_index(&client, &table, "byShard", 0.0).await;
     the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(&table).await;
     a_launch_is_taken_once_whoever_takes_it(&table).await;
     a_cursor_and_a_count_are_read_as_they_were_written(&table).await;
     an_untold_end_is_marked_tried_again_and_unmarked(&table).await;
-    let elsewhere = WorkersTable::new(client, "SessionWorkers-elsewhere".to_owned());
+    one_process_has_the_lease_of_the_sweep(&table).await;
+    let elsewhere = WorkersTable::new(client, "SessionWorkers-elsewhere".to_owned(), OpenIndex::New);
     let missing = elsewhere.read(&id(1)).await.unwrap_err();
     assert!(matches!(missing, PortError::Aws { remedy: Remedy::Create, .. }), "{missing}");
     assert!(missing.needs_somebody() && missing.to_string().contains("deploy it"), "{missing}");
@@ -169,9 +187,110 @@ async fn the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(table: &Worker
     assert_eq!(table.open(Some(NOW), None).await.unwrap().items.len(), 1);
 }
 
+/// The worker's write as worker/src/io/table.rs has it, and what DynamoDB bills for it.
+async fn a_heartbeat_writes_no_index(client: &aws_sdk_dynamodb::Client, table: &WorkersTable, index: &str, units: f64) {
+    put(table, 9, Phase::Live, NOW.plus_ms(3_600_000)).await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let heartbeat = client
+        .update_item()
+        .table_name(TABLE)
+        .key("sessionId", text(id(9).as_str()))
+        .key("record", text("current"))
+        .update_expression("SET worker = :worker")
+        .condition_expression("generation = :generation AND phase = :readPhase")
+        .expression_attribute_values(":generation", AttributeValue::N("3".into()))
+        .expression_attribute_values(":readPhase", text("Live"))
+        .expression_attribute_values(":worker", AttributeValue::M([("version".to_owned(), text("1"))].into()))
+        .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
+    let billed = heartbeat.send().await.unwrap().consumed_capacity.unwrap();
+    let of_index = billed.global_secondary_indexes.unwrap_or_default().remove(index);
+    assert_eq!(of_index.and_then(|of| of.capacity_units).unwrap_or(0.0), units, "{index}");
+    assert!(billed.table.and_then(|of| of.capacity_units).unwrap_or(0.0) >= 1.0, "it is a write");
+    client
+        .delete_item()
+        .table_name(TABLE)
+        .key("sessionId", text(id(9).as_str()))
+        .key("record", text("current"))
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_deployed_stack_goes_from_the_old_index_to_the_new_one_and_no_row_is_ever_out_of_sight() {
+    let emulator = Emulator::start();
+    let client = aws_sdk_dynamodb::Client::new(&config(&emulator.url).await);
+    let old = table(&client, OpenIndex::Old).await;
+    a_heartbeat_writes_no_index(&client, &old, "byDue", 1.0).await; // that is the fault: an index of all attributes is written each time
+    for n in 0..120 {
+        put(&old, n, if n % 3 == 0 { Phase::Queued } else { Phase::Live }, NOW.plus_ms(i64::try_from(n).unwrap()))
+            .await;
+    }
+    old.mark_untold(&id(500), NOW).await.unwrap();
+    for n in 0..100 {
+        of_an_older_release(&client, &id(n), "current").await;
+    }
+    of_an_older_release(&client, &id(500), "untold").await;
+    let all: Vec<SessionId> = (0..120).map(id).collect();
+    assert_eq!(sight(&old).await, all, "openIndex: old");
+
+    let create = CreateGlobalSecondaryIndexAction::builder();
+    let new = index(OpenIndex::New);
+    let create =
+        create.index_name("byShard").set_key_schema(Some(new.key_schema)).set_projection(new.projection).build();
+    let update = GlobalSecondaryIndexUpdate::builder().create(create.unwrap()).build();
+    let attributes = ["sessionId", "record", "open", "shard"].map(|name| attribute(name, ScalarAttributeType::S));
+    let attributes = attributes.into_iter().chain([attribute("nextLookAt", ScalarAttributeType::N)]).collect();
+    client
+        .update_table()
+        .table_name(TABLE)
+        .set_attribute_definitions(Some(attributes))
+        .global_secondary_index_updates(update)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sight(&old).await, all, "the index stands, and the controller is the one before");
+    let both = WorkersTable::new(client.clone(), TABLE.to_owned(), OpenIndex::Both);
+    of_an_older_release(&client, &id(7), "current").await; // as its controller writes one that is new
+    let new = WorkersTable::new(client.clone(), TABLE.to_owned(), OpenIndex::New);
+    assert_eq!(sight(&new).await.len(), 119, "the new index alone would miss it");
+    assert_eq!(sight(&both).await, all, "openIndex: both");
+    assert_eq!(both.untold(NOW).await.unwrap(), [(id(500), NOW)]);
+    both.try_again_at(&id(500), Some(NOW)).await.unwrap();
+
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("byDue").build().unwrap();
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    client.update_table().table_name(TABLE).global_secondary_index_updates(update).send().await.unwrap();
+    assert_eq!(sight(&both).await, all, "the old index is gone, and the controller is the one before");
+    assert_eq!(sight(&new).await, all, "openIndex: new");
+    assert_eq!(new.untold(NOW).await.unwrap(), [(id(500), NOW)]);
+}
+
+/// Every open row that a listing finds, by name.
+async fn sight(table: &WorkersTable) -> Vec<SessionId> {
+    let mut seen: Vec<SessionId> =
+        table.open(None, None).await.unwrap().items.into_iter().map(|row| row.session_id).collect();
+    seen.sort();
+    seen
+}
+
+/// As an older release writes it: without a shard.
+async fn of_an_older_release(client: &aws_sdk_dynamodb::Client, id: &SessionId, record: &str) {
+    client
+        .update_item()
+        .table_name(TABLE)
+        .key("sessionId", AttributeValue::S(id.to_string()))
+        .key("record", AttributeValue::S(record.to_owned()))
+        .update_expression("REMOVE #shard")
+        .expression_attribute_names("#shard", "shard")
+        .send()
+        .await
+        .unwrap();
+}
+
 async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
     let policy = Policy { launch_burst: 5, ..Policy::default() };
-    assert_eq!(table.admission().await.unwrap().bucket, None, "nobody has launched yet");
+    assert_eq!(table.capacity().await.unwrap().bucket, None, "nobody has launched yet");
     let takes = async || {
         // Two at a time, as two controllers would.
         let (one, two) = tokio::join!(table.take_launch(&policy, NOW), table.take_launch(&policy, NOW));
@@ -179,7 +298,7 @@ async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
     };
     let taken = takes().await + takes().await + takes().await + takes().await;
     assert_eq!(taken, 5, "the burst, and no more");
-    let bucket = table.admission().await.unwrap().bucket.unwrap();
+    let bucket = table.capacity().await.unwrap().bucket.unwrap();
     assert_eq!(bucket.left(&policy, NOW), 0);
     let later = NOW.plus_ms(100);
     assert!(table.take_launch(&policy, later).await.unwrap() && table.take_launch(&policy, later).await.unwrap());
@@ -197,9 +316,30 @@ async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable
     assert_eq!(table.cursor().await.unwrap(), cursor);
     table.queue_is(7, NOW).await.unwrap();
     table.streams_are_full(NOW).await.unwrap();
-    let known = table.admission().await.unwrap();
+    let known = table.capacity().await.unwrap();
     assert_eq!((known.waiting, known.streams_full_at), (Some((7, NOW)), Some(NOW)));
     assert!(known.bucket.is_some(), "beside the bucket, which stays");
+}
+
+async fn one_process_has_the_lease_of_the_sweep(table: &WorkersTable) {
+    let (one, other) = (table.clone().named("one".into()), table.clone().named("other".into()));
+    let until = NOW.plus_ms(57_000);
+    assert_eq!(one.take_sweep(until, NOW).await.unwrap(), Lease::Ours);
+    let held = Lease::HeldBy { held_by: "one".into(), until };
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), NOW).await.unwrap(), held);
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), until).await.unwrap(), held, "to its last moment");
+    other.give_sweep_back().await.unwrap();
+    assert_eq!(other.take_sweep(NOW.plus_ms(99_000), NOW).await.unwrap(), held, "it was not its to give back");
+    one.keep_cursor(&Cursor::default()).await.unwrap();
+    assert_eq!(one.take_sweep(until, NOW).await.unwrap(), Lease::Ours, "a process does one thing at a time");
+    one.give_sweep_back().await.unwrap();
+    assert_eq!(other.take_sweep(until, NOW).await.unwrap(), Lease::Ours);
+    assert_eq!(one.take_sweep(NOW.plus_ms(99_000), until.plus_ms(1)).await.unwrap(), Lease::Ours, "it ends by itself");
+    other.give_sweep_back().await.unwrap();
+    assert!(
+        matches!(other.take_sweep(until, NOW).await.unwrap(), Lease::HeldBy { .. }),
+        "and has gone to another since"
+    );
 }
 
 async fn an_untold_end_is_marked_tried_again_and_unmarked(table: &WorkersTable) {

@@ -44,6 +44,9 @@ export interface Watched {
   readonly queueName: string;
   /** Ids of the two stream mappings. */
   readonly mappings: Readonly<Record<'sessions' | 'rows', string>>;
+  /** Our table, and the names of its indexes: a throttled index throttles the writes of its table. */
+  readonly tableName: string;
+  readonly indexes: readonly string[];
 }
 
 /** The share of a quota at which there is still time to ask for more. */
@@ -60,6 +63,14 @@ const lambda = (watched: Watched, name: string, statistic: Statistic): Source =>
 const mapping = (watched: Watched, of: 'sessions' | 'rows', name: string): Source => ({
   namespace: 'AWS/Lambda', name, statistic: 'Sum', dimensions: { FunctionName: watched.functionName, EventSourceMappingUUID: watched.mappings[of] },
 });
+/** The throttles of our table and of each of its indexes, by keys of an expression that adds them. */
+const throttles = (watched: Watched, name: 'ReadThrottleEvents' | 'WriteThrottleEvents'): Pick<Watch, 'sources' | 'expression'> => {
+  const of = (dimensions: Source['dimensions']): Source => ({
+    namespace: 'AWS/DynamoDB', name, statistic: 'Sum', dimensions: { TableName: watched.tableName, ...dimensions },
+  });
+  const sources = Object.fromEntries([['table', of({})], ...watched.indexes.map((index) => [index, of({ GlobalSecondaryIndexName: index })] as const)]);
+  return { sources, expression: Object.keys(sources).map((key) => `FILL(${key}, 0)`).join(' + ') };
+};
 const one = (metric: Source): Readonly<Record<string, Source>> => ({ metric });
 
 /** Everything that is watched in one environment. */
@@ -123,6 +134,17 @@ function up(config: Config, watched: Watched): Watch[] {
       ...base, name: 'records-unreadable', pages: false, periods: [1, 1],
       says: 'A stream record can be read by nobody: another version wrote it.',
       sources: one(ours(config, 'PoisonRecords', 'Sum')),
+    },
+    {
+      // A worker whose row is not written in time falls silent, and a new one takes over: it writes more.
+      ...base, name: 'writes-refused', pages: true, periods: [2, 3],
+      says: 'DynamoDB throttles writes of session rows: leases lapse, and healthy workers are replaced.',
+      ...throttles(watched, 'WriteThrottleEvents'),
+    },
+    {
+      ...base, name: 'reads-refused', pages: false, periods: [3, 5],
+      says: 'DynamoDB throttles reads of session rows: looks come late.',
+      ...throttles(watched, 'ReadThrottleEvents'),
     },
     {
       ...base, name: 'bus-refuses', pages: false, periods: [3, 5],

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 export const ENVIRONMENTS = ['dev', 'staging', 'prod', 'local'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
+export const OPEN_INDEXES = ['old', 'both', 'new'] as const;
+export type OpenIndex = (typeof OPEN_INDEXES)[number];
+
 export const ARCHITECTURES = ['arm64', 'x86_64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
@@ -56,6 +59,8 @@ export interface Config {
   /** Keep table and logs when the stack goes, and refuse to delete either by accident. */
   readonly retain: boolean;
   readonly vpcCidr: string;
+  /** By which index open rows are found: `new`, but for a stack that was deployed with an older release (docs/deploying.md). */
+  readonly openIndex: OpenIndex;
   /** Run workers on Fargate Spot. */
   readonly spot: boolean;
   /** Invocations of the controller at once; 0 leaves it to the account. */
@@ -110,7 +115,7 @@ type Raw = Readonly<Record<string, unknown>>;
 const KEYS = [
   'account', 'region', 'architecture', 'sessionsTable', 'connectionsTable', 'sessionsStreamArn', 'webSocketApiId', 'webSocketStage',
   'webSocketEndpoint', 'icePorts', 'iceBind', 'workerImage', 'controllerCode', 'worker', 'partials', 'emotion', 'captions', 'rollout',
-  'channelCleanup', 'logLevel', 'logRetentionDays', 'retain', 'vpcCidr', 'spot', 'controllerConcurrency', 'quotas', 'budgetPerHour', 'runbook',
+  'channelCleanup', 'logLevel', 'logRetentionDays', 'retain', 'vpcCidr', 'openIndex', 'spot', 'controllerConcurrency', 'quotas', 'budgetPerHour', 'runbook',
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -229,6 +234,7 @@ export function parseConfig(environment: Environment, raw: Raw, name: string): C
     logRetentionDays: retention(raw['logRetentionDays'] ?? 30, fail),
     retain: boolean('retain', raw['retain'] ?? environment === 'prod', fail),
     vpcCidr: text('vpcCidr', /^\d{1,3}(\.\d{1,3}){3}\/(1[6-9]|2[0-6])$/, 'a CIDR of /16 to /26', '10.64.0.0/22'),
+    openIndex: choice('openIndex', OPEN_INDEXES, 'new'),
     spot: boolean('spot', raw['spot'] ?? false, fail),
     controllerConcurrency: whole('controllerConcurrency', raw['controllerConcurrency'] ?? 10, [0, 1000], fail),
     quotas: quotasOf(raw['quotas'] ?? {}, fail),

@@ -23,6 +23,11 @@ export function eventBusName(config: Config): string {
   return `session-workers-${config.environment}`;
 }
 
+/** The queue of looks that cannot wait for the next tick. */
+export function timerQueueName(config: Config): string {
+  return `session-timers-${config.environment}`;
+}
+
 export function logGroupName(config: Config, of: 'controller' | 'worker'): string {
   return `/session-workers/${config.environment}/${of}`;
 }

@@ -52,6 +52,8 @@ const GOOD_HOUR: Told = {
   'AWS/SQS/ApproximateNumberOfMessagesVisible': each(HOUR, 0),
   'AWS/Lambda/OnFailureDestinationDeliveredEventCount': each(HOUR, 0),
   'AWS/Usage/ResourceCount': each(HOUR, 2.5),
+  'AWS/DynamoDB/WriteThrottleEvents': after([3], []),
+  'AWS/DynamoDB/ReadThrottleEvents': after([3], []),
 };
 /** Nobody speaks: only the sweep tells of itself. */
 const EMPTY_NIGHT: Told = { 'SessionWorkers/SweepDuration': each(HOUR, 60), 'SessionWorkers/QueueDepth': each(HOUR, 0) };
@@ -68,6 +70,8 @@ const CASES: Readonly<Record<string, { readonly fires: Told; readonly passes: To
   'events-undelivered': { fires: { 'AWS/SQS/ApproximateNumberOfMessagesVisible': at(0, 1) }, passes: { 'AWS/SQS/ApproximateNumberOfMessagesVisible': at(0, 1, 0) } },
   'records-discarded': { fires: { 'AWS/Lambda/OnFailureDestinationDeliveredEventCount': after([1]) }, passes: { 'AWS/Lambda/OnFailureDestinationDeliveredEventCount': after([0]) } },
   'records-unreadable': { fires: { 'SessionWorkers/PoisonRecords': after([1]) }, passes: { 'SessionWorkers/PoisonRecords': after([1], []) } },
+  'writes-refused': { fires: { 'AWS/DynamoDB/WriteThrottleEvents': after([1], [4]) }, passes: { 'AWS/DynamoDB/WriteThrottleEvents': after([900], [], []) } },
+  'reads-refused': { fires: { 'AWS/DynamoDB/ReadThrottleEvents': after([1], [1], [4]) }, passes: { 'AWS/DynamoDB/ReadThrottleEvents': after([900], [9]) } },
   'bus-refuses': { fires: { 'SessionWorkers/EventErrors': after([1], [2], [1]) }, passes: { 'SessionWorkers/EventErrors': after([9], [9]) } },
   'captions-late': { fires: { 'SessionWorkers/LagP50': at(700, 2_100, 2_100, 700, 2_100) }, passes: { 'SessionWorkers/LagP50': at(700, 9_000, 2_000, 2_000, 2_000, 9_000) } },
   'captions-late-for-some': { fires: { 'SessionWorkers/LagP95': at(1_300, 4_100, 4_100, 4_100) }, passes: { 'SessionWorkers/LagP95': at(1_300, 30_000, 4_000, 4_000, 4_000, 30_000) } },
@@ -106,6 +110,18 @@ test('a_good_hour_and_an_empty_night_wake_nobody', () => {
 
 test('a_controller_that_never_ran_is_noticed', () => {
   assert.deepEqual(fired({}), ['controller-silent']);
+});
+
+test('throttles_of_the_table_and_of_each_index_count_alike', () => {
+  const dimensions = (name: string, context: Record<string, string>): string[] => {
+    const found = Object.values(template('prod', context).findResources('AWS::CloudWatch::Alarm')).map((of) => of['Properties'] as AlarmProperties);
+    const metrics = found.find((of) => of.AlarmName === `${PREFIX}${name}`)?.Metrics ?? [];
+    return metrics.flatMap(({ MetricStat }) => (MetricStat?.Metric.Dimensions ?? []).filter((of) => of.Name === 'GlobalSecondaryIndexName').map((of) => String(of.Value)));
+  };
+  for (const name of ['writes-refused', 'reads-refused']) {
+    assert.deepEqual(dimensions(name, {}), ['byShard']);
+    assert.deepEqual(dimensions(name, { openIndex: 'both' }), ['byDue', 'byShard'], 'on the way over');
+  }
 });
 
 test('the_head_room_leaves_a_fifth', () => {

@@ -15,10 +15,11 @@ const role = (id: RegExp): string => {
   assert.ok(found, String(id));
   return `arn:aws:iam::${ACCOUNT}:role/${found}`;
 };
+const undelivered = Object.keys(of.findResources('AWS::SQS::Queue')).find((name) => /Undelivered/.test(name));
 const stream = (table: string): string => `arn:aws:dynamodb:us-east-1:${ACCOUNT}:table/${table}/stream/2026`;
 const NAMES: Readonly<Record<string, string>> = {
   account: ACCOUNT, region: 'us-east-1', env: 'dev', other: 'prod', api: 'abc123', stage: 'prod', sessionsStream: stream('Sessions-dev'), rowsStream: stream('SessionWorkers-dev'),
-  taskRole: role(/TaskRole/), executionRole: role(/ExecutionRole/), controllerRole: role(/^ControllerRole/),
+  taskRole: role(/TaskRole/), executionRole: role(/ExecutionRole/), controllerRole: role(/^ControllerRole/), undeliveredQueue: `arn:aws:sqs:us-east-1:${ACCOUNT}:${undelivered}`,
 };
 
 type Where = Omit<Request, 'action'>;

@@ -63,7 +63,7 @@ function attribute(of: Template, [id, name]: [string, string]): string {
     case 'AWS::Events::EventBus Arn': return arn('events', `event-bus/${given('Name')}`);
     case 'AWS::IAM::Role Arn': return `arn:aws:iam::${ACCOUNT}:role/${id}`;
     case 'AWS::Logs::LogGroup Arn': return arn('logs', `log-group:${given('LogGroupName')}:*`);
-    case 'AWS::SQS::Queue Arn': return arn('sqs', id);
+    case 'AWS::SQS::Queue Arn': return arn('sqs', given('QueueName'));
     case 'AWS::S3::Bucket Arn': return `arn:aws:s3:::${id.toLowerCase()}`;
     default: throw new Error(`${resource?.Type} ${name} is not imitated`);
   }

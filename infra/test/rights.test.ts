@@ -16,7 +16,8 @@ const NOT_CALLED_BY_CONTROLLER: Readonly<Record<string, string>> = {
   'dynamodb:DescribeStream': "Lambda's poller", 'dynamodb:GetRecords': "Lambda's poller", 'dynamodb:GetShardIterator': "Lambda's poller",
   'dynamodb:ListStreams': "Lambda's poller", 'ecs:TagResource': 'RunTask with tags', 'iam:PassRole': 'RunTask with roles',
   'logs:CreateLogStream': "Lambda's logs", 'logs:PutLogEvents': "Lambda's logs", 's3:ListBucket': "Lambda's failure destination",
-  's3:PutObject': "Lambda's failure destination", 'sqs:SendMessage': "Lambda's failure destination",
+  's3:PutObject': "Lambda's failure destination", 'sqs:DeleteMessage': "Lambda's poller", 'sqs:GetQueueAttributes': "Lambda's poller",
+  'sqs:ReceiveMessage': "Lambda's poller",
   'xray:PutTelemetryRecords': "Lambda's traces", 'xray:PutTraceSegments': "Lambda's traces",
 };
 /** Calls of the worker that no operation of the SDK makes: it signs the address of the channel's WebSocket itself. */
@@ -91,7 +92,9 @@ test('channels_may_be_deleted_only_where_that_is_wanted', () => {
 test('rows_are_queried_by_session_and_by_what_is_due', () => {
   const queried = statements(template('dev')).filter(({ policy, statement }) => /^ControllerRole/.test(policy) && [statement.Action].flat().includes('dynamodb:Query'));
   assert.deepEqual(queried.map(({ statement }) => statement.Sid).sort(), ['FindDueRows', 'KeepRows']);
-  assert.match(JSON.stringify(queried.find(({ statement }) => statement.Sid === 'FindDueRows')?.statement.Resource), /index\/byDue/);
+  assert.match(JSON.stringify(queried.find(({ statement }) => statement.Sid === 'FindDueRows')?.statement.Resource), /index\/byShard/);
+  const migrating = statements(template('dev', { openIndex: 'both' })).find(({ statement }) => statement.Sid === 'FindDueRows');
+  for (const index of [/index\/byShard/, /index\/byDue/]) assert.match(JSON.stringify(migrating?.statement.Resource), index);
 });
 
 test('events_are_put_on_our_bus_only', () => {

@@ -23,7 +23,8 @@ const OPERATIONS: ReadonlyMap<string, readonly string[]> = (() => {
   const { packages } = JSON.parse(text) as { packages: Package[] };
   return new Map(packages.filter(({ name }) => name.startsWith('aws-sdk-')).map(({ name, manifest_path }) => {
     const files = readdirSync(join(dirname(manifest_path), 'src/client'));
-    return [name.slice('aws-sdk-'.length), files.filter((file) => file.endsWith('.rs')).map((file) => file.slice(0, -3))];
+    // `customize` changes how an operation is called, and is none.
+    return [name.slice('aws-sdk-'.length), files.filter((file) => file.endsWith('.rs') && file !== 'customize.rs').map((file) => file.slice(0, -3))];
   }));
 })();
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { INFRA, WORKSPACE } from '../lib/app.ts';
-import { ENVIRONMENTS, parseConfig } from '../lib/config.ts';
+import { ENVIRONMENTS, OPEN_INDEXES, parseConfig } from '../lib/config.ts';
 import { CONTAINER, LISTENERS_INDEX } from '../lib/names.ts';
 import { passes } from './event-pattern.ts';
 import { app, controllerEnvironment, only, template, workerEnvironment } from './support.ts';
@@ -18,31 +18,42 @@ function rust(file: string, module: string, constant: string): string {
   return value;
 }
 
+const workers = (constant: string): string => rust('schemas/src/table.rs', 'workers', constant);
+
 test('the_table_has_the_keys_and_the_index_that_the_crates_name', () => {
-  const name = (constant: string): string => rust('schemas/src/table.rs', 'workers', constant);
-  const of = template('dev');
-  of.hasResourceProperties('AWS::DynamoDB::Table', {
+  template('dev').hasResourceProperties('AWS::DynamoDB::Table', {
     TableName: 'SessionWorkers-dev',
     BillingMode: 'PAY_PER_REQUEST',
     KeySchema: [
-      { AttributeName: name('SESSION_ID'), KeyType: 'HASH' },
-      { AttributeName: name('RECORD'), KeyType: 'RANGE' },
+      { AttributeName: workers('SESSION_ID'), KeyType: 'HASH' },
+      { AttributeName: workers('RECORD'), KeyType: 'RANGE' },
     ],
     GlobalSecondaryIndexes: [
       {
-        IndexName: name('BY_DUE'),
+        IndexName: workers('BY_SHARD'),
         KeySchema: [
-          { AttributeName: name('OPEN'), KeyType: 'HASH' },
-          { AttributeName: name('NEXT_LOOK_AT'), KeyType: 'RANGE' },
+          { AttributeName: workers('SHARD'), KeyType: 'HASH' },
+          { AttributeName: workers('NEXT_LOOK_AT'), KeyType: 'RANGE' },
         ],
-        Projection: { ProjectionType: 'ALL' },
+        Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ],
-    AttributeDefinitions: Match.arrayWith([{ AttributeName: name('NEXT_LOOK_AT'), AttributeType: 'N' }]),
-    TimeToLiveSpecification: { AttributeName: name('TTL'), Enabled: true },
+    AttributeDefinitions: Match.arrayWith([{ AttributeName: workers('NEXT_LOOK_AT'), AttributeType: 'N' }]),
+    TimeToLiveSpecification: { AttributeName: workers('TTL'), Enabled: true },
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
   });
   assert.equal(LISTENERS_INDEX, rust('schemas/src/table.rs', 'connections', 'BY_SESSION'));
+});
+
+test('a_deployed_stack_goes_to_the_new_index_one_index_at_a_time', () => {
+  const indexes = OPEN_INDEXES.map((openIndex) => {
+    const of = template('dev', { openIndex });
+    const { GlobalSecondaryIndexes: found } = only<{ GlobalSecondaryIndexes: { IndexName: string }[] }>(of, 'AWS::DynamoDB::Table');
+    assert.equal(controllerEnvironment(of).get('OPEN_INDEX'), openIndex);
+    return found.map(({ IndexName }) => IndexName);
+  });
+  const [old, both, now] = [[workers('BY_DUE')], [workers('BY_DUE'), workers('BY_SHARD')], [workers('BY_SHARD')]];
+  assert.deepEqual(indexes, [old, both, now]);
 });
 
 test('the_open_udp_ports_are_the_ports_that_the_worker_binds', () => {
@@ -63,15 +74,36 @@ function mappingOf(of: Template, id: 'Sessions' | 'Rows'): { readonly [key: stri
 
 test('both_stream_mappings_lose_nothing_and_never_block_for_long', () => {
   const of = template('dev');
-  of.resourceCountIs('AWS::Lambda::EventSourceMapping', 2);
-  of.allResourcesProperties('AWS::Lambda::EventSourceMapping', {
+  of.resourceCountIs('AWS::Lambda::EventSourceMapping', 3);
+  of.resourcePropertiesCountIs('AWS::Lambda::EventSourceMapping', {
     StartingPosition: 'TRIM_HORIZON',
     BisectBatchOnFunctionError: true,
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     MaximumRetryAttempts: 5,
     MaximumRecordAgeInSeconds: 3600,
     MetricsConfig: { Metrics: ['EventCount'] },
+  }, 2);
+});
+
+test('a_timer_reaches_the_controller_when_it_is_due_and_a_lost_or_late_one_is_forgotten', () => {
+  const of = template('dev');
+  const [[id, queue] = []] = Object.entries(of.findResources('AWS::SQS::Queue', { Properties: { QueueName: 'session-timers-dev' } }));
+  assert.ok(id);
+  of.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+    EventSourceArn: { 'Fn::GetAtt': [id, 'Arn'] }, BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'], ScalingConfig: { MaximumConcurrency: 4 },
   });
+  const { MessageRetentionPeriod: kept, VisibilityTimeout: hidden, RedrivePolicy: dead } = queue?.['Properties'] as Record<string, unknown>;
+  const { Timeout: invocation } = only<{ Timeout: number }>(of, 'AWS::Lambda::Function');
+  assert.deepEqual([kept, dead], [300, undefined]);
+  assert.ok(Number(hidden) >= invocation, 'nobody else gets a message while an invocation has it');
+  assert.deepEqual(controllerEnvironment(of).get('TIMER_QUEUE'), { Ref: id });
+});
+
+test('an_invocation_ends_before_the_next_tick_and_so_does_the_lease_of_its_sweep', () => {
+  const { Timeout: invocation } = only<{ Timeout: number }>(template('prod'), 'AWS::Lambda::Function');
+  const source = readFileSync(join(WORKSPACE, 'controller/src/lease.rs'), 'utf8');
+  const apart = Number(/const CLOCKS_APART_MS: i64 = ([\d_]+);/.exec(source)?.[1]?.replaceAll('_', ''));
+  assert.ok(apart > 0 && invocation * 1_000 + apart < 60_000, `${invocation} s and ${apart} ms`);
 });
 
 test('a_discarded_record_is_kept_whole_in_a_bucket_of_ours_and_forgotten_in_time', () => {
@@ -204,7 +236,7 @@ test('tables_are_read_through_gateway_endpoints', () => {
 
 test('the_controller_is_bounded_traced_and_its_logs_are_forgotten', () => {
   const of = template('prod');
-  of.hasResourceProperties('AWS::Lambda::Function', { ReservedConcurrentExecutions: 10, TracingConfig: { Mode: 'Active' }, Timeout: 60 });
+  of.hasResourceProperties('AWS::Lambda::Function', { ReservedConcurrentExecutions: 10, TracingConfig: { Mode: 'Active' }, Timeout: 55 });
   of.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 90 });
   const free = only<Record<string, unknown>>(template('dev', { controllerConcurrency: '0' }), 'AWS::Lambda::Function');
   assert.equal(free['ReservedConcurrentExecutions'], undefined);

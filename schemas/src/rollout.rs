@@ -7,6 +7,7 @@
 use crate::ids::{SessionId, Timestamp};
 use crate::operator::Signed;
 use crate::reason::Why;
+use crate::table::workers::{VERSIONS, VERSIONS_REVISION};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +115,43 @@ impl Rollout {
     }
 }
 
+/// The one conditional update by which controllers and operators write the record: it stands only if nobody has written since it was read. It
+/// serializes as the values of its expressions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Write {
+    #[serde(rename = ":versions")]
+    text: String,
+    #[serde(rename = ":next")]
+    next: i64,
+    #[serde(rename = ":read", skip_serializing_if = "Option::is_none")]
+    read: Option<i64>,
+}
+
+impl Write {
+    /// The names in both expressions.
+    pub const NAMES: [(&str, &str); 2] = [("#versions", VERSIONS), ("#revision", VERSIONS_REVISION)];
+    /// What is set.
+    pub const UPDATE: &str = "SET #versions = :versions, #revision = :next";
+
+    /// Writes `known` over the record whose lock was read as `revision`; 0 when there was none.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which its types exclude.
+    pub fn of(known: &Rollout, revision: i64) -> serde_json::Result<Self> {
+        let read = (revision != 0).then_some(revision);
+        Ok(Self { text: serde_json::to_string(known)?, next: revision + 1, read })
+    }
+
+    /// On which condition.
+    #[must_use]
+    pub fn condition(&self) -> &'static str {
+        match self.read {
+            None => "attribute_not_exists(#revision)",
+            Some(_) => "#revision = :read",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +174,22 @@ mod tests {
         let mut first = Rollout::default();
         first.condemn(bad("worker:1"));
         assert_eq!(first.chosen("worker:1"), "worker:1", "there is nothing better");
+    }
+
+    #[test]
+    fn the_record_is_written_only_over_the_one_that_was_read_and_every_value_is_used() {
+        for (revision, condition) in [(0, "attribute_not_exists(#revision)"), (7, "#revision = :read")] {
+            let write = Write::of(&Rollout::default(), revision).unwrap();
+            assert_eq!(write.condition(), condition);
+            let values = serde_json::to_value(&write).unwrap();
+            assert_eq!((&values[":next"], values[":versions"].as_str()), (&(revision + 1).into(), Some("{}")));
+            let text = format!("{} {condition}", Write::UPDATE);
+            let names =
+                values.as_object().unwrap().keys().cloned().chain(Write::NAMES.map(|(place, _)| place.to_owned()));
+            for name in names {
+                assert!(text.contains(&name), "{name} is not used, which DynamoDB refuses");
+            }
+        }
     }
 
     #[test]

@@ -146,7 +146,17 @@ impl Stack {
         let url = self.variable("AWS_ENDPOINT_URL");
         let request = self.http.post(format!("{url}/2015-03-31/functions/session-controller-local/invocations"));
         let event = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
-        send(request.header("content-type", "application/json"), "lambda", Some(&event)).await
+        let request = request.header("content-type", "application/json");
+        let start = Instant::now();
+        loop {
+            let again = request.try_clone().ok_or("the request cannot be repeated")?;
+            let answer = send(again, "lambda", Some(&event)).await?;
+            // The schedule itself may sweep at this moment, or may have died in a sweep.
+            if answer["heldBy"].is_null() || start.elapsed() > PATIENCE {
+                return Ok(answer);
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     /// A session as the session service makes one: its channel, then its row. The channel's ARN.

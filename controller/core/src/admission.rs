@@ -1,6 +1,6 @@
 //! Whose turn it is to launch. Capacity is a state, not an error: who has to wait is `Queued`, with a reason and a next look.
 //!
-//! **Flow.** All controllers share one [`Bucket`] at the rate that AWS grants RunTask: a number in a row of our table, which
+//! **Flow.** All controllers share one [`crate::capacity::Bucket`] at the rate that AWS grants RunTask: a number in a row of our table, which
 //! every launch moves by a conditional write before its intent is written. The decision is told what is left
 //! ([`crate::model::Fleet`]). A launch without leave becomes a `Queued` row; the schedule looks at the rows that are due, the
 //! oldest wish first.
@@ -48,61 +48,12 @@ pub fn finds_no_stream(row: &WorkerRow, policy: &Policy, now: Timestamp) -> bool
     worker.and_then(|worker| worker.trouble.as_ref()).is_some_and(|why| why.cause == Cause::TranscribeLimit)
 }
 
-/// Leave to call RunTask: refilled at the sustained rate, up to the burst. One number says all of it, so that one conditional
-/// write can take a launch without having read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bucket {
-    /// When it is full (again). Each launch moves it by [`Bucket::step_ms`].
-    pub full_at: Timestamp,
-}
-
-impl Bucket {
-    /// After a quiet time.
-    #[must_use]
-    pub fn full(now: Timestamp) -> Self {
-        Self { full_at: now }
-    }
-
-    /// With nothing left for now: RunTask was throttled, so somebody else uses the rate too.
-    #[must_use]
-    pub fn empty(policy: &Policy, now: Timestamp) -> Self {
-        Self { full_at: now.plus_ms(i64::from(policy.launch_burst) * Self::step_ms(policy)) }
-    }
-
-    /// The time that one launch takes of the rate, ms.
-    #[must_use]
-    pub fn step_ms(policy: &Policy) -> i64 {
-        (1_000 + i64::from(policy.launches_per_second) - 1) / i64::from(policy.launches_per_second.max(1))
-    }
-
-    /// The latest [`Bucket::full_at`] that leaves a launch.
-    #[must_use]
-    pub fn latest(policy: &Policy, now: Timestamp) -> Timestamp {
-        now.plus_ms((i64::from(policy.launch_burst) - 1) * Self::step_ms(policy))
-    }
-
-    /// How many launches are left now.
-    #[must_use]
-    pub fn left(self, policy: &Policy, now: Timestamp) -> u32 {
-        let taken_ms = self.full_at.since(now).max(0);
-        let burst_ms = i64::from(policy.launch_burst) * Self::step_ms(policy);
-        u32::try_from((burst_ms - taken_ms).max(0) / Self::step_ms(policy)).unwrap_or(0)
-    }
-
-    /// After one launch more; `None` when none is left.
-    #[must_use]
-    pub fn taken(self, policy: &Policy, now: Timestamp) -> Option<Self> {
-        let full_at = self.full_at.max(now);
-        (full_at <= Self::latest(policy, now)).then(|| Self { full_at: full_at.plus_ms(Self::step_ms(policy)) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::action::Action;
+    use crate::capacity::Bucket;
     use crate::fixtures::{NOW, SECOND, World};
-    use proptest::prelude::*;
     use schemas::reason::Why;
     use schemas::worker::Phase;
 
@@ -164,35 +115,6 @@ mod tests {
         assert_eq!(*admitted_by_second.last().unwrap(), 1_000);
         assert_eq!(admitted_by_second.len(), 46, "100 at once, the other 900 in 45 s");
         assert!(worlds.iter().all(|world| world.tasks.len() == 1));
-    }
-
-    proptest! {
-        #[test]
-        fn a_bucket_gives_what_it_says_and_never_more_than_its_burst_and_rate(steps in prop::collection::vec((0..2_000_i64, 0..50_u32), 1..60)) {
-            let policy = Policy::default();
-            let (mut bucket, mut now, mut taken) = (Bucket::full(NOW), NOW, 0_i64);
-            for (ms, wanted) in steps {
-                now = now.plus_ms(ms);
-                for _ in 0..wanted {
-                    let left = bucket.left(&policy, now);
-                    let Some(next) = bucket.taken(&policy, now) else {
-                        prop_assert_eq!(left, 0);
-                        break;
-                    };
-                    prop_assert_eq!(next.left(&policy, now), left - 1);
-                    (bucket, taken) = (next, taken + 1);
-                }
-            }
-            prop_assert!(taken <= 100 + now.since(NOW) * 20 / 1_000);
-        }
-    }
-
-    #[test]
-    fn a_throttle_empties_the_bucket_for_everybody() {
-        let policy = Policy::default();
-        let bucket = Bucket::empty(&policy, NOW);
-        assert_eq!((bucket.left(&policy, NOW), bucket.taken(&policy, NOW)), (0, None));
-        assert_eq!(bucket.left(&policy, NOW.plus_ms(SECOND)), 20);
     }
 
     #[test]

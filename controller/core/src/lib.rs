@@ -10,6 +10,7 @@
 //! | [`run_rule`] | what the session row wishes |
 //! | [`order`] | what operators order: stop, restart, drain |
 //! | [`hold`] | hands off what runs, on every path |
+//! | [`capacity`] | what there is room for: the fleet as one dated value |
 //! | [`admission`] | whose turn it is to launch |
 //! | [`launch`] | the first and the next generation; what RunTask's answer means |
 //! | [`liveness`] | a worker that runs, or is silent for too long |
@@ -22,8 +23,8 @@
 //! | [`settle`] | a task that has ended |
 //! | [`drain`] | a worker that is asked to end |
 //! | [`finished`] | a row in a final phase, and the new run that reopens it |
-//! | [`orphans`] | tasks whose place another has taken |
-//! | [`sweep`] | tasks that no row speaks of: two strikes |
+//! | [`strays`] | tasks that are nobody's: fenced ones, and two strikes for those that no row speaks of |
+//! | [`batch`] | how rows are read by the hundred |
 //! | [`channel`] | the signaling channel of a run that has ended |
 //! | [`happening`] | what the bus is told |
 //!
@@ -35,6 +36,8 @@
 
 pub mod action;
 pub mod admission;
+pub mod batch;
+pub mod capacity;
 pub mod channel;
 pub mod drain;
 pub mod finished;
@@ -46,7 +49,6 @@ pub mod launch;
 pub mod liveness;
 pub mod model;
 pub mod order;
-pub mod orphans;
 pub mod progress;
 pub mod reconcile;
 pub mod restart;
@@ -54,7 +56,7 @@ pub mod rollout;
 pub mod rule;
 pub mod run_rule;
 pub mod settle;
-pub mod sweep;
+pub mod strays;
 pub mod triggers;
 pub mod verdict;
 

@@ -1,7 +1,7 @@
 //! The one decision.
 //!
 //! **Flow.** Read the wish ([`run_rule`], and an operator's stop above it), let the rule of the row's phase decide, add the
-//! stops of orphans and the verdicts on strays, take out what a [`hold`] forbids, and see that the row will be looked at again.
+//! stops and verdicts of [`strays`], take out what a [`hold`] forbids, and see that the row will be looked at again.
 //!
 //! **Guarantees.** Total and pure. Intent before effect: a plan that launches writes the row first. At most one RunTask. A
 //! satisfied view gives an empty plan. Every row that is not final has a next look, and the smallest wins. The first cause
@@ -18,7 +18,7 @@ use crate::model::{Policy, View};
 use crate::rule::Rule;
 use crate::run_rule::{Run, Wish};
 use crate::{
-    drain, finished, handover, hold, interruption, launch, liveness, order, orphans, run_rule, settle, sweep, verdict,
+    drain, finished, handover, hold, interruption, launch, liveness, order, run_rule, settle, strays, verdict,
 };
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
@@ -40,7 +40,7 @@ pub fn explain(view: &View, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     } else {
         open(view, row, &wish, policy, now)
     };
-    let wished = with_orphans(plan, view, row, policy, now);
+    let wished = with_strays(plan, view, row, policy, now);
     let asked = wished.actions.len();
     let plan = hold::filter(wished, view, now);
     let rule = if plan.actions.len() < asked { Rule::Hold } else { rule };
@@ -58,7 +58,7 @@ fn first_sight(view: &View, wish: &Wish, policy: &Policy, now: Timestamp) -> Pla
         }
         Wish::Serve(run) => Plan::rest(Some(run.ends_at)),
         Wish::Refuse { why, .. } => finished::refuse(view, why),
-        Wish::Stop(_) => Plan { actions: sweep::verdicts(view, policy, now), next_look: None, why: None },
+        Wish::Stop(_) => Plan { actions: strays::verdicts(view, policy, now), next_look: None, why: None },
     }
 }
 
@@ -134,9 +134,9 @@ fn rearm(row: &WorkerRow, mut plan: Plan, now: Timestamp) -> Plan {
     plan
 }
 
-/// Adds the stops of orphans and the verdicts on strays, after the intent and before a launch.
-fn with_orphans(mut plan: Plan, view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Plan {
-    let stops = orphans::stops(view, row.generation).into_iter().chain(sweep::verdicts(view, policy, now));
+/// Adds the stops and verdicts of [`strays`], after the intent and before a launch.
+fn with_strays(mut plan: Plan, view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Plan {
+    let stops = strays::fenced(view, row.generation).into_iter().chain(strays::verdicts(view, policy, now));
     let launch = plan.actions.iter().position(|action| matches!(action, Action::RunTask { .. }));
     let at = launch.unwrap_or(plan.actions.len());
     plan.actions.splice(at..at, stops);

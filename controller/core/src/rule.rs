@@ -3,7 +3,7 @@
 /// A rule of [`crate::reconcile`](mod@crate::reconcile), in the order in which they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rule {
-    /// A session without a row of ours ([`crate::launch`], [`crate::sweep`]).
+    /// A session without a row of ours ([`crate::launch`], [`crate::strays`]).
     FirstSight,
     /// A row in a final phase ([`crate::finished`], [`crate::channel`]).
     Finished,

@@ -22,6 +22,9 @@ pub struct Aws {
     /// Roles, and what they allow.
     #[cfg(feature = "account")]
     pub iam: aws_sdk_iam::Client,
+    /// The queue of timers.
+    #[cfg(feature = "account")]
+    pub sqs: aws_sdk_sqs::Client,
     /// Signaling channels.
     pub kinesisvideo: aws_sdk_kinesisvideo::Client,
     /// Languages that can be translated.
@@ -56,6 +59,8 @@ pub async fn connect(env: &str, region: Option<&str>) -> Aws {
         quotas: aws_sdk_servicequotas::Client::new(&config),
         #[cfg(feature = "account")]
         iam: aws_sdk_iam::Client::new(&config),
+        #[cfg(feature = "account")]
+        sqs: aws_sdk_sqs::Client::new(&config),
         kinesisvideo: aws_sdk_kinesisvideo::Client::new(&config),
         translate: aws_sdk_translate::Client::new(&config),
         place: Place { env: env.to_owned(), region },
@@ -83,6 +88,11 @@ impl Aws {
     #[must_use]
     pub fn cluster(&self) -> String {
         format!("session-workers-{}", self.place.env)
+    }
+    /// The queue of looks that cannot wait for the next tick.
+    #[must_use]
+    pub fn timer_queue(&self) -> String {
+        format!("session-timers-{}", self.place.env)
     }
     /// The family of the workers' task definitions.
     #[must_use]

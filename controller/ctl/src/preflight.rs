@@ -71,6 +71,8 @@ pub async fn run(aws: &Aws, event: Option<Event>, json: bool) -> Result<u8, CtlE
     checks.push(sessions(aws).await);
     checks.push(connections(aws).await);
     checks.push(cluster(aws).await);
+    #[cfg(feature = "account")]
+    checks.push(timers(aws).await);
     let described = definitions::describe(aws, &aws.family()).await;
     checks.push(definition(aws, described.as_ref()));
     if let Ok(found) = &described {
@@ -137,12 +139,31 @@ async fn our_table(aws: &Aws) -> Vec<Check> {
         Ok(described) => described,
         Err(check) => return vec![check],
     };
-    let found = if has_index(&described, workers::BY_DUE) {
-        check(&name, Verdict::Ok, format!("with its index {}", workers::BY_DUE))
-    } else {
-        mended(check(&name, Verdict::Missing, format!("has no index {}", workers::BY_DUE)), deploy(aws))
-    };
-    vec![found, ttl(aws, &name).await]
+    vec![
+        index(aws, &name, has_index(&described, workers::BY_DUE), has_index(&described, workers::BY_SHARD)),
+        ttl(aws, &name).await,
+    ]
+}
+
+/// By which index its open rows are found, and what is next on the way to the new one.
+fn index(aws: &Aws, table: &str, old: bool, new: bool) -> Check {
+    let (by_due, by_shard) = (workers::BY_DUE, workers::BY_SHARD);
+    match (old, new) {
+        (false, true) => check(table, Verdict::Ok, format!("with its index {by_shard}")),
+        (true, true) => check(
+            table,
+            Verdict::Ok,
+            format!(
+                "with its indexes {by_due} and {by_shard}: five minutes after the deployment, deploy openIndex: new"
+            ),
+        ),
+        (true, false) => check(
+            table,
+            Verdict::Ok,
+            format!("with its index {by_due} alone, which near 650 sessions is throttled: deploy openIndex: both"),
+        ),
+        (false, false) => mended(check(table, Verdict::Missing, format!("has no index {by_shard}")), deploy(aws)),
+    }
 }
 
 async fn ttl(aws: &Aws, name: &str) -> Check {
@@ -250,6 +271,24 @@ async fn cluster(aws: &Aws) -> Check {
             }
         },
         Err(e) => check(&name, Verdict::Unknown, refused("describe the cluster", &aws.place, &e).to_string()),
+    }
+}
+
+/// The queue of timers. Without it everything waits for the next tick.
+#[cfg(feature = "account")]
+async fn timers(aws: &Aws) -> Check {
+    let name = aws.timer_queue();
+    match aws.sqs.get_queue_url().queue_name(&name).send().await {
+        Ok(_) => check(&name, Verdict::Ok, "looks that cannot wait for the next tick"),
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => mended(
+            check(
+                &name,
+                Verdict::Missing,
+                "no such queue: what is due in seconds waits for the next tick, up to a minute",
+            ),
+            deploy(aws),
+        ),
+        Err(e) => check(&name, Verdict::Unknown, refused("look for the queue", &aws.place, &e).to_string()),
     }
 }
 

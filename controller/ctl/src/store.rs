@@ -11,6 +11,7 @@ use schemas::table::{sessions, workers};
 use serde_json::{Map, Value};
 
 mod kept;
+mod open;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod samples;
@@ -22,7 +23,7 @@ pub use kept::{Item, Kept, Record, read_item};
 /// Which rows a list needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// Those that are not final: a query of the index, however many have ended.
+    /// Those that are not final: queries of the index and what they find by the hundred, however many have ended.
     Open,
     /// The current row of every session.
     Current,
@@ -38,7 +39,7 @@ pub async fn rows(aws: &Aws, which: Which) -> Result<Vec<Record>, CtlError> {
     let table = aws.workers_table();
     let failed = |e| refused(&format!("read the table {table}"), &aws.place, &e);
     let mut items: Vec<Item> = match which {
-        Which::Open => open_items(aws, &table).await?,
+        Which::Open => open::items(aws, &table).await?,
         Which::Current | Which::All => {
             let scan = aws
                 .dynamodb
@@ -66,25 +67,6 @@ pub async fn rows(aws: &Aws, which: Which) -> Result<Vec<Record>, CtlError> {
         (key(item, workers::SESSION_ID), record != workers::CURRENT, std::cmp::Reverse(record))
     });
     Ok(items.into_iter().map(read_item).collect())
-}
-
-async fn open_items(aws: &Aws, table: &str) -> Result<Vec<Item>, CtlError> {
-    let mut pages = aws
-        .dynamodb
-        .query()
-        .table_name(table)
-        .index_name(workers::BY_DUE)
-        .key_condition_expression("#open = :open")
-        .expression_attribute_names("#open", workers::OPEN)
-        .expression_attribute_values(":open", AttributeValue::S(workers::OPEN_VALUE.into()))
-        .into_paginator()
-        .items()
-        .send();
-    let mut items = Vec::new();
-    while let Some(item) = pages.next().await {
-        items.push(item.map_err(|e| refused(&format!("read the table {table}"), &aws.place, &e))?);
-    }
-    Ok(items)
 }
 
 /// Everything about one session.

@@ -3,6 +3,7 @@
 pub mod classify;
 mod task;
 
+use crate::clients;
 use crate::config::{Capacity, Config, PublicAddress};
 use crate::ports::{Orchestrator, PortError};
 use crate::remedy::{Remedy, aws};
@@ -167,7 +168,7 @@ impl Orchestrator for Ecs {
             .started_by(started_by(&row.session_id, row.generation))
             .network_configuration(network)
             .overrides(self.overrides(row));
-        classify::answer(request.send().await)
+        classify::answer(request.customize().config_override(clients::of_a_launch()).send().await)
     }
 
     async fn stop_task(&self, arn: &TaskArn, reason: &str) -> Result<(), PortError> {

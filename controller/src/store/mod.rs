@@ -1,6 +1,7 @@
 //! DynamoDB behind [`crate::ports::Sessions`], [`crate::ports::Workers`] and [`crate::ports::Shared`].
 
 mod item;
+mod open;
 mod sessions;
 mod shared;
 mod workers;

@@ -3,18 +3,19 @@
 use super::WorkersTable;
 use super::item::{self, Item};
 use super::workers::key;
-use crate::ports::{Admission, Cursor, PortError, Shared};
+use crate::ports::{Cursor, Lease, PortError, Shared};
 use crate::remedy::{Remedy, aws};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
-use controller_core::admission::Bucket;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
-use schemas::rollout::Rollout;
+use schemas::rollout::{Rollout, Write};
 use schemas::table::workers::{
-    ADMISSION, BY_DUE, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SWEEP, TTL, UNTOLD, VERSIONS, VERSIONS_REVISION,
+    ADMISSION, CONTROLLERS, NEXT_LOOK_AT, OPEN, SESSION_ID, SHARD, SWEEP, SWEEP_LEASE, TTL, UNTOLD, VERSIONS,
+    VERSIONS_REVISION, untold_shard,
 };
 
 /// When the bucket is full again, epoch ms.
@@ -28,6 +29,9 @@ const STREAMS_FULL_AT: &str = "streamsFullAt";
 const CURSOR: &str = "cursor";
 /// A verdict that meets others is tried so often.
 const JUDGE_TRIES: usize = 5;
+/// Who sweeps, and until when its lease stands.
+const HOLDER: &str = "holder";
+const UNTIL: &str = "until";
 /// Since when an end is untold.
 const SINCE: &str = "since";
 
@@ -57,12 +61,12 @@ impl WorkersTable {
 }
 
 impl Shared for WorkersTable {
-    async fn admission(&self) -> Result<Admission, PortError> {
+    async fn capacity(&self) -> Result<Capacity, PortError> {
         let item = self.shared_row(ADMISSION, "GetItem of the admission row").await?;
         let at = |name: &str| number(&item, name).map(Timestamp);
         let waiting = number(&item, WAITING).and_then(|n| u32::try_from(n).ok()).zip(at(COUNTED_AT));
         let bucket = at(FULL_AT).map(|full_at| Bucket { full_at });
-        Ok(Admission { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
+        Ok(Capacity { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
     }
 
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
@@ -124,26 +128,55 @@ impl Shared for WorkersTable {
             if after == before {
                 return Ok(after);
             }
-            let text = serde_json::to_string(&after).map_err(|error| unreadable(OPERATION, &error))?;
+            let write = Write::of(&after, revision).map_err(|error| unreadable(OPERATION, &error))?;
+            let values = serde_dynamo::to_item(&write).map_err(|error| unreadable(OPERATION, &error))?;
+            let names = Write::NAMES.map(|(place, name)| (place.to_owned(), name.to_owned()));
             let update = self
                 .update(CONTROLLERS, ADMISSION)
-                .update_expression("SET #versions = :versions, #revision = :next")
-                .expression_attribute_names("#versions", VERSIONS)
-                .expression_attribute_names("#revision", VERSIONS_REVISION)
-                .expression_attribute_values(":versions", AttributeValue::S(text))
-                .expression_attribute_values(":next", AttributeValue::N((revision + 1).to_string()));
-            let update = if revision == 0 {
-                update.condition_expression("attribute_not_exists(#revision)")
-            } else {
-                update
-                    .condition_expression("#revision = :read")
-                    .expression_attribute_values(":read", AttributeValue::N(revision.to_string()))
-            };
+                .update_expression(Write::UPDATE)
+                .condition_expression(write.condition())
+                .set_expression_attribute_names(Some(names.into()))
+                .set_expression_attribute_values(Some(values));
             if self.send(update, OPERATION).await? {
                 return Ok(after);
             }
         }
         Err(PortError::Contended(JUDGE_TRIES))
+    }
+
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        let update = self
+            .update(CONTROLLERS, SWEEP_LEASE)
+            .update_expression("SET #holder = :me, #until = :until")
+            .condition_expression("attribute_not_exists(#until) OR #until < :now OR #holder = :me")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_values(":me", AttributeValue::S(self.name.clone()))
+            .expression_attribute_values(":until", epoch(until))
+            .expression_attribute_values(":now", epoch(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(_) => Ok(Lease::Ours),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(held)) => {
+                    let held = held.item.clone().unwrap_or_default();
+                    let held_by = held.get(HOLDER).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+                    Ok(Lease::HeldBy { held_by, until: number(&held, UNTIL).map_or(now, Timestamp) })
+                }
+                Some(_) | None => Err(aws("UpdateItem of the sweep's lease")(error)),
+            },
+        }
+    }
+
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        let update = self
+            .update(CONTROLLERS, SWEEP_LEASE)
+            .update_expression("REMOVE #until")
+            .condition_expression("#holder = :me")
+            .expression_attribute_names("#holder", HOLDER)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_values(":me", AttributeValue::S(self.name.clone()));
+        self.send(update, "UpdateItem of the sweep's lease").await.map(drop)
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {
@@ -165,10 +198,12 @@ impl Shared for WorkersTable {
     async fn mark_untold(&self, id: &SessionId, now: Timestamp) -> Result<(), PortError> {
         let update = self
             .update(id.as_str(), UNTOLD)
-            .update_expression("SET #open = :untold, #next = :now, #since = :now, #ttl = :ttl")
+            .update_expression("SET #open = :untold, #shard = :shard, #next = :now, #since = :now, #ttl = :ttl")
             .condition_expression("attribute_not_exists(#open)")
             .expression_attribute_names("#open", OPEN)
             .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#shard", SHARD)
+            .expression_attribute_values(":shard", AttributeValue::S(untold_shard(id)))
             .expression_attribute_names("#since", SINCE)
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":untold", AttributeValue::S(UNTOLD.into()))
@@ -178,22 +213,12 @@ impl Shared for WorkersTable {
     }
 
     async fn untold(&self, until: Timestamp) -> Result<Vec<(SessionId, Timestamp)>, PortError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(BY_DUE)
-            .key_condition_expression("#open = :untold AND #next <= :until")
-            .expression_attribute_names("#open", OPEN)
-            .expression_attribute_names("#next", NEXT_LOOK_AT)
-            .expression_attribute_values(":untold", AttributeValue::S(UNTOLD.into()))
-            .expression_attribute_values(":until", epoch(until));
-        let page = query.send().await.map_err(aws("Query of the untold ends"))?;
+        let items = self.untold_items(until).await?;
         let mark = |item: &Item| {
             let id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
             Some((id, Timestamp(number(item, SINCE)?)))
         };
-        Ok(page.items().iter().filter_map(mark).collect())
+        Ok(items.iter().filter_map(mark).collect())
     }
 
     async fn try_again_at(&self, id: &SessionId, at: Option<Timestamp>) -> Result<(), PortError> {
@@ -201,10 +226,14 @@ impl Shared for WorkersTable {
             .update(id.as_str(), UNTOLD)
             .condition_expression("attribute_exists(#open)")
             .expression_attribute_names("#open", OPEN)
-            .expression_attribute_names("#next", NEXT_LOOK_AT);
+            .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#shard", SHARD);
         let update = match at {
-            Some(at) => update.update_expression("SET #next = :at").expression_attribute_values(":at", epoch(at)),
-            None => update.update_expression("REMOVE #open, #next"),
+            Some(at) => update
+                .update_expression("SET #next = :at, #shard = :shard")
+                .expression_attribute_values(":at", epoch(at))
+                .expression_attribute_values(":shard", AttributeValue::S(untold_shard(id))),
+            None => update.update_expression("REMOVE #open, #next, #shard"),
         };
         self.send(update, "UpdateItem of an untold end").await.map(drop)
     }
@@ -221,7 +250,7 @@ fn versions(item: &Item) -> (Rollout, i64) {
     (read.unwrap_or_default(), revision)
 }
 
-fn unreadable(operation: &'static str, error: &serde_json::Error) -> PortError {
+fn unreadable(operation: &'static str, error: &impl std::fmt::Display) -> PortError {
     PortError::Aws { operation, remedy: Remedy::Repair, detail: error.to_string() }
 }
 

@@ -1,6 +1,8 @@
 //! Our table. Every write is conditional, so that a late writer never undoes a newer word.
 
 use super::item::{self, Item};
+use super::open::Which;
+use crate::config::OpenIndex;
 use crate::ports::{Note, OpenRow, Page, PortError, Workers, Written};
 use crate::remedy::aws;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -8,10 +10,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use controller_core::action::RowWrite;
 use controller_core::model::Strike;
-use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
+use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::table::workers::{
-    BY_DUE, CURRENT, DECISION, DECISION_JSON, GENERATION, NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, RECORD, REVISION,
-    SESSION_ID, STRIKE, STRUCK_AT, TTL, step as record_of_step, strike,
+    CURRENT, DECISION, DECISION_JSON, GENERATION, NEXT_LOOK_AT, OPEN, RECORD, REVISION, SESSION_ID, SHARD, STRIKE,
+    STRUCK_AT, TTL, open_shard, step as record_of_step, strike,
 };
 use schemas::worker::{Step, WorkerRow};
 use update::Update;
@@ -23,13 +25,22 @@ mod update;
 pub struct WorkersTable {
     pub(super) client: aws_sdk_dynamodb::Client,
     pub(super) table: String,
+    pub(super) index: OpenIndex,
+    /// What this process is called in leases.
+    pub(super) name: String,
 }
 
 impl WorkersTable {
-    /// The table of this name.
+    /// The table of this name, whose open rows are found by this index.
     #[must_use]
-    pub fn new(client: aws_sdk_dynamodb::Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(client: aws_sdk_dynamodb::Client, table: String, index: OpenIndex) -> Self {
+        Self { client, table, index, name: "unnamed".to_owned() }
+    }
+
+    /// The same for a process of this name, which no other has.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// A record beside the current row, which goes by itself.
@@ -108,9 +119,11 @@ impl Workers for WorkersTable {
     async fn look_again(&self, read: &WorkerRow, at: Timestamp) -> Result<(), PortError> {
         let request = self.client.update_item().table_name(&self.table).set_key(Some(current_key(&read.session_id)));
         let request = request
-            .update_expression("SET #next = :at")
+            .update_expression("SET #next = :at, #shard = :shard")
             .condition_expression("#revision = :revision AND attribute_exists(#open)")
             .expression_attribute_names("#next", NEXT_LOOK_AT)
+            .expression_attribute_names("#shard", SHARD)
+            .expression_attribute_values(":shard", AttributeValue::S(open_shard(&read.session_id, read.phase)))
             .expression_attribute_names("#revision", REVISION)
             .expression_attribute_names("#open", OPEN)
             .expression_attribute_values(":at", AttributeValue::N(at.0.to_string()))
@@ -126,39 +139,19 @@ impl Workers for WorkersTable {
         }
     }
 
+    /// One page holds all: the shards are read side by side.
     async fn open(
         &self,
         until: Option<Timestamp>,
-        after: Option<OpenRow>,
+        _after: Option<OpenRow>,
     ) -> Result<Page<OpenRow, OpenRow>, PortError> {
-        let request = self.client.query().table_name(&self.table).index_name(BY_DUE);
-        let request = match until {
-            Some(at) => request
-                .key_condition_expression("#open = :open AND #next <= :until")
-                .expression_attribute_values(":until", AttributeValue::N(at.0.to_string())),
-            None => request.key_condition_expression("#open = :open"),
-        };
-        let request = request
-            .projection_expression(
-                "#session, #record, #next, #generation, #phase, #why.#cause, #intent.#wanted, #task.#arn",
-            )
-            .expression_attribute_names("#task", "task")
-            .expression_attribute_names("#arn", "arn")
-            .expression_attribute_names("#phase", PHASE)
-            .expression_attribute_names("#why", "why")
-            .expression_attribute_names("#cause", "cause")
-            .expression_attribute_names("#intent", "intent")
-            .expression_attribute_names("#wanted", "wantedSince")
-            .expression_attribute_names("#open", OPEN)
-            .expression_attribute_names("#session", SESSION_ID)
-            .expression_attribute_names("#record", RECORD)
-            .expression_attribute_names("#next", NEXT_LOOK_AT)
-            .expression_attribute_names("#generation", "generation")
-            .expression_attribute_values(":open", AttributeValue::S(OPEN_VALUE.into()))
-            .set_exclusive_start_key(after.as_ref().map(index_key));
-        let page = request.send().await.map_err(aws("Query of the due rows"))?;
-        let items = page.items().iter().filter_map(open_row).collect();
-        Ok(Page { items, next: page.last_evaluated_key().and_then(open_row) })
+        let mut rows = self.indexed(Which::All).await?;
+        rows.retain(|row| until.is_none_or(|until| row.next_look_at <= until));
+        let items = self.batches(rows.iter().map(|row| current_key(&row.id)).collect()).await?;
+        let mut items: Vec<OpenRow> =
+            items.into_iter().filter_map(|item| OpenRow::of(&item::row(item).ok()?)).collect();
+        items.sort_by(|a, b| (a.next_look_at, &a.session_id).cmp(&(b.next_look_at, &b.session_id)));
+        Ok(Page { items, next: None })
     }
 
     async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
@@ -227,7 +220,7 @@ fn unreadable(id: &SessionId) -> impl Fn(String) -> PortError {
     move |detail| PortError::Unreadable { session: session.clone(), detail }
 }
 
-fn current_key(id: &SessionId) -> Item {
+pub(super) fn current_key(id: &SessionId) -> Item {
     key(id.as_str(), CURRENT)
 }
 
@@ -235,28 +228,4 @@ fn current_key(id: &SessionId) -> Item {
 pub(super) fn key(partition: &str, record: &str) -> Item {
     let text = |value: &str| AttributeValue::S(value.to_owned());
     Item::from([(SESSION_ID.into(), text(partition)), (RECORD.into(), text(record))])
-}
-
-fn index_key(row: &OpenRow) -> Item {
-    let mut key = current_key(&row.session_id);
-    key.insert(OPEN.into(), AttributeValue::S(OPEN_VALUE.into()));
-    key.insert(NEXT_LOOK_AT.into(), AttributeValue::N(row.next_look_at.0.to_string()));
-    key
-}
-
-fn open_row(item: &Item) -> Option<OpenRow> {
-    let session_id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
-    let next_look_at = Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?);
-    let within = |map: &str, name: &str| item.get(map)?.as_m().ok()?.get(name).cloned();
-    // A key of the index carries no generation, and needs none: it says where the next page begins.
-    let generation = item.get(GENERATION).and_then(|g| g.as_n().ok()?.parse().ok()).unwrap_or_default();
-    Some(OpenRow {
-        session_id,
-        generation: Generation(generation),
-        task: within("task", "arn").and_then(|arn| TaskArn::try_new(arn.as_s().ok()?).ok()),
-        next_look_at,
-        phase: item.get(PHASE).and_then(|value| serde_dynamo::from_attribute_value(value.clone()).ok()),
-        cause: within("why", "cause").and_then(|value| serde_dynamo::from_attribute_value(value).ok()),
-        wanted_since: within("intent", "wantedSince").and_then(|value| serde_dynamo::from_attribute_value(value).ok()),
-    })
 }

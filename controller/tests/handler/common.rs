@@ -3,11 +3,11 @@
 use controller::handler::Controller;
 use controller::memory::Memory;
 use controller::ports::{
-    Admission, Bus, Channels, Cursor, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
+    Bus, Channels, Cursor, Lease, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
 };
 use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
-use controller_core::admission::Bucket;
+use controller_core::capacity::{Bucket, Capacity};
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
 use controller_core::verdict::{self, Evidence};
@@ -68,6 +68,9 @@ impl Sessions for SessionsInMemory {
     }
 }
 
+/// The process in leases.
+const ME: &str = "me";
+
 #[derive(Debug, Default)]
 pub struct WorkersInMemory {
     pub rows: Mutex<BTreeMap<SessionId, WorkerRow>>,
@@ -80,38 +83,57 @@ pub struct WorkersInMemory {
     /// So many writes are lost to somebody else before one is taken.
     pub contention: Mutex<usize>,
     /// What the controllers share.
-    pub admission: Mutex<Admission>,
+    pub capacity: Mutex<Capacity>,
     pub cursor: Mutex<Cursor>,
+    /// Who sweeps, and until when.
+    pub lease: Mutex<Option<(String, Timestamp)>>,
+    /// Until when the last lease was taken.
+    pub leased_until: Mutex<Option<Timestamp>>,
+    /// The open rows cannot be listed.
+    pub fails_to_list: Mutex<bool>,
     /// Since when an end is untold, and when to try again.
     pub untold: Mutex<BTreeMap<SessionId, (Timestamp, Timestamp)>>,
 }
 
 impl Shared for WorkersInMemory {
-    async fn admission(&self) -> Result<Admission, PortError> {
-        Ok(self.admission.lock().unwrap().clone())
+    async fn capacity(&self) -> Result<Capacity, PortError> {
+        Ok(self.capacity.lock().unwrap().clone())
     }
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
-        let mut admission = self.admission.lock().unwrap();
-        let taken = admission.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
-        admission.bucket = taken.or(admission.bucket);
+        let mut capacity = self.capacity.lock().unwrap();
+        let taken = capacity.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
+        capacity.bucket = taken.or(capacity.bucket);
         Ok(taken.is_some())
     }
     async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
-        self.admission.lock().unwrap().bucket = Some(Bucket::empty(policy, now));
+        self.capacity.lock().unwrap().bucket = Some(Bucket::empty(policy, now));
         Ok(())
     }
     async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
-        self.admission.lock().unwrap().waiting = Some((waiting, now));
+        self.capacity.lock().unwrap().waiting = Some((waiting, now));
         Ok(())
     }
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
-        self.admission.lock().unwrap().streams_full_at = Some(now);
+        self.capacity.lock().unwrap().streams_full_at = Some(now);
         Ok(())
     }
     async fn judge(&self, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Result<Rollout, PortError> {
-        let versions = &mut self.admission.lock().unwrap().versions;
+        let versions = &mut self.capacity.lock().unwrap().versions;
         *versions = verdict::judged(versions, evidence, policy, now);
         Ok(versions.clone())
+    }
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        let mut lease = self.lease.lock().unwrap();
+        if let Some((held_by, until)) = lease.clone().filter(|(holder, until)| holder != ME && *until >= now) {
+            return Ok(Lease::HeldBy { held_by, until });
+        }
+        *self.leased_until.lock().unwrap() = Some(until);
+        *lease = Some((ME.to_owned(), until));
+        Ok(Lease::Ours)
+    }
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        self.lease.lock().unwrap().take_if(|(holder, _)| holder == ME);
+        Ok(())
     }
     async fn cursor(&self) -> Result<Cursor, PortError> {
         Ok(self.cursor.lock().unwrap().clone())
@@ -184,6 +206,9 @@ impl Workers for WorkersInMemory {
         until: Option<Timestamp>,
         _after: Option<OpenRow>,
     ) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        if *self.fails_to_list.lock().unwrap() {
+            return Err(PortError::Aws { operation: "Query", remedy: Remedy::Wait, detail: "throttled".into() });
+        }
         let rows = self.rows.lock().unwrap();
         let open = rows.values().filter_map(OpenRow::of);
         let due = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until));

@@ -3,7 +3,7 @@
 use super::common::{InMemory, NOW, controller, id, session};
 use super::{handle, launched, name, record};
 use controller_core::action::Plan;
-use controller_core::admission::Bucket;
+use controller_core::capacity::Bucket;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Tasks, View};
 use schemas::ids::{Generation, TaskArn, Timestamp};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 #[tokio::test]
 async fn two_controllers_at_once_never_launch_more_than_the_rate_allows() {
     let (one, two) = (Arc::new(controller()), controller());
-    *two.workers.admission.lock().unwrap() = Default::default();
+    *two.workers.capacity.lock().unwrap() = Default::default();
     for n in 1..=80 {
         one.sessions.put(&name(n), session("active"));
         two.sessions.put(&name(n + 80), session("active"));
@@ -26,7 +26,7 @@ async fn two_controllers_at_once_never_launch_more_than_the_rate_allows() {
     let records = |from: usize| json!({"Records": (from..from + 80).map(|n| record(&name(n), n)).collect::<Vec<_>>()});
     handle(&one, &records(1)).await;
     // The row that both share, as the second finds it.
-    *two.workers.admission.lock().unwrap() = one.workers.admission.lock().unwrap().clone();
+    *two.workers.capacity.lock().unwrap() = one.workers.capacity.lock().unwrap().clone();
     handle(&two, &records(81)).await;
     assert_eq!((launched(&one).len(), launched(&two).len()), (80, 20), "100 at once, whoever launches them");
     assert_eq!(two.workers.row(&name(160)).phase, Phase::Queued);
@@ -46,20 +46,20 @@ async fn a_throttled_run_task_leaves_nothing_for_any_controller() {
         let row = controller.workers.row(&name(n));
         assert_eq!((row.phase, row.why.cause), (Phase::Queued, Cause::Throttled), "{}", name(n));
     }
-    let bucket = controller.workers.admission.lock().unwrap().bucket.unwrap();
+    let bucket = controller.workers.capacity.lock().unwrap().bucket.unwrap();
     assert_eq!(bucket, Bucket::empty(&Policy::default(), NOW));
 }
 
 #[tokio::test]
 async fn who_comes_anew_goes_behind_those_that_another_process_has_counted() {
     let controller = controller();
-    controller.workers.admission.lock().unwrap().waiting = Some((100, NOW.plus_ms(-60_000)));
+    controller.workers.capacity.lock().unwrap().waiting = Some((100, NOW.plus_ms(-60_000)));
     controller.sessions.put(&name(1), session("active"));
     handle(&controller, &json!({"sessionIds": [name(1)]})).await;
     let row = controller.workers.row(&name(1));
     assert_eq!(row.phase, Phase::Queued);
     assert!(row.why.text.contains("100 sessions have waited longer"), "{}", row.why.text);
-    controller.workers.admission.lock().unwrap().waiting = Some((100, NOW.plus_ms(-120_000)));
+    controller.workers.capacity.lock().unwrap().waiting = Some((100, NOW.plus_ms(-120_000)));
     handle(&controller, &json!({"sessionIds": [name(1)]})).await;
     assert_eq!(controller.workers.row(&name(1)).phase, Phase::Launching, "an old count holds nobody up");
 }

@@ -3,6 +3,7 @@
 
 mod common;
 mod launching;
+mod leasing;
 mod sweeping;
 mod telling;
 

@@ -4,7 +4,7 @@ use super::common::{InMemory, NOW, controller, id, session};
 use super::{launched, name};
 use controller::handler::{Controller, Response};
 use controller::ports::Cursor;
-use controller::sweep::Swept;
+use controller::tick::Swept;
 use schemas::ids::Timestamp;
 use serde_json::json;
 use std::cell::Cell;

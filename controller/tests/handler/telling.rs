@@ -44,10 +44,10 @@ async fn an_end_that_the_bus_did_not_take_is_told_by_a_later_tick_and_once() {
 #[tokio::test]
 async fn an_end_that_nobody_can_be_told_for_a_day_is_given_up() {
     let mut controller = ended_untold().await;
-    controller.clock = || NOW.plus_ms(controller::sweep::GIVE_UP_MS - 1);
+    controller.clock = || NOW.plus_ms(controller::tick::GIVE_UP_MS - 1);
     handle(&controller, &json!({"sweep": true})).await;
     assert!(controller.workers.untold.lock().unwrap().contains_key(&id(&name(1))));
-    controller.clock = || NOW.plus_ms(controller::sweep::GIVE_UP_MS + 60_000);
+    controller.clock = || NOW.plus_ms(controller::tick::GIVE_UP_MS + 60_000);
     handle(&controller, &json!({"sweep": true})).await;
     assert_eq!(controller.workers.untold.lock().unwrap().len(), 0);
 }

@@ -19,7 +19,11 @@ import { CONTAINER, clusterName, ecsArn, foreign, logGroupName, tableArn, worker
 import type { Events } from './events.ts';
 import type { Network } from './network.ts';
 import type { State } from './state.ts';
+import { Timers } from './timers.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
+
+/** An invocation ends before the next tick of the schedule, and with it the lease of its sweep, whatever becomes of its process. */
+const INVOCATION = Duration.seconds(55);
 
 /** After this an undelivered event says nothing that the schedule has not noticed. */
 const STALE = Duration.hours(1);
@@ -48,13 +52,16 @@ export class Controller extends Construct {
   /** Stream records that were given up, whole. */
   readonly discarded: Bucket;
   private readonly role: Role;
+  private readonly timers: Timers;
   private readonly mappings: Watched['mappings'];
 
   constructor(scope: Construct, id: string, private readonly props: ControllerProps) {
     super(scope, id);
     this.undelivered = this.deadLetterQueue();
     this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    this.timers = new Timers(this, 'Timers', props.config, INVOCATION);
     this.function = this.define();
+    this.timers.wake(this.function, this.role);
     this.discarded = this.discardedRecords();
     this.mappings = { sessions: this.onSessions(), rows: this.onRows() };
     this.onTaskChange();
@@ -68,7 +75,11 @@ export class Controller extends Construct {
 
   /** What the alarms point at. */
   get watched(): Watched {
-    return { functionName: this.function.functionName, queueName: this.undelivered.queueName, mappings: this.mappings };
+    const { state } = this.props;
+    return {
+      functionName: this.function.functionName, queueName: this.undelivered.queueName, mappings: this.mappings,
+      tableName: state.table.tableName, indexes: state.indexes,
+    };
   }
 
   private define(): Function {
@@ -92,7 +103,7 @@ export class Controller extends Construct {
       handler: 'bootstrap',
       code: controllerCode(this, config, workspace),
       memorySize: 256,
-      timeout: Duration.minutes(1),
+      timeout: INVOCATION,
       role: this.role,
       logGroup,
       // Enough for the streams, the schedule and a surge of task events; a flood beyond it waits instead of taking the account's share.
@@ -108,9 +119,11 @@ export class Controller extends Construct {
         ASSIGN_PUBLIC_IP: 'ENABLED',
         SESSION_ENV: config.environment,
         EVENT_BUS: events.bus.eventBusName,
+        TIMER_QUEUE: this.timers.queue.queueUrl,
         ROLLOUT: onOff(config.rollout),
         CHANNEL_CLEANUP: onOff(config.channelCleanup),
         CAPACITY: config.spot ? 'FARGATE_SPOT' : 'FARGATE',
+        OPEN_INDEX: config.openIndex,
         LOG_LEVEL: config.logLevel,
       },
     });
@@ -290,10 +303,10 @@ export class Controller extends Construct {
     });
     allow(this.role, {
       sid: 'KeepRows',
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+      actions: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
       resources: [state.table.tableArn],
     });
-    allow(this.role, { sid: 'FindDueRows', actions: ['dynamodb:Query'], resources: [state.dueIndexArn] });
+    allow(this.role, { sid: 'FindDueRows', actions: ['dynamodb:Query'], resources: state.indexArns });
   }
 
   private allowEvents(): void {

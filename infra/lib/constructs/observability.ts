@@ -179,6 +179,9 @@ export class Observability extends Construct {
           ['Messages to listeners', [ours('Posts', 'Sum'), ours('PostsFailed', 'Sum')]],
           ['Audio of the speakers', [ours('SignalToNoise', 'Minimum'), ours('PacketLoss', 'Maximum'), ours('Clipping', 'Maximum')]],
           ['Longest time without the table, ms', [ours('RowUnwritten', 'Maximum')]],
+          ['Throttled by DynamoDB: writes and reads of table and index', ['WriteThrottleEvents', 'ReadThrottleEvents'].flatMap((name) =>
+            [{}, ...watched.indexes.map((index) => ({ GlobalSecondaryIndexName: index }))].map((of) =>
+              metric({ namespace: 'AWS/DynamoDB', name, statistic: 'Sum', dimensions: { TableName: watched.tableName, ...of } }, 1)))],
           ['Sound that no stream hears, ms', [ours('SoundUnheard', 'Maximum')]],
           ['Warnings to speakers', [
             ours('WarningsSnrLow', 'Sum'), ours('WarningsClipping', 'Sum'), ours('WarningsEcho', 'Sum'), ours('WarningsSilence', 'Sum'),

@@ -4,13 +4,15 @@ import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table, Tabl
 import { Construct } from 'constructs';
 import type { Config } from '../config.ts';
 
-/** The index of rows that somebody must look at again. */
+/** The index of rows that somebody must look at again: keys alone, in shards, and untouched by heartbeats. */
+export const BY_SHARD = 'byShard';
+/** The same of older releases: one key value, every attribute. */
 export const BY_DUE = 'byDue';
 
 export class State extends Construct {
   readonly table: Table;
 
-  constructor(scope: Construct, id: string, config: Config) {
+  constructor(scope: Construct, id: string, private readonly config: Config) {
     super(scope, id);
     this.table = new Table(this, 'Table', {
       tableName: `SessionWorkers-${config.environment}`,
@@ -25,12 +27,23 @@ export class State extends Construct {
       deletionProtection: config.retain,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
-    this.table.addGlobalSecondaryIndex({
-      indexName: BY_DUE,
-      partitionKey: { name: 'open', type: AttributeType.STRING },
-      sortKey: { name: 'nextLookAt', type: AttributeType.NUMBER },
-      projectionType: ProjectionType.ALL,
-    });
+    // A deployed stack goes from the old index over both to the new one: CloudFormation makes or drops one index at a time.
+    if (config.openIndex !== 'new') {
+      this.table.addGlobalSecondaryIndex({
+        indexName: BY_DUE,
+        partitionKey: { name: 'open', type: AttributeType.STRING },
+        sortKey: { name: 'nextLookAt', type: AttributeType.NUMBER },
+        projectionType: ProjectionType.ALL,
+      });
+    }
+    if (config.openIndex !== 'old') {
+      this.table.addGlobalSecondaryIndex({
+        indexName: BY_SHARD,
+        partitionKey: { name: 'shard', type: AttributeType.STRING },
+        sortKey: { name: 'nextLookAt', type: AttributeType.NUMBER },
+        projectionType: ProjectionType.KEYS_ONLY,
+      });
+    }
   }
 
   /** The ARN of the table's stream. */
@@ -38,8 +51,13 @@ export class State extends Construct {
     return this.table.tableStreamArn ?? '';
   }
 
-  /** The ARN of the index of due rows. */
-  get dueIndexArn(): string {
-    return `${this.table.tableArn}/index/${BY_DUE}`;
+  /** The names of the indexes that there are. */
+  get indexes(): readonly string[] {
+    return { old: [BY_DUE], both: [BY_DUE, BY_SHARD], new: [BY_SHARD] }[this.config.openIndex];
+  }
+
+  /** Their ARNs. */
+  get indexArns(): string[] {
+    return this.indexes.map((name) => `${this.table.tableArn}/index/${name}`);
   }
 }

@@ -247,6 +247,7 @@ impl Table {
         if let Some(ttl) = update.ttl {
             request = request
                 .expression_attribute_names("#open", workers::OPEN)
+                .expression_attribute_names("#shard", workers::SHARD)
                 .expression_attribute_names("#ttl", workers::TTL)
                 .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()));
         }
@@ -341,10 +342,10 @@ fn plan(write: &StatusWrite, current: Phase) -> Update<'_> {
             (true, false) => "SET worker = :worker, phase = :phase, phaseSince = :since, why = :why",
             (false, false) => "SET worker = :worker, phase = :phase, phaseSince = :since",
             (true, true) => {
-                "SET worker = :worker, phase = :phase, phaseSince = :since, why = :why, #ttl = :ttl REMOVE #open, nextLookAt"
+                "SET worker = :worker, phase = :phase, phaseSince = :since, why = :why, #ttl = :ttl REMOVE #open, #shard, nextLookAt"
             }
             (false, true) => {
-                "SET worker = :worker, phase = :phase, phaseSince = :since, #ttl = :ttl REMOVE #open, nextLookAt"
+                "SET worker = :worker, phase = :phase, phaseSince = :since, #ttl = :ttl REMOVE #open, #shard, nextLookAt"
             }
         },
         phase: Some(write.phase),
@@ -449,10 +450,24 @@ mod tests {
     }
 
     #[test]
+    fn no_write_of_a_worker_that_runs_touches_the_keys_of_the_index() {
+        let running = Phase::ALL.into_iter().filter(|phase| !phase.is_final());
+        for (phase, current) in running.flat_map(|phase| Phase::ALL.map(|current| (phase, current))) {
+            for why in [None, write(phase).why] {
+                let written = StatusWrite { why, ..write(phase) };
+                let update = plan(&written, current);
+                let keys = ["#shard", "shard", "#next", "nextLookAt", "#open", "open"];
+                let mut words = update.expression.split([' ', ',', '=']);
+                assert!(words.all(|word| !keys.contains(&word)), "{phase:?} over {current:?}: {}", update.expression);
+            }
+        }
+    }
+
+    #[test]
     fn a_stopped_session_leaves_the_index_and_expires() {
         let stopped = write(Phase::Stopped);
         let update = plan(&stopped, Phase::Draining);
-        assert!(update.expression.ends_with("REMOVE #open, nextLookAt"));
+        assert!(update.expression.ends_with("REMOVE #open, #shard, nextLookAt"));
         assert_eq!(update.ttl, Some(1_700_000_000 + 2_592_000));
     }
 }

@@ -4,7 +4,7 @@ use crate::aws::Aws;
 use crate::error::{CtlError, refused};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use schemas::rollout::Rollout;
+use schemas::rollout::{Rollout, Write};
 use schemas::table::workers::{self, ADMISSION, CONTROLLERS, VERSIONS, VERSIONS_REVISION};
 
 /// What is known of the versions, and the lock of that: 0 when nothing was ever written.
@@ -32,26 +32,20 @@ pub async fn read(aws: &Aws) -> Result<(Rollout, i64), CtlError> {
 /// [`CtlError::Refused`] when the table refuses it.
 pub async fn write(aws: &Aws, known: &Rollout, read: i64) -> Result<bool, CtlError> {
     let table = aws.workers_table();
-    let text = serde_json::to_string(known)
-        .map_err(|e| CtlError::Refused(format!("write what is known of the versions: {e}")))?;
+    let unwritable = |e: String| CtlError::Refused(format!("write what is known of the versions: {e}"));
+    let write = Write::of(known, read).map_err(|e| unwritable(e.to_string()))?;
+    let values = serde_dynamo::to_item(&write).map_err(|e| unwritable(e.to_string()))?;
+    let names = Write::NAMES.map(|(place, name)| (place.to_owned(), name.to_owned()));
     let update = aws
         .dynamodb
         .update_item()
         .table_name(&table)
         .key(workers::SESSION_ID, AttributeValue::S(CONTROLLERS.into()))
         .key(workers::RECORD, AttributeValue::S(ADMISSION.into()))
-        .update_expression("SET #versions = :versions, #revision = :next")
-        .expression_attribute_names("#versions", VERSIONS)
-        .expression_attribute_names("#revision", VERSIONS_REVISION)
-        .expression_attribute_values(":versions", AttributeValue::S(text))
-        .expression_attribute_values(":next", AttributeValue::N((read + 1).to_string()));
-    let update = if read == 0 {
-        update.condition_expression("attribute_not_exists(#revision)")
-    } else {
-        update
-            .condition_expression("#revision = :read")
-            .expression_attribute_values(":read", AttributeValue::N(read.to_string()))
-    };
+        .update_expression(Write::UPDATE)
+        .condition_expression(write.condition())
+        .set_expression_attribute_names(Some(names.into()))
+        .set_expression_attribute_values(Some(values));
     match update.send().await {
         Ok(_) => Ok(true),
         Err(e) if e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => Ok(false),

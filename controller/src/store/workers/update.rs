@@ -8,7 +8,9 @@ use super::super::item;
 use aws_sdk_dynamodb::types::AttributeValue;
 use controller_core::action::RowWrite;
 use schemas::ids::{SessionId, Timestamp};
-use schemas::table::workers::{NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, REVISION, SESSION_ID, TTL, still_reads};
+use schemas::table::workers::{
+    NEXT_LOOK_AT, OPEN, OPEN_VALUE, PHASE, REVISION, SESSION_ID, SHARD, TTL, open_shard, still_reads,
+};
 use schemas::worker::WorkerRow;
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,8 +26,20 @@ pub(super) struct Update {
 /// Attributes that belong to a phase that this write does not change.
 const OF_A_TRANSITION: [&str; 3] = [PHASE, "phaseSince", "why"];
 /// The attributes that a write sets or removes.
-const OURS: [&str; 11] =
-    ["schema", REVISION, "generation", PHASE, "phaseSince", "why", NEXT_LOOK_AT, "intent", "task", "restarts", OPEN];
+const OURS: [&str; 12] = [
+    "schema",
+    REVISION,
+    "generation",
+    PHASE,
+    "phaseSince",
+    "why",
+    NEXT_LOOK_AT,
+    "intent",
+    "task",
+    "restarts",
+    OPEN,
+    SHARD,
+];
 /// The worker's section.
 const WORKER: &str = "worker";
 /// What belongs to a generation and goes with it.
@@ -45,6 +59,7 @@ impl Update {
             item.insert(TTL.into(), item::ttl(now));
         } else {
             item.insert(OPEN.into(), AttributeValue::S(OPEN_VALUE.into()));
+            item.insert(SHARD.into(), AttributeValue::S(open_shard(id, after.phase)));
         }
         let mut touched: Vec<&str> = OURS.into_iter().chain([TTL]).collect();
         if write.transition.is_none() && read.is_some() {
@@ -168,6 +183,10 @@ mod tests {
         let update = update(None, &write(1, Some(Phase::Launching)));
         assert_eq!(update.condition, "attribute_not_exists(#id)");
         assert_eq!(update.values[":open"], AttributeValue::S("open".into()));
+        assert_eq!(
+            update.values[":shard"],
+            AttributeValue::S(open_shard(&SessionId::try_new("a-b-1").unwrap(), Phase::Launching))
+        );
         assert!(update.expression.contains("REMOVE") && !update.expression.contains("#worker"));
     }
 
@@ -259,7 +278,7 @@ mod tests {
         let update = update(Some(&launching()), &write(1, Some(Phase::Stopped)));
         assert!(update.values.contains_key(":ttl"));
         let removed = update.expression.split("REMOVE").nth(1).unwrap();
-        assert!(removed.contains("#open") && removed.contains("#nextLookAt"), "{removed}");
+        assert!(["#open", "#shard", "#nextLookAt"].iter().all(|key| removed.contains(key)), "{removed}");
     }
 
     #[test]

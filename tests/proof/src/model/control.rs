@@ -1,4 +1,4 @@
-//! A controller: the loop of `controller/src/look.rs`, one read or one effect at a time.
+//! A controller: the loop of `controller/src/look.rs` and `act.rs`, one read or one effect at a time.
 
 use super::mutation::{self, Mutation};
 use super::state::{Session, State, Task, Wish, age, hash_row, session_id};

@@ -100,7 +100,7 @@ fn quiet(state: &State) -> State {
     State { controllers, faults: 0, edits: 0, orders: 0, ..state.clone() }
 }
 
-/// One tick and one sweep, in the order of `controller/src/sweep.rs`: what is due, what is astray, what was missed.
+/// One tick and one sweep, in the order of `controller/src/tick.rs`: what is due, what is astray, what was missed.
 fn round(world: &World, state: &mut State) -> Result<(), Violation> {
     tick(world, state)?;
     for n in 0..state.sessions.len() {

@@ -2,8 +2,8 @@
 
 use super::ports::Ports;
 use super::world::number;
-use controller::ports::{Admission, Cursor, PortError, Shared};
-use controller_core::admission::Bucket;
+use controller::ports::{Cursor, Lease, PortError, Shared};
+use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
 use schemas::ids::{SessionId, Timestamp};
@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 /// The shared rows.
 #[derive(Debug, Default)]
 pub struct Common {
-    admission: Admission,
+    capacity: Capacity,
     cursor: Cursor,
+    /// Which invocation sweeps, and until when.
+    lease: Option<(usize, Timestamp)>,
     /// Session → since when its end is untold, and when to try again.
     untold: BTreeMap<usize, (SessionId, Timestamp, Timestamp)>,
 }
@@ -23,40 +25,40 @@ impl Common {
     /// Whether a version has baked.
     #[must_use]
     pub fn has_a_good_version(&self) -> bool {
-        self.admission.versions.good.is_some()
+        self.capacity.versions.good.is_some()
     }
 }
 
 impl Shared for Ports {
-    async fn admission(&self) -> Result<Admission, PortError> {
+    async fn capacity(&self) -> Result<Capacity, PortError> {
         self.call().await;
         self.table_fails("GetItem")?;
-        Ok(self.world().common.admission.clone())
+        Ok(self.world().common.capacity.clone())
     }
 
     async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
         self.call().await;
         self.table_fails("UpdateItem")?;
-        let admission = &mut self.world().common.admission;
-        let taken = admission.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
-        admission.bucket = taken.or(admission.bucket);
+        let capacity = &mut self.world().common.capacity;
+        let taken = capacity.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
+        capacity.bucket = taken.or(capacity.bucket);
         Ok(taken.is_some())
     }
 
     async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
         self.table_fails("UpdateItem")?;
-        self.world().common.admission.bucket = Some(Bucket::empty(policy, now));
+        self.world().common.capacity.bucket = Some(Bucket::empty(policy, now));
         Ok(())
     }
 
     async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
         self.table_fails("UpdateItem")?;
-        self.world().common.admission.waiting = Some((waiting, now));
+        self.world().common.capacity.waiting = Some((waiting, now));
         Ok(())
     }
 
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
-        self.world().common.admission.streams_full_at = Some(now);
+        self.world().common.capacity.streams_full_at = Some(now);
         Ok(())
     }
 
@@ -64,15 +66,35 @@ impl Shared for Ports {
         self.call().await;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
-        let known = verdict::judged(&world.common.admission.versions, evidence, policy, now);
+        let known = verdict::judged(&world.common.capacity.versions, evidence, policy, now);
         if matches!(evidence, Evidence::Failed { .. }) && !world.judges() {
             return Ok(known);
         }
         if let Some(bad) = world.bad_version.as_mut().filter(|bad| known.bad(&bad.version).is_some()) {
             bad.found_at.get_or_insert(now);
         }
-        world.common.admission.versions = known.clone();
+        world.common.capacity.versions = known.clone();
         Ok(known)
+    }
+
+    async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
+        self.call().await;
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let me = world.invocation;
+        if let Some((holder, until)) = world.common.lease.filter(|(holder, until)| *holder != me && *until >= now) {
+            return Ok(Lease::HeldBy { held_by: holder.to_string(), until });
+        }
+        world.common.lease = Some((me, until));
+        Ok(Lease::Ours)
+    }
+
+    async fn give_sweep_back(&self) -> Result<(), PortError> {
+        self.table_fails("UpdateItem")?;
+        let mut world = self.world();
+        let me = world.invocation;
+        world.common.lease.take_if(|(holder, _)| *holder == me);
+        Ok(())
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {

@@ -25,8 +25,9 @@ mod untold;
 pub use untold::GIVE_UP_MS;
 
 use crate::handler::Controller;
-use crate::look::{Knowing, Lanes, log_failure};
+use crate::look::{Knowing, log_failure};
 use crate::ports::{Bus, Channels, Cursor, OpenRow, Orchestrator, PortError, Sessions, Workers};
+use controller_core::capacity::Lanes;
 use controller_core::model::Switch;
 use controller_core::{handover, rollout};
 use futures_util::StreamExt as _;
@@ -36,7 +37,6 @@ use schemas::worker::Phase;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// A complete sweep of so many open rows is made with every tick.
 pub const SMALL: usize = 2_000;
@@ -59,14 +59,14 @@ pub struct Swept {
     pub cut_short: bool,
 }
 
-struct Sweep {
-    deadline: Timestamp,
+pub(crate) struct Sweep {
+    pub(crate) deadline: Timestamp,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
-    done: HashSet<SessionId>,
+pub(crate) struct State {
+    pub(crate) done: HashSet<SessionId>,
     /// Sessions whose look failed.
     failed: HashSet<SessionId>,
     swept: Swept,
@@ -75,7 +75,7 @@ struct State {
 }
 
 impl Sweep {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,7 +101,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         let all = if complete { Some(self.open_rows(None).await?) } else { None };
         if complete && self.policy.rollout == Switch::On {
             // A rollout begins on no guess: without this nobody would know which version is good.
-            let known = self.workers.admission().await?;
+            let known = self.workers.capacity().await?;
             self.memory.versions_are(&known.versions, (self.clock)());
         }
         if let Some(all) = &all {
@@ -140,7 +140,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         Ok(swept)
     }
 
-    async fn open_rows(&self, until: Option<Timestamp>) -> Result<Vec<OpenRow>, PortError> {
+    pub(crate) async fn open_rows(&self, until: Option<Timestamp>) -> Result<Vec<OpenRow>, PortError> {
         let (mut rows, mut after) = (Vec::new(), None);
         loop {
             let page = self.workers.open(until, after).await?;
@@ -152,7 +152,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         }
     }
 
-    async fn look_at_rows(&self, sweep: &Sweep, rows: &[OpenRow], until: Timestamp) -> usize {
+    pub(crate) async fn look_at_rows(&self, sweep: &Sweep, rows: &[OpenRow], until: Timestamp) -> usize {
         self.look_at_all_of(sweep, rows.iter().map(|row| (&row.session_id, &[][..])), until).await
     }
 
@@ -178,36 +178,6 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         };
         looks.for_each_concurrent(AT_ONCE, look).await;
         begun.into_inner().unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    /// The queue again and again while sessions wait for their turn.
-    async fn admit_the_queue(&self, sweep: &Sweep) -> Result<(), PortError> {
-        let wait_ms = self.policy.admission_wait_ms;
-        loop {
-            let now = (self.clock)();
-            let mut queue = self.open_rows(Some(now.plus_ms(wait_ms))).await?;
-            queue.retain(|row| row.phase == Some(Phase::Queued));
-            self.tell_the_queue(queue.len(), now).await?;
-            if queue.is_empty() || now.plus_ms(wait_ms) >= sweep.deadline {
-                return Ok(());
-            }
-            (self.pause)(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))).await;
-            if (self.clock)() <= now {
-                return Ok(()); // nobody can wait here: the next tick goes on
-            }
-            sweep.lock().done.retain(|id| queue.iter().all(|row| row.session_id != *id));
-            let queue = in_order(queue, &Cursor::default());
-            self.look_at_rows(sweep, &queue, sweep.deadline).await;
-        }
-    }
-
-    /// Tells all controllers how many wait: who comes anew goes behind them. An empty queue is told once.
-    async fn tell_the_queue(&self, waiting: usize, now: Timestamp) -> Result<(), PortError> {
-        let known = self.memory.queue_is(waiting);
-        if waiting > 0 || known != Some(0) {
-            self.workers.queue_is(u32::try_from(waiting).unwrap_or(u32::MAX), now).await?;
-        }
-        Ok(())
     }
 
     async fn look_once(&self, sweep: &Sweep, id: &SessionId, hints: &[TaskArn]) {
@@ -253,7 +223,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
 
 /// The rows whose worker may be in need by urgency, beginning behind the last that the sweep before had looked at when it was
 /// cut short (what it had looked at is due again only when the look failed); then the queue in the order of its wishes.
-fn in_order(mut rows: Vec<OpenRow>, before: &Cursor) -> Vec<OpenRow> {
+pub(crate) fn in_order(mut rows: Vec<OpenRow>, before: &Cursor) -> Vec<OpenRow> {
     rows.sort_by_cached_key(|row| match (row.phase, &before.due) {
         (Some(Phase::Queued), _) => (2, row.wanted_since.unwrap_or(row.next_look_at), row.session_id.clone()),
         (Some(_) | None, Some(last)) if (row.next_look_at, &row.session_id) <= (last.0, &last.1) => {

@@ -1,9 +1,9 @@
-//! Tasks that no row speaks of: strays.
+//! Tasks that are nobody's: those whose place another has taken, and those that no row speaks of.
 //!
 //! **Guarantees.** Two strikes: a stray is marked when it is first seen and stopped only when a look at least
 //! [`crate::model::Policy::strike_ms`] later, with everything read afresh, finds it astray still. An incomplete answer of ECS
-//! is no verdict. A task that is older than its row's generation is no stray but fenced: the row itself says that another has
-//! taken its place ([`crate::orphans`]).
+//! is no verdict. A task that is older than its row's generation needs no strike: the row itself says that another has
+//! taken its place ([`fenced`]).
 //!
 //! **Where the mark is kept.** As a record of its own beside the session's row (`stray#<task>`), because a stray may have no
 //! row, and a process that swept may be gone. It goes by its TTL.
@@ -32,10 +32,20 @@ pub fn verdicts(view: &View, policy: &Policy, now: Timestamp) -> Vec<Action> {
     strays(view).filter_map(verdict).collect()
 }
 
+/// Stops every live task of a generation older than `current`. A newer task is left alone: the row was read before it was
+/// launched, so it is the row that is old.
+#[must_use]
+pub fn fenced(view: &View, current: Generation) -> Vec<Action> {
+    let older = view.known_tasks().iter().filter(|task| task.generation < current && !task.is_stopping());
+    let reason = format!("generation {current} has taken its place");
+    older.map(|task| Action::StopTask { arn: task.arn.clone(), reason: reason.clone() }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{SECOND, World, running_task};
+    use crate::fixtures::plans::stopped_tasks;
+    use crate::fixtures::{SECOND, World, arn, running_task};
 
     fn stray_without_a_row() -> World {
         let mut world = World::active().deleted();
@@ -91,5 +101,25 @@ mod tests {
         world.settle();
         assert!(world.tasks[1].is_stopped());
         assert!(!world.tasks[0].is_stopped());
+    }
+
+    #[test]
+    fn an_older_task_is_stopped_and_a_newer_one_is_left_alone() {
+        let mut world = World::active().live();
+        world.row.as_mut().unwrap().generation = Generation(5);
+        world.row.as_mut().unwrap().task = None;
+        world.tasks = vec![running_task(Generation(4)), running_task(Generation(5)), running_task(Generation(6))];
+        assert_eq!(stopped_tasks(&world.plan()), [arn(4)]);
+    }
+
+    #[test]
+    fn idle_timeout_in_teardown_still_restarts() {
+        // A worker that ends in the middle of being replaced, or whose clean-up fails, is followed all the same.
+        let mut world = World::active().live().later(31 * SECOND);
+        let mut plan = world.plan();
+        plan.actions.retain(|action| !matches!(action, Action::StopTask { .. })); // the stop fails
+        world.apply(&plan);
+        assert_eq!((world.tasks.len(), world.row().generation), (2, Generation(2)));
+        assert_eq!(stopped_tasks(&world.plan()), [arn(1)], "and the next look stops the old task");
     }
 }
