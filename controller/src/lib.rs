@@ -21,11 +21,11 @@
 //! | [`metrics`] | CloudWatch metrics as log lines |
 //! | [`telemetry`] | JSON logs |
 //!
-//! **What wakes it.** The Sessions table's stream; our own table's stream, which the mapping filters to operators' wishes (a
+//! **What wakes it.** The Sessions table's stream; our own table's stream, which the mapping filters to operators' orders (a
 //! record of their own beside the row) and rows that end; ECS's task events; the schedule. Why a filtered stream and not a call
-//! of `sessionctl`: the wish and its trigger are one thing, whoever writes it needs no right on the function, a lost delivery is
+//! of `sessionctl`: the order and its trigger are one thing, whoever writes it needs no right on the function, a lost delivery is
 //! retried and kept in the failure destination, and it costs nothing: Lambda's reads of a stream are free, and what a filter
-//! drops is no invocation. A wish within the row could not be told from a heartbeat by a filter, which compares with constants.
+//! drops is no invocation. An order within the row could not be told from a heartbeat by a filter, which compares with constants.
 //!
 //! The schedule alone suffices: every tick looks at the rows that are due, at the tasks that run, and at the Sessions table
 //! itself, which is scanned as the last net for wanted sessions without an open row. The scan reads each session row once a

@@ -134,7 +134,7 @@ test('their_stream_wakes_the_controller_for_every_record_that_a_run_can_need_and
 test('a_wish_and_the_end_of_a_row_wake_the_controller_and_a_heartbeat_does_not', () => {
   const patterns = mappingOf(template('dev'), 'Rows').FilterCriteria.Filters.map((filter) => JSON.parse(filter.Pattern) as unknown);
   assert.deepEqual(patterns, [
-    { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: rust('schemas/src/table.rs', 'workers', 'WISH') }] } } } },
+    { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: rust('schemas/src/table.rs', 'workers', 'ORDER') }] } } } },
     { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: ['current'] } }, NewImage: { phase: { S: ['Stopped', 'Failed'] } } } },
     {
       eventName: ['MODIFY'],

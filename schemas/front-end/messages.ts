@@ -71,8 +71,7 @@ export type SessionEndedMessage = SessionEnded & {
   type: 'sessionEnded';
 };
 /**
- * Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, never retried for ever, and no
- * end of a run that the session row wants ([`Cause::goes_on`]).
+ * Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, and never retried for ever.
  */
 export type Cause =
   | 'sessionActive'

@@ -6,7 +6,7 @@
 //! | [`session`] | the session service's rows, read tolerantly |
 //! | [`worker`] | our own row: phase, intent, progress, usage |
 //! | [`reason`] | why a session is as it is, and who is to blame |
-//! | [`operator`] | what operators wish, audited |
+//! | [`operator`] | what operators have ordered, audited |
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`rollout`] | what is known of the versions of the worker |
 //! | [`condition`] | what AWS reports, whichever way it reports it |

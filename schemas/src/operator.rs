@@ -1,4 +1,4 @@
-//! What operators wish for one session: desired state in our row, audited, never a direct side effect.
+//! What operators have ordered for one session: desired state in our row, audited, never a direct side effect.
 //!
 //! The section `operator` of the row is written by `sessionctl` alone (conditional on the row's existence, and it sets
 //! `nextLookAt` to now so that the next sweep looks); the controller reads it like any other fact. An order is carried out

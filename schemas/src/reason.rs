@@ -23,8 +23,7 @@ pub enum Blame {
 
 forward::reads!(Blame, Us);
 
-/// Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, never retried for ever, and no
-/// end of a run that the session row wants ([`Cause::goes_on`]).
+/// Every cause that we know. A cause that is not here, as of a newer release, is read as [`Cause::Unknown`]: loud, and never retried for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "camelCase")]
 pub enum Cause {
@@ -121,13 +120,6 @@ impl Cause {
             | Self::NoMediaPath
             | Self::Unknown => Blame::Us,
         }
-    }
-
-    /// Whether the session goes on when its worker is asked to end for this cause: a next generation takes it over, and its listeners
-    /// are not told that anything ended. Nobody knows that of an unknown cause; so whether it is over is left to the session row.
-    #[must_use]
-    pub fn goes_on(self) -> bool {
-        matches!(self, Self::Handover | Self::StageStuck | Self::Unknown)
     }
 
     /// Whether another launch may do better.

@@ -139,15 +139,15 @@ pub mod workers {
     /// How the sort keys of all [`strike`] records begin.
     pub const STRIKE: &str = "stray#";
 
-    /// Sort key of the record that an operator's wish leaves beside the row: who wished what, kept as a trail, and the one thing
-    /// of the row's stream that tells the controller to look now. (A wish within the row looks like any heartbeat there.)
+    /// Sort key of the record that an operator's order (a hold too) leaves beside the row: who ordered what, kept as a trail, and the one thing
+    /// of the row's stream that tells the controller to look now. (An order within the row looks like any heartbeat there.)
     /// Fixed width: the keys of one session rise with the time.
     #[must_use]
-    pub fn wish(signed_at: crate::ids::Timestamp) -> String {
-        format!("{WISH}{:015}", signed_at.0)
+    pub fn order(signed_at: crate::ids::Timestamp) -> String {
+        format!("{ORDER}{:015}", signed_at.0)
     }
-    /// How the sort keys of all [`wish`] records begin.
-    pub const WISH: &str = "wish#";
+    /// How the sort keys of all [`order`] records begin: in the word of the first release, which rows and the stream's filter hold.
+    pub const ORDER: &str = "wish#";
 
     /// Sort key of the record of one phase that a generation went through ([`crate::worker::Step`]). Fixed width: the keys of
     /// one session rise with generation and time.

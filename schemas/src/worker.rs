@@ -10,11 +10,11 @@ use crate::forward;
 use crate::ids::{ChannelArn, ConnectionId, Generation, Language, SessionId, StreamArn, TaskArn, Timestamp};
 use crate::lifecycle::Published;
 use crate::operator::Operator;
-use crate::reason::Why;
+use crate::reason::{Cause, Why};
 use crate::session::CaptionOptions;
 use crate::voice::{AudioQuality, ModelStatus, Voice};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Where a session's worker is in its life. A word of a newer release is read as [`Phase::Joining`]: a worker may be at work, and its heartbeat
@@ -77,27 +77,93 @@ impl Phase {
 /// What the controller wants of the worker; the worker reads it with every heartbeat. A word of a newer release is read as [`Desired::Run`]: nobody
 /// ends by a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(from = "Wanted", into = "Wanted")]
+#[schemars(with = "Wanted")]
 pub enum Desired {
     /// Transcribe and deliver.
     Run,
     /// Stay connected, transcribe nothing.
     Pause,
-    /// Flush the last words, tell the listeners, exit 0.
+    /// The session is over: flush the last words, tell the listeners so, exit 0.
     Stop,
+    /// The session goes on with the next generation: flush the last words, tell the listeners that captions move, exit 143.
+    HandOver {
+        /// At the speaker's next silence, and by this moment at the latest; `None`: at once.
+        leave_by: Option<Timestamp>,
+    },
 }
 
-forward::reads!(Desired, Run);
+impl Desired {
+    /// Whether the worker is to leave, for whichever reason.
+    #[must_use]
+    pub fn is_to_leave(self) -> bool {
+        match self {
+            Self::Stop | Self::HandOver { .. } => true,
+            Self::Run | Self::Pause => false,
+        }
+    }
+}
+
+/// What the controller wants of the worker, in a word; the worker reads it with every heartbeat. A word of a newer release is read as `run`: nobody
+/// ends by a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", rename_all = "camelCase")]
+#[schemars(rename = "Desired")]
+enum Word {
+    /// Transcribe and deliver.
+    Run,
+    /// Stay connected, transcribe nothing.
+    Pause,
+    /// The session is over: flush the last words, tell the listeners so, exit 0.
+    Stop,
+    /// The session goes on with the next generation: flush the last words, tell the listeners that captions move, exit 143.
+    HandOver,
+}
+
+forward::reads!(Word, Run);
+
+/// [`Desired`] as it stands in the row: a word, and beside it what belongs to one of the words.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    /// What the worker shall do.
+    desired: Word,
+    /// Of a handover: the worker leaves at the speaker's next silence, and by this moment at the latest. Absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leave_by: Option<Timestamp>,
+}
+
+impl From<Wanted> for Desired {
+    fn from(wanted: Wanted) -> Self {
+        match (wanted.desired, wanted.leave_by) {
+            (Word::Run, _) => Self::Run,
+            (Word::Pause, _) => Self::Pause,
+            (Word::Stop, None) => Self::Stop,
+            // Of an older release, which gave only a worker that hands over the time for a silence.
+            (Word::Stop, by @ Some(_)) | (Word::HandOver, by) => Self::HandOver { leave_by: by },
+        }
+    }
+}
+
+impl From<Desired> for Wanted {
+    fn from(desired: Desired) -> Self {
+        let word = |desired| Self { desired, leave_by: None };
+        match desired {
+            Desired::Run => word(Word::Run),
+            Desired::Pause => word(Word::Pause),
+            Desired::Stop => word(Word::Stop),
+            Desired::HandOver { leave_by } => Self { desired: Word::HandOver, leave_by },
+        }
+    }
+}
 
 /// What the controller decided, written before it acts. Every RunTask parameter is derived from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
     /// What the worker shall do.
+    #[serde(flatten)]
     pub desired: Desired,
-    /// With a wish to stop: the worker leaves at the speaker's next silence, and by this moment at the latest. Absent: at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leave_by: Option<Timestamp>,
     /// The signaling channel of this run; together with the session id it identifies the run.
     pub channel_arn: Option<ChannelArn>,
     /// The stream of this run, for sessions that are consumed by GetMedia.
@@ -413,7 +479,7 @@ pub struct WorkerStatus {
 
 /// The row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct WorkerRow {
     /// The session.
     pub session_id: SessionId,
@@ -440,7 +506,7 @@ pub struct WorkerRow {
     pub restarts: Restarts,
     /// What the worker says.
     pub worker: Option<WorkerStatus>,
-    /// What operators wish.
+    /// What operators have ordered.
     #[serde(default)]
     pub operator: Operator,
     /// What the bus has been told.
@@ -449,7 +515,30 @@ pub struct WorkerRow {
     pub channel_deleted_at: Option<Timestamp>,
 }
 
+impl Serialize for WorkerRow {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for WorkerRow {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::deserialize(from).map(Self::with_handovers_of_older_releases)
+    }
+}
+
 impl WorkerRow {
+    /// An older release has no word for a handover: it says `stop`, and by the cause that the session goes on.
+    fn with_handovers_of_older_releases(mut self) -> Self {
+        let hands_over = matches!(self.why.cause, Cause::Handover | Cause::StageStuck);
+        if let Some(intent) = self.intent.as_mut().filter(|_| self.phase == Phase::Draining && hands_over)
+            && intent.desired == Desired::Stop
+        {
+            intent.desired = Desired::HandOver { leave_by: None };
+        }
+        self
+    }
+
     /// Whether this generation's worker served long enough (ms) to be called healthy.
     #[must_use]
     pub fn was_healthy(&self, healthy_after_ms: i64) -> bool {

@@ -7,7 +7,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use schemars::generate::SchemaSettings;
-use schemas::ids::Language;
+use schemas::ids::{Language, Timestamp};
 use schemas::lifecycle::{Happening, LifecycleEvent};
 use schemas::message::Message;
 use schemas::operator::Verb;
@@ -178,4 +178,40 @@ fn a_step_of_a_newer_release_is_read_and_so_is_each_word_of_the_index() {
     let step = json!({"generation": 1, "phase": "Warming", "at": 1, "why": why});
     assert_eq!(serde_json::from_value::<Step>(step).unwrap().phase, Phase::Joining);
     assert_eq!(serde_json::from_value::<Cause>(json!("moved")).unwrap(), Cause::Unknown);
+}
+
+/// A row whose worker was asked to leave, as this controller and the one before write it.
+fn leaving(intent: &Value, cause: &str) -> WorkerRow {
+    let (_, mut row) = files("golden").into_iter().find(|(name, _)| name == "worker-row.options.json").unwrap();
+    (row["phase"], row["why"]["cause"]) = (json!("Draining"), json!(cause));
+    row["intent"].as_object_mut().unwrap().extend(intent.as_object().unwrap().clone());
+    serde_json::from_value(row).unwrap()
+}
+
+#[test]
+fn a_handover_of_the_release_before_is_one_and_its_stops_are_stops() {
+    let wanted = |intent: Value, cause: &str| leaving(&intent, cause).intent.unwrap().desired;
+    let at_once = Desired::HandOver { leave_by: None };
+    let in_time = Desired::HandOver { leave_by: Some(Timestamp(7)) };
+    assert_eq!(wanted(json!({"desired": "stop"}), "handover"), at_once);
+    assert_eq!(wanted(json!({"desired": "stop"}), "stageStuck"), at_once);
+    assert_eq!(wanted(json!({"desired": "stop", "leaveBy": 7}), "handover"), in_time);
+    assert_eq!(wanted(json!({"desired": "stop"}), "sessionEnded"), Desired::Stop);
+    assert_eq!(wanted(json!({"desired": "handOver", "leaveBy": 7}), "handover"), in_time);
+    assert_eq!(wanted(json!({"desired": "handOver"}), "ofANewerRelease"), at_once, "the cause is for people");
+    assert_eq!(
+        wanted(json!({"desired": "elsewhere", "leaveBy": 7}), "handover"),
+        Desired::Run,
+        "nobody ends by a guess"
+    );
+}
+
+#[test]
+fn a_handover_is_a_word_with_its_time_beside_it() {
+    let row = leaving(&json!({"desired": "handOver", "leaveBy": 7}), "handover");
+    let written = serde_json::to_value(&row).unwrap();
+    assert_eq!((&written["intent"]["desired"], &written["intent"]["leaveBy"]), (&json!("handOver"), &json!(7)));
+    assert_eq!(serde_json::from_value::<WorkerRow>(written).unwrap(), row);
+    let ended = leaving(&json!({"desired": "stop"}), "sessionEnded");
+    assert_eq!(serde_json::to_value(&ended).unwrap()["intent"].get("leaveBy"), None);
 }

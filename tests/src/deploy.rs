@@ -1,4 +1,4 @@
-//! What a deployment changes while sessions run: the task definition, and the controller's switches.
+//! What a deployment changes while sessions run: the task definition, and the controller's switches; and what is seen of it from outside.
 
 use std::time::{Duration, Instant};
 
@@ -19,25 +19,41 @@ const REGISTERED: [&str; 9] = [
     "runtimePlatform",
 ];
 
+/// Events that are kept for whoever asks.
+#[derive(Debug)]
+pub struct Events {
+    url: String,
+}
+
 impl Stack {
-    /// Registers the next revision of the workers' task definition, which differs in a variable that nobody reads. Its ARN.
+    /// Registers the next revision of the workers' task definition, which differs in a variable that no worker reads. Its ARN.
     ///
     /// # Errors
     /// When ECS refuses.
-    pub async fn register_next_definition(&self) -> Result<String, String> {
-        let asked = json!({"taskDefinition": "session-worker-local"});
-        let described = self.ecs("DescribeTaskDefinition", &asked).await?;
+    pub async fn register_definition(&self, release: &str) -> Result<String, String> {
+        let described = self.described_definition().await?;
         let mut next: Value = REGISTERED
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), described["taskDefinition"].get(name)?.clone())))
             .collect::<serde_json::Map<_, _>>()
             .into();
         if let Some(variables) = next["containerDefinitions"][0]["environment"].as_array_mut() {
-            variables.push(json!({"name": "RELEASE", "value": "next"}));
+            variables.push(json!({"name": "RELEASE", "value": release}));
         }
         let registered = self.ecs("RegisterTaskDefinition", &next).await?;
-        let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str();
-        arn.map(str::to_owned).ok_or_else(|| format!("no ARN: {registered:#}"))
+        arn_of(&registered)
+    }
+
+    /// The newest revision of the workers' task definition: its ARN.
+    ///
+    /// # Errors
+    /// When ECS knows none.
+    pub async fn current_definition(&self) -> Result<String, String> {
+        arn_of(&self.described_definition().await?)
+    }
+
+    async fn described_definition(&self) -> Result<Value, String> {
+        self.ecs("DescribeTaskDefinition", &json!({"taskDefinition": "session-worker-local"})).await
     }
 
     /// Deploys the controller with other variables; the rest stays.
@@ -55,8 +71,13 @@ impl Stack {
             after[name] = value.clone();
         }
         let asked = json!({"Environment": {"Variables": after}});
-        let request = self.http().put(&url).header("content-type", "application/json");
-        send(request, "lambda", Some(&asked)).await.map(drop)
+        // Twice: an invocation that begins during the first makes the emulator keep a process with the old variables for good.
+        for _ in 0..2 {
+            let request = self.http().put(&url).header("content-type", "application/json");
+            send(request, "lambda", Some(&asked)).await?;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
     }
 
     async fn ecs(&self, operation: &str, input: &Value) -> Result<Value, String> {
@@ -96,6 +117,82 @@ impl Stack {
         Ok(found)
     }
 
+    /// What the controllers know of the versions of the worker.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn versions(&self) -> Result<Value, String> {
+        let shared = self.record("#controllers", "admission").await?;
+        Ok(shared["versions"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
+    }
+
+    /// Lets the controllers know this of the versions.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn set_versions(&self, known: &Value) -> Result<(), String> {
+        let input = json!({
+            "TableName": "SessionWorkers-local",
+            "Key": {"sessionId": {"S": "#controllers"}, "record": {"S": "admission"}},
+            "UpdateExpression": "SET versions = :known, versionsRevision = :one",
+            "ExpressionAttributeValues": {":known": {"S": known.to_string()}, ":one": {"N": "1"}},
+        });
+        self.aws("dynamodb", "DynamoDB_20120810.UpdateItem", &input).await.map(drop)
+    }
+
+    /// Keeps the events of this `detail-type` that the bus gets from now on.
+    ///
+    /// # Errors
+    /// When the queue or the rule cannot be made.
+    pub async fn subscribe(&self, detail_type: &str) -> Result<Events, String> {
+        let made = self.aws("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "seen-events"})).await?;
+        let url = made["QueueUrl"].as_str().ok_or_else(|| format!("no queue: {made:#}"))?.to_owned();
+        let asked = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+        let arn = self.aws("sqs", "AmazonSQS.GetQueueAttributes", &asked).await?["Attributes"]["QueueArn"].clone();
+        let (bus, rule) = ("session-workers-local", "seen-events");
+        let pattern = json!({"detail-type": [detail_type]}).to_string();
+        let asked = json!({"Name": rule, "EventBusName": bus, "EventPattern": pattern});
+        self.aws("events", "AWSEvents.PutRule", &asked).await?;
+        let asked = json!({"Rule": rule, "EventBusName": bus, "Targets": [{"Id": "queue", "Arn": arn}]});
+        self.aws("events", "AWSEvents.PutTargets", &asked).await?;
+        Ok(Events { url })
+    }
+
+    /// The next of these events.
+    ///
+    /// # Errors
+    /// When none comes in time.
+    pub async fn next_event(&self, events: &Events) -> Result<Value, String> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let got = self.aws("sqs", "AmazonSQS.ReceiveMessage", &json!({"QueueUrl": events.url})).await?;
+            if let Some(text) = got["Messages"][0]["Body"].as_str() {
+                return serde_json::from_str(text).map_err(|e| format!("{e}: {text}"));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Err(format!("no event within {PATIENCE:?}"))
+    }
+
+    /// Waits until the controller has written this value of a metric, as it goes to CloudWatch in its log.
+    ///
+    /// # Errors
+    /// When it is not written in time.
+    pub async fn until_metric(&self, name: &str, value: u64) -> Result<(), String> {
+        let (start, group) = (Instant::now(), "/session-workers/local/controller");
+        while start.elapsed() < PATIENCE {
+            let asked = json!({"logGroupName": group, "limit": 10_000});
+            let answer = self.aws("logs", "Logs_20140328.FilterLogEvents", &asked).await?;
+            let lines = answer["events"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
+            let metrics = lines.filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok());
+            if metrics.filter(|line| line.get("_aws").is_some()).any(|line| line[name] == value) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Err(format!("{name} = {value} was not written within {PATIENCE:?}"))
+    }
+
     /// Lets the phase of a row be older by so many minutes, which nobody waits for here.
     ///
     /// # Errors
@@ -124,12 +221,22 @@ impl Stack {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{session}: {what}: not within {PATIENCE:?}\n{row:#}"));
             }
-            if row["nextLookAt"].is_number() {
-                self.set_time(session, "nextLookAt", 0).await?;
-            }
-            self.schedule().await?;
+            self.let_a_minute_fly(&[session]).await?;
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// The schedule ticks, and these sessions are due.
+    ///
+    /// # Errors
+    /// When a row cannot be read or written, or the controller fails.
+    pub async fn let_a_minute_fly(&self, sessions: &[&str]) -> Result<(), String> {
+        for session in sessions {
+            if self.row(session).await?["nextLookAt"].is_number() {
+                self.set_time(session, "nextLookAt", 0).await?;
+            }
+        }
+        self.schedule().await.map(drop)
     }
 
     async fn set_time(&self, session: &str, name: &str, at: i64) -> Result<(), String> {
@@ -144,6 +251,12 @@ impl Stack {
             other => other.map(drop),
         }
     }
+}
+
+/// The ARN of a task definition that ECS tells of.
+fn arn_of(answer: &Value) -> Result<String, String> {
+    let arn = answer["taskDefinition"]["taskDefinitionArn"].as_str();
+    arn.map(str::to_owned).ok_or_else(|| format!("no ARN: {answer:#}"))
 }
 
 /// The texts between these tags, which hold no tags themselves.

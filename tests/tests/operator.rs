@@ -45,9 +45,9 @@ async fn says(stack: &Stack, code: i32, arguments: &[&str]) -> String {
     said
 }
 
-/// A wish is signed and obeyed: nothing ends under a hold, and what was asked for is done once.
+/// An order is signed and obeyed: nothing ends under a hold, and what was asked for is done once.
 #[tokio::test]
-async fn an_operators_wishes_are_obeyed_and_a_held_session_is_not_touched() {
+async fn an_operators_orders_are_obeyed_and_a_held_session_is_not_touched() {
     let stack = Stack::up("operator").unwrap();
     stack.reconfigure_controller(&json!({"CHANNEL_CLEANUP": "on"})).await.unwrap();
     let channel = stack.put_session(SESSION).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_rollout_replaces_the_worker_once_and_every_listener_gets_every_final(
     let cursor = |row: &Value| row["worker"]["languages"]["en"]["lastCursor"].as_u64().unwrap_or_default();
     stack.until_row(SESSION, false, "captions flow", |row| cursor(row) >= 1).await.unwrap();
 
-    let next = stack.register_next_definition().await.unwrap();
+    let next = stack.register_definition("next").await.unwrap();
     let switches = json!({"TASK_DEFINITION": next, "ROLLOUT": "on"});
     stack.reconfigure_controller(&switches).await.unwrap();
     let replaced =

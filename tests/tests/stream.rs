@@ -28,7 +28,7 @@ async fn a_speaker_on_a_stream_is_captioned_whole_whatever_happens_to_the_connec
     let mut rehearsal = stack.tool("sessionctl").unwrap();
     rehearsal.args(["rehearse", "--json", "--via", "stream", "--audio", &long_speech()]);
     rehearsal.args(["--listeners", "es,ca,en", "--session", SESSION]);
-    rehearsal.args(WISHES.iter().flat_map(|wish| ["--wish", wish]));
+    rehearsal.args(OPTIONS.iter().flat_map(|option| ["--option", option]));
     rehearsal.stdout(Stdio::piped()).stderr(Stdio::null());
     let mut rehearsal = rehearsal.spawn().unwrap();
     let broken = break_often(&stack).await;
@@ -52,11 +52,11 @@ async fn a_speaker_on_a_stream_is_captioned_whole_whatever_happens_to_the_connec
     // The stream has gone on since it was broken, always by whole fragments.
     let offered = stream["fragments"].as_u64().unwrap() - opened[0]["first"].as_u64().unwrap();
     assert!(frames.is_multiple_of(50) && frames / 50 >= offered, "{frames} frames of {offered} fragments: {row:#}");
-    check_wishes(&stack, &report, &row).await;
+    check_options(&stack, &report, &row).await;
 }
 
-/// What the session wishes of captions, by its row; the last one cannot be had.
-const WISHES: [&str; 8] = [
+/// What the session asks of its captions, by its row; the last one cannot be had.
+const OPTIONS: [&str; 8] = [
     "vocabulary=hymns",
     "vocabularyFilter=remove:rude",
     "terminology=church",
@@ -68,7 +68,7 @@ const WISHES: [&str; 8] = [
 ];
 
 /// They reached the services, and the one that cannot be had is told.
-async fn check_wishes(stack: &Stack, report: &Value, row: &Value) {
+async fn check_options(stack: &Stack, report: &Value, row: &Value) {
     let streams = stack.admin("transcribe/faults", None).await.unwrap();
     let streams = streams["asked"].as_array().unwrap();
     assert!(!streams.is_empty());
@@ -85,7 +85,7 @@ async fn check_wishes(stack: &Stack, report: &Value, row: &Value) {
         let listeners = report["listeners"].as_array().unwrap();
         listeners.iter().find(|l| l["listener"] == label).unwrap()["partials"].as_u64().unwrap()
     };
-    assert_eq!((partials("es"), partials("ca")), (0, 0), "finals only, as wished: {report:#}");
+    assert_eq!((partials("es"), partials("ca")), (0, 0), "finals only, as asked: {report:#}");
     assert!(partials("en") > 0, "{report:#}");
     let notes = row["worker"]["notes"].as_array().unwrap();
     assert_eq!(notes.len(), 1, "{row:#}");

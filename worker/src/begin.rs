@@ -94,7 +94,6 @@ mod tests {
             next_look_at: Some(Timestamp(1)),
             intent: Some(Intent {
                 desired: Desired::Run,
-                leave_by: None,
                 channel_arn: Some(ChannelArn::try_new(arn).unwrap()),
                 stream_arn: None,
                 source_language: Language::try_new("en").unwrap(),

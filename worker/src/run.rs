@@ -283,7 +283,11 @@ fn ends_the_session(input: &Input) -> bool {
     match input {
         Input::Terminate => true,
         // One that leaves at a silence still has words to come.
-        Input::Control(control) => control.desired == Desired::Stop && control.leave_by.is_none(),
+        Input::Control(control) => match control.desired {
+            Desired::Stop => true,
+            Desired::HandOver { leave_by } => leave_by.is_none(),
+            Desired::Run | Desired::Pause => false,
+        },
         Input::Tick
         | Input::ControlFailed(..)
         | Input::LeaseLost

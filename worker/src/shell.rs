@@ -403,7 +403,6 @@ pub fn control(row: &WorkerRow, answers: Option<WriteId>) -> Option<Control> {
         answers,
         generation: row.generation,
         desired: intent.desired,
-        leave_by: intent.leave_by,
         why: row.why.clone(),
         source_language: intent.source_language.clone(),
         expires_at: intent.expires_at,

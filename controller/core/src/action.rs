@@ -1,9 +1,10 @@
 //! What a decision consists of.
 
+use crate::handover;
 use crate::verdict::Evidence;
 use schemas::ids::{ChannelArn, Generation, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Intent, Phase, Restarts, TaskFacts, WorkerRow};
+use schemas::worker::{Desired, Intent, Phase, Restarts, TaskFacts, WorkerRow};
 use serde::{Deserialize, Serialize};
 
 /// What one session needs now. Actions are done in order; the first that fails ends the plan, and the next look tries again.
@@ -43,16 +44,7 @@ impl Plan {
     /// Whether the plan calls RunTask, or begins a handover that will: both need leave of the whole fleet.
     #[must_use]
     pub fn needs_leave(&self) -> bool {
-        self.launches()
-            || self.actions.iter().any(|action| match action {
-                Action::Write(write) => write.transition.as_ref().is_some_and(|to| to.why.cause == Cause::Handover),
-                Action::RunTask { .. }
-                | Action::LookAgain { .. }
-                | Action::StopTask { .. }
-                | Action::Strike { .. }
-                | Action::Judge(_)
-                | Action::DeleteChannel { .. } => false,
-            })
+        self.launches() || handover::is_begun_by(self)
     }
 
     /// Whether the plan calls RunTask.
@@ -152,6 +144,13 @@ impl RowWrite {
             next_look_at: row.next_look_at,
             archive: None,
         }
+    }
+
+    /// Whether this write asks the worker to hand over.
+    #[must_use]
+    pub fn hands_over(&self) -> bool {
+        let drains = self.transition.as_ref().is_some_and(|to| to.phase == Phase::Draining);
+        drains && self.intent.as_ref().is_some_and(|intent| matches!(intent.desired, Desired::HandOver { .. }))
     }
 
     /// Whether this write gives up the worker of the row that it replaces. It must not be taken when that worker has written

@@ -319,7 +319,8 @@ pub(crate) fn any_row(phase: Phase, generation: u64, cause: Cause, since: Timest
     if let Some(intent) = &mut row.intent
         && phase == Phase::Draining
     {
-        intent.desired = Desired::Stop;
+        let hands_over = matches!(cause, Cause::Handover | Cause::StageStuck);
+        intent.desired = if hands_over { Desired::HandOver { leave_by: None } } else { Desired::Stop };
     }
     let facts = running_task(Generation(generation)).facts(since);
     row.task = with_task.then_some(facts);

@@ -1,14 +1,13 @@
 //! A handover: the worker ends its part at a silence, and the next generation takes the session over.
 //!
-//! **Flow.** `Draining` with `intent.desired = stop` and the cause [`Cause::Handover`], by which the worker knows that the
-//! session goes on. With `intent.leaveBy` it waits for a silence until then, because it alone hears one in time; a restart and
-//! a stuck stage leave it no such time. It flushes its last words, tells its listeners that captions move (not that the session has ended), and
+//! **Flow.** `Draining` with [`Desired::HandOver`], by which the worker knows that the session goes on. With a time to leave by it waits for a
+//! silence until then, because it alone hears one in time; a restart and a stuck stage leave it no such time. It flushes its last words, tells its listeners that captions move (not that the session has ended), and
 //! exits without a final phase. When its task has ended, the next generation is begun. An old worker leaves before the new one
 //! joins, because a channel carries one viewer of ours: two would break each other's audio.
 //!
 //! **Guarantees.** Never two workers of one session. A stop that comes during the handover wins over the next generation.
 
-use crate::action::{Plan, RowWrite};
+use crate::action::{Action, Plan, RowWrite};
 use crate::model::{Policy, View};
 use crate::order;
 use crate::progress;
@@ -18,18 +17,32 @@ use schemas::operator::Verb;
 use schemas::reason::{Cause, Why};
 use schemas::worker::{Desired, Phase, WorkerRow};
 
-/// Whether this row's worker was asked to hand over: by an order or a rollout, because a stage of it is stuck, or by a newer release for a
-/// cause that this one does not know.
+/// Whether this row's worker was asked to hand over: by an order or a rollout, because a stage of it is stuck, or by a newer release in a word
+/// that this one does not know. Only a word that is known ends a session.
 #[must_use]
 pub fn is_under_way(row: &WorkerRow) -> bool {
-    row.phase == Phase::Draining && row.why.cause.goes_on()
+    row.phase == Phase::Draining && row.intent.as_ref().is_some_and(|intent| intent.desired != Desired::Stop)
+}
+
+/// Whether the plan begins a handover.
+#[must_use]
+pub fn is_begun_by(plan: &Plan) -> bool {
+    plan.actions.iter().any(|action| match action {
+        Action::Write(write) => write.hands_over(),
+        Action::RunTask { .. }
+        | Action::LookAgain { .. }
+        | Action::StopTask { .. }
+        | Action::Strike { .. }
+        | Action::Judge(_)
+        | Action::DeleteChannel { .. } => false,
+    })
 }
 
 /// Whether a row of this phase and cause takes a place in the lane of drains: its worker hands over, or the next one is being launched.
 #[must_use]
 pub fn takes_a_place(phase: Phase, cause: Cause) -> bool {
     match phase {
-        Phase::Draining => cause.goes_on(),
+        Phase::Draining => matches!(cause, Cause::Handover | Cause::StageStuck | Cause::Unknown),
         Phase::Queued | Phase::Launching => matches!(cause, Cause::Handover | Cause::Unknown),
         Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused | Phase::Stopped | Phase::Failed => {
             false
@@ -71,8 +84,7 @@ pub fn wanted(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> 
 fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Plan {
     let mut write = RowWrite { next_look_at: Some(now.plus_ms(policy.drain_deadline_ms)), ..RowWrite::keep(row) };
     if let Some(intent) = &mut write.intent {
-        intent.desired = Desired::Stop;
-        intent.leave_by = leave_by;
+        intent.desired = Desired::HandOver { leave_by };
     }
     Plan::write(write.to(Phase::Draining, why))
 }
@@ -82,8 +94,7 @@ fn begin(row: &WorkerRow, why: Why, leave_by: Option<Timestamp>, policy: &Policy
 pub fn becomes_an_end(row: &WorkerRow, why: &Why) -> Plan {
     let mut write = RowWrite::keep(row);
     if let Some(intent) = &mut write.intent {
-        intent.desired = Desired::Stop; // Of a newer release it may read as something else.
-        intent.leave_by = None;
+        intent.desired = Desired::Stop;
     }
     Plan::write(write.to(Phase::Draining, why.clone()))
 }
@@ -112,10 +123,11 @@ mod tests {
         let world = drain(speaking());
         let row = world.row();
         assert!(is_under_way(&row), "a controller that waits for a silence sees none between two looks");
-        assert_eq!(row.intent.unwrap().leave_by, Some(world.now.plus_ms(Policy::default().silence_wait_ms)));
+        let leave_by = Some(world.now.plus_ms(Policy::default().silence_wait_ms));
+        assert_eq!(row.intent.unwrap().desired, Desired::HandOver { leave_by });
         let mut world = speaking().ordered(Verb::Restart);
         world.settle();
-        assert_eq!(world.row().intent.unwrap().leave_by, None);
+        assert_eq!(world.row().intent.unwrap().desired, Desired::HandOver { leave_by: None });
     }
 
     #[test]
@@ -134,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_the_lane_of_drains_is_taken_from_the_wish_until_the_next_worker_has_come() {
+    fn a_place_in_the_lane_of_drains_is_taken_from_the_order_until_the_next_worker_has_come() {
         let takes = |world: &World| takes_a_place(world.row().phase, world.row().why.cause);
         let mut world = drain(speaking());
         assert!(takes(&world));
@@ -212,7 +224,7 @@ mod tests {
         let mut world = drain(World::active().live().later(20 * SECOND)).with("status", "ended");
         world.settle();
         assert_eq!((world.row().phase, world.row().why.cause), (Phase::Draining, Cause::SessionEnded));
-        assert_eq!(world.row().intent.unwrap().leave_by, None, "the end waits for no silence");
+        assert_eq!(world.row().intent.unwrap().desired, Desired::Stop, "the end waits for no silence");
         world = world.exits(143);
         world.settle();
         assert_eq!((world.row().phase, world.tasks.len()), (Phase::Stopped, 1));

@@ -13,7 +13,7 @@ use crate::settle;
 use schemas::ids::Timestamp;
 use schemas::operator::Hold;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Phase, WorkerRow};
+use schemas::worker::{Intent, Phase, WorkerRow};
 
 /// The hold that is in force now.
 #[must_use]
@@ -68,9 +68,8 @@ fn ends_what_lives(action: &Action, view: &View, row: &WorkerRow) -> bool {
 }
 
 fn ends_worker(write: &RowWrite, row: &WorkerRow) -> bool {
-    let told_to_stop = |desired: Option<Desired>| desired == Some(Desired::Stop);
-    let stop_is_new = told_to_stop(write.intent.as_ref().map(|intent| intent.desired))
-        && !told_to_stop(row.intent.as_ref().map(|intent| intent.desired));
+    let told_to_leave = |intent: Option<&Intent>| intent.is_some_and(|intent| intent.desired.is_to_leave());
+    let stop_is_new = told_to_leave(write.intent.as_ref()) && !told_to_leave(row.intent.as_ref());
     let phase = write.transition.as_ref().map(|transition| transition.phase);
     let drained =
         phase.is_some_and(|phase| phase == Phase::Draining || phase.is_final()) && row.phase != Phase::Draining;
@@ -101,6 +100,7 @@ fn lives(view: &View, row: &WorkerRow) -> bool {
 mod tests {
     use super::*;
     use crate::fixtures::{NOW, SECOND, World, arn};
+    use schemas::worker::Desired;
 
     const HOUR: i64 = 3_600 * SECOND;
 

@@ -14,7 +14,7 @@ use crate::action::{Action, Plan, RowWrite};
 use crate::admission::{self, Turn};
 use crate::model::{Policy, Task, View, status_is_stopped};
 use crate::order;
-use crate::restart::{self, Verdict};
+use crate::restart::{self, Decision};
 use crate::run_rule::Run;
 use crate::verdict;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
@@ -176,14 +176,14 @@ pub fn stopping_the_old(plan: Plan, view: &View, row: &WorkerRow, reason: &str) 
 #[must_use]
 pub fn after_failure(view: &View, row: &WorkerRow, run: &Run, why: Why, policy: &Policy, now: Timestamp) -> Plan {
     match restart::after_failure(row, &why, policy, now) {
-        Verdict::Park(restarts, reason) => {
+        Decision::Park(restarts, reason) => {
             let next_look_at = restarts.not_before.map(|at| at.min(run.ends_at));
             Plan::write(RowWrite { restarts, next_look_at, ..RowWrite::keep(row) }.to(Phase::Queued, reason))
         }
-        Verdict::Again(restarts) if restarts.not_before.is_none_or(|at| at <= now) => {
+        Decision::Again(restarts) if restarts.not_before.is_none_or(|at| at <= now) => {
             begin(view, Some(row), run, restarts, policy, now)
         }
-        Verdict::Again(restarts) => {
+        Decision::Again(restarts) => {
             let next_look_at = restarts.not_before.map(|at| at.min(run.ends_at));
             let write = RowWrite { restarts, next_look_at, ..RowWrite::keep(row) };
             Plan::write(write.to(Phase::Queued, why))

@@ -19,6 +19,7 @@
 //! | [`handover`] | one worker ends its part, the next takes over |
 //! | [`rollout`] | workers of an old task definition, one at a time |
 //! | [`verdict`] | whether a version is good |
+//! | [`relaunch`] | a restart of a launch whose worker has not spoken |
 //! | [`restart`] | how often, and how soon, a worker is replaced |
 //! | [`settle`] | a task that has ended |
 //! | [`drain`] | a worker that is asked to end |
@@ -51,6 +52,7 @@ pub mod model;
 pub mod order;
 pub mod progress;
 pub mod reconcile;
+pub mod relaunch;
 pub mod restart;
 pub mod rollout;
 pub mod rule;

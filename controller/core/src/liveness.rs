@@ -41,9 +41,9 @@ fn last_heartbeat(row: &WorkerRow) -> Timestamp {
     row.worker.as_ref().map_or(row.phase_since, |worker| worker.heartbeat_at)
 }
 
-/// The worker's orders follow the row: another language, another end, paused or resumed.
+/// What the worker is told follows the session row: another language, another end, paused or resumed.
 #[must_use]
-pub fn orders(row: &WorkerRow, run: &Run, rest: Option<Timestamp>) -> Option<Plan> {
+pub fn follow_the_row(row: &WorkerRow, run: &Run, rest: Option<Timestamp>) -> Option<Plan> {
     let old = row.intent.as_ref()?;
     let new = Intent {
         wanted_since: old.wanted_since,
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_session_keeps_its_worker_with_other_orders() {
+    fn a_paused_session_keeps_its_worker_and_tells_it() {
         let mut world = World::active().live().with("status", "paused");
         world.settle();
         let row = world.row();

@@ -1,4 +1,5 @@
-//! What operators order: a stop, a restart, a drain. Desired state in the row, carried out like any other wish.
+//! What operators order: a stop, a restart, a drain. Desired state in the row. This module only reads orders; the rules
+//! carry them out.
 //!
 //! **Guarantees.** A stop dominates what the session row wants, for the run that it was signed in. A restart or a drain is
 //! carried out once: the generation that follows is decided no earlier than the order. No order counts against the restart
@@ -8,14 +9,12 @@
 //! [`decided_at`], so that it is still carried out once; one signed before the generation that it is meant for is void
 //! (`sessionctl` signs no earlier than the row's `decidedAt`).
 
-use crate::action::Plan;
-use crate::launch;
-use crate::model::{Policy, View};
-use crate::run_rule::{Run, Wish};
+use crate::model::View;
+use crate::run_rule::Wish;
 use schemas::ids::Timestamp;
 use schemas::operator::{Order, Verb};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Intent, Phase, Restarts, WorkerRow};
+use schemas::worker::{Intent, Phase, WorkerRow};
 
 /// The wish, with an operator's stop above it.
 #[must_use]
@@ -51,32 +50,6 @@ pub fn wanted_since(row: Option<&WorkerRow>, now: Timestamp) -> Timestamp {
     order.filter(|order| order.verb == Verb::Stop).map_or(now, |order| order.signed.at.plus_ms(1).max(now))
 }
 
-/// Replaces a launch whose worker has not spoken yet: it is fenced and its task stopped, then the next one starts. (A worker
-/// that has spoken hands over, see [`crate::handover`]: it may be writing to listeners until its lease ends.)
-#[must_use]
-pub fn restart(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> Option<Plan> {
-    let order = pending(row, Verb::Restart)?;
-    match row.phase {
-        Phase::Launching => {}
-        Phase::Queued
-        | Phase::Joining
-        | Phase::WaitingForSpeaker
-        | Phase::Live
-        | Phase::Paused
-        | Phase::Draining
-        | Phase::Stopped
-        | Phase::Failed => return None,
-    }
-    if view.fleet.launches_left == 0 || !view.tasks_are_known() {
-        return Some(Plan::rest(Some(now.plus_ms(policy.admission_wait_ms))));
-    }
-    let why = Why::new(Cause::Handover, signed("the restart", order), now);
-    let reason = why.text.clone();
-    let restarts = Restarts { not_before: None, last: Some(why), ..row.restarts.clone() };
-    let plan = launch::begin(view, Some(row), run, restarts, policy, now);
-    Some(launch::stopping_the_old(plan, view, row, &reason))
-}
-
 /// Whether a restart asks for a run that has ended, or waits for its backoff, to begin again.
 #[must_use]
 pub fn wants_it_again(row: &WorkerRow) -> bool {
@@ -101,11 +74,6 @@ mod tests {
     use crate::fixtures::{SECOND, World, channel};
     use schemas::ids::Generation;
     use schemas::worker::Desired;
-
-    /// The stops among a plan's actions.
-    fn stops(plan: &Plan) -> usize {
-        plan.actions.iter().filter(|action| matches!(action, crate::action::Action::StopTask { .. })).count()
-    }
 
     #[test]
     fn a_stop_dominates_the_session_row_and_the_run_stays_ended() {
@@ -158,17 +126,6 @@ mod tests {
             world.settle();
             assert_eq!(world.tasks.len(), 2, "once");
         }
-    }
-
-    #[test]
-    fn a_launch_that_somebody_wants_restarted_is_fenced_and_its_task_stopped() {
-        let mut world = World::active();
-        world.settle();
-        world = world.later(10 * SECOND).ordered(Verb::Restart);
-        let plan = world.plan();
-        assert_eq!(stops(&plan), 1);
-        world.settle();
-        assert_eq!((world.row().generation, world.row().restarts.consecutive), (Generation(2), 0));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::model::{Policy, View};
 use crate::rule::Rule;
 use crate::run_rule::{Run, Wish};
 use crate::{
-    drain, finished, handover, hold, interruption, launch, liveness, order, run_rule, settle, strays, verdict,
+    drain, finished, handover, hold, interruption, launch, liveness, order, relaunch, run_rule, settle, strays, verdict,
 };
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
@@ -91,7 +91,7 @@ fn open(view: &View, row: &WorkerRow, wish: &Wish, policy: &Policy, now: Timesta
 
 /// A row that is not final and whose run is wanted.
 fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
-    if let Some(plan) = order::restart(view, row, run, policy, now) {
+    if let Some(plan) = relaunch::begin_anew(view, row, run, policy, now) {
         return (Rule::Restart, plan);
     }
     let (mut rule, mut plan) = match row.phase {
@@ -115,8 +115,8 @@ fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timesta
         rule = Rule::Handover;
         plan.next_look = plan.next_look.min(handover.next_look);
     }
-    if let Some(orders) = liveness::orders(row, run, plan.next_look) {
-        return (Rule::Orders, orders);
+    if let Some(told) = liveness::follow_the_row(row, run, plan.next_look) {
+        return (Rule::Intent, told);
     }
     match settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, plan.next_look)) {
         Some(recorded) => (Rule::Facts, recorded),

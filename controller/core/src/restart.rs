@@ -7,7 +7,7 @@ use schemas::worker::{Phase, Restarts, WorkerRow};
 
 /// What follows from one more failure.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum Decision {
     /// Launch again, not before `restarts.not_before`.
     Again(Restarts),
     /// The budget is spent: parked with this reason, and tried again at `restarts.not_before`.
@@ -20,15 +20,15 @@ pub enum Verdict {
 /// No fault of AWS or of ours is final while the session is wanted: when the budget is spent, the session is parked, somebody is paged,
 /// and one launch is tried every [`Policy::park_ms`].
 #[must_use]
-pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp) -> Verdict {
+pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp) -> Decision {
     let before = if row.was_healthy(policy.healthy_after_ms) { 0 } else { row.restarts.consecutive };
     if why.cause == Cause::TaskInterrupted && row.worker.is_some() {
-        return Verdict::Again(Restarts { consecutive: before, not_before: Some(now), last: Some(why.clone()) });
+        return Decision::Again(Restarts { consecutive: before, not_before: Some(now), last: Some(why.clone()) });
     }
     let consecutive = before.saturating_add(1).min(policy.restart_budget.saturating_add(1));
     let restarts = |wait_ms| Restarts { consecutive, not_before: Some(now.plus_ms(wait_ms)), last: Some(why.clone()) };
     if consecutive <= policy.restart_budget && why.cause.retryable() {
-        return Verdict::Again(restarts(backoff_ms(consecutive, policy)));
+        return Decision::Again(restarts(backoff_ms(consecutive, policy)));
     }
     let minutes = policy.park_ms / 60_000;
     let text = if why.cause.retryable() {
@@ -37,7 +37,7 @@ pub fn after_failure(row: &WorkerRow, why: &Why, policy: &Policy, now: Timestamp
     } else {
         format!("tried again every {minutes} min: {}", why.text)
     };
-    Verdict::Park(restarts(policy.park_ms), Why::new(Cause::RestartBudgetSpent, text, now))
+    Decision::Park(restarts(policy.park_ms), Why::new(Cause::RestartBudgetSpent, text, now))
 }
 
 /// Whether a row of this phase and cause waits because of a fault that somebody has to look at: of AWS or of ours, and no shortage.
@@ -80,13 +80,15 @@ mod tests {
         let policy = Policy::default();
         let mut row = World::active().live().row();
         for n in 1..=policy.restart_budget {
-            let Verdict::Again(restarts) = after_failure(&row, &crash(), &policy, NOW) else { panic!("parked at {n}") };
+            let Decision::Again(restarts) = after_failure(&row, &crash(), &policy, NOW) else {
+                panic!("parked at {n}")
+            };
             assert_eq!(restarts.consecutive, n);
             assert_eq!(restarts.not_before == Some(NOW), n == 1);
             row.restarts = restarts;
         }
         for _ in 0..3 {
-            let Verdict::Park(restarts, why) = after_failure(&row, &crash(), &policy, NOW) else {
+            let Decision::Park(restarts, why) = after_failure(&row, &crash(), &policy, NOW) else {
                 panic!("a hot loop")
             };
             assert_eq!(why.cause, Cause::RestartBudgetSpent);
@@ -104,7 +106,7 @@ mod tests {
         let worker = row.worker.as_mut().unwrap();
         worker.start_up.process_at = Some(NOW.plus_ms(-policy.healthy_after_ms));
         worker.heartbeat_at = NOW;
-        assert!(matches!(after_failure(&row, &crash(), &policy, NOW), Verdict::Again(r) if r.consecutive == 1));
+        assert!(matches!(after_failure(&row, &crash(), &policy, NOW), Decision::Again(r) if r.consecutive == 1));
     }
 
     #[test]
@@ -112,7 +114,7 @@ mod tests {
         let row = World::active().live().row();
         let why = Why::new(Cause::Unknown, "what is this?", NOW);
         let policy = Policy::default();
-        let Verdict::Park(restarts, why) = after_failure(&row, &why, &policy, NOW) else { panic!("retried at once") };
+        let Decision::Park(restarts, why) = after_failure(&row, &why, &policy, NOW) else { panic!("retried at once") };
         assert_eq!(restarts.not_before, Some(NOW.plus_ms(policy.park_ms)));
         assert!(why.text.contains("what is this?"), "{}", why.text);
     }

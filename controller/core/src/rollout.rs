@@ -27,7 +27,7 @@ pub fn due(view: &View, row: &WorkerRow, policy: &Policy, now: Timestamp) -> Opt
     may.then(|| format!("{} takes the place of {}", verdict::short(current), verdict::short(old)))
 }
 
-/// Whether a row of this phase and cause is a reason to wait: its session hands over (from the wish to the new worker's
+/// Whether a row of this phase and cause is a reason to wait: its session hands over (from the order to the new worker's
 /// joining), waits for its launch, or is launched for another reason than its first wish.
 #[must_use]
 pub fn counts(phase: Phase, cause: Cause) -> bool {

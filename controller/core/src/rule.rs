@@ -30,7 +30,7 @@ pub enum Rule {
     /// An order, a rollout or a stuck stage lets the worker hand over ([`crate::handover`]).
     Handover,
     /// What the worker is told, pause and expiry, differs from what the row wants ([`crate::liveness`]).
-    Orders,
+    Intent,
     /// ECS says something new of the task ([`crate::settle`]).
     Facts,
     /// What the session says of its version is noted first ([`crate::verdict`]).
@@ -57,7 +57,7 @@ impl Rule {
             Self::Liveness => "liveness",
             Self::Interruption => "interruption",
             Self::Handover => "handover",
-            Self::Orders => "run rule",
+            Self::Intent => "run rule",
             Self::Facts => "task facts",
             Self::Verdict => "verdict on a version",
             Self::Hold => "hold",

@@ -35,7 +35,7 @@ pub struct Run {
     pub source_language: Language,
     /// When it ends at the latest: `expiresAt`, or the longest duration that policy allows.
     pub ends_at: Timestamp,
-    /// What the session wishes of captions.
+    /// What the session asks of its captions.
     pub options: CaptionOptions,
     /// The speaker's own connection, where the session's row names it.
     pub speaker_connection: Option<ConnectionId>,
@@ -59,7 +59,6 @@ impl Run {
     pub fn intent(&self, decided_at: Timestamp) -> Intent {
         Intent {
             desired: self.desired,
-            leave_by: None,
             channel_arn: self.channel_arn.clone(),
             stream_arn: self.stream_arn.clone(),
             source_language: self.source_language.clone(),

@@ -8,11 +8,11 @@
 //! | operator: `{"sessionIds": ["…"]}` | those sessions |
 //!
 //! A MODIFY that changes nothing that the run rule reads (counters, `broadcastState`) is no reason to look. Of our own table's
-//! stream (its keys have a `record`) a wish and a row that ends are; a heartbeat is not, and the mapping's filter drops it
+//! stream (its keys have a `record`) an order and a row that ends are; a heartbeat is not, and the mapping's filter drops it
 //! before it costs an invocation.
 
 use schemas::ids::{SessionId, parse_started_by};
-use schemas::table::workers::{CURRENT, WISH};
+use schemas::table::workers::{CURRENT, ORDER};
 use serde_json::Value;
 
 /// A reason to look.
@@ -116,7 +116,7 @@ fn concerns_us(record: &Value) -> bool {
 /// A record of our own table. What stands in it is the worker's, an operator's or our own doing.
 fn concerns_a_row_of_ours(record: &Value, key: &str) -> bool {
     let is_new = text(record, "/eventName") == Some("INSERT");
-    if key.starts_with(WISH) {
+    if key.starts_with(ORDER) {
         return is_new;
     }
     let phase = |image: &str| text(record, &format!("/dynamodb/{image}/phase/S"));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_and_the_end_of_a_row_are_reasons_to_look_and_a_heartbeat_is_none() {
+    fn an_order_and_the_end_of_a_row_are_reasons_to_look_and_a_heartbeat_is_none() {
         let of_ours = |name: &str, key: &str, old: &str, new: &str| {
             let image = |phase: &str| if phase.is_empty() { Value::Null } else { json!({"phase": {"S": phase}}) };
             let mut record = record(name, "1", image(old), image(new));

@@ -12,6 +12,7 @@
 //! against its version: then nothing is lost but the rollout, which an operator resumes.
 
 use crate::action::{Action, Plan};
+use crate::handover;
 use crate::model::{Policy, View};
 use crate::settle;
 use schemas::ids::{SessionId, Timestamp};
@@ -117,7 +118,9 @@ pub fn evidence(view: &View, plan: &Plan, policy: &Policy, now: Timestamp) -> Op
         return Some(Evidence::Failed { version, session, why });
     }
     let target = chosen(view, policy).unwrap_or(deployed);
-    if version != target && hands_over(plan) {
+    // What hands over because a stage of it is stuck is followed by the version that it had, as after a crash.
+    let moves = plan.why.as_ref().is_none_or(|why| !blames_the_version(why.cause));
+    if version != target && moves && handover::is_begun_by(plan) {
         return Some(Evidence::Tried { version: target.to_owned(), session: session.clone() });
     }
     has_baked(row, policy).then(|| Evidence::Baked { version: version.to_owned() })
@@ -151,21 +154,6 @@ pub fn judged(known: &Rollout, evidence: &Evidence, policy: &Policy, now: Timest
         }
     }
     known
-}
-
-/// Whether the plan begins a handover.
-fn hands_over(plan: &Plan) -> bool {
-    plan.actions.iter().any(|action| match action {
-        Action::Write(write) => {
-            write.transition.as_ref().is_some_and(|to| to.phase == Phase::Draining && to.why.cause == Cause::Handover)
-        }
-        Action::RunTask { .. }
-        | Action::LookAgain { .. }
-        | Action::StopTask { .. }
-        | Action::Strike { .. }
-        | Action::DeleteChannel { .. }
-        | Action::Judge(_) => false,
-    })
 }
 
 /// A worker of this row's version has failed, by what the version may be to blame for: as the plan counts it, as the end of its task says (also of a

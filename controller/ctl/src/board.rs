@@ -102,7 +102,7 @@ fn facts(records: &[Record], scene: Scene<'_>) -> Table {
     table
 }
 
-/// What stands below the facts: `!` what is not fine, `*` what operators wish, and why.
+/// What stands below the facts: `!` what is not fine, `*` what operators have ordered, and why.
 fn below(record: &Record, scene: Scene<'_>) -> Vec<(char, String)> {
     match record {
         Record::Row(row) => {

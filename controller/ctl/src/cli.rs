@@ -13,9 +13,9 @@ pub use verbs::{
     SignArgs, StopArgs, WaitArgs,
 };
 
-/// See which sessions are served and why, say what you wish for them, and rehearse a whole one.
+/// See which sessions are served and why, give orders for them, and rehearse a whole one.
 ///
-/// Wishes (hold, release, stop, restart, drain) are written into the session's row with who, when and why; the controller
+/// Orders (hold, release, stop, restart, drain) are written into the session's row with who, when and why; the controller
 /// acts on them within a minute. Region, endpoints and credentials (also SSO and profiles) come from the environment, as for
 /// every AWS tool.
 #[derive(Debug, Parser)]
@@ -103,7 +103,7 @@ const LIST_HELP: &str =
     "Shown are the sessions that are open, those that failed within a day and those that stopped within an hour; \
 --all shows the rest, --open reads only the index of the open ones.
 
-Below each session: why it is so, ! what is not fine, * what operators wish, ~ an old task definition.
+Below each session: why it is so, ! what is not fine, * what operators have ordered, ~ an old task definition.
 
 Examples:
   sessionctl list --not-fine
@@ -230,9 +230,9 @@ pub struct RehearseArgs {
     /// The speaker's language.
     #[arg(long, default_value = "en", value_name = "LANG")]
     pub source: Language,
-    /// What the session wishes of captions (docs/adopting.md has the keys), for example `terminology=church`; may be repeated.
-    #[arg(long = "wish", value_name = "KEY=VALUE", value_parser = wish)]
-    pub wishes: Vec<(String, String)>,
+    /// What the session asks of its captions (docs/adopting.md has the keys), for example `terminology=church`; may be repeated.
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = option)]
+    pub options: Vec<(String, String)>,
     /// How it ends.
     #[arg(long, value_enum, default_value = "ended")]
     pub end: End,
@@ -274,7 +274,7 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 /// `terminology=church`.
-fn wish(text: &str) -> Result<(String, String), String> {
+fn option(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, for example terminology=church")?;
     Ok((key.to_owned(), value.to_owned()))
 }

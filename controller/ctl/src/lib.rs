@@ -11,7 +11,7 @@
 //! | [`board`], [`filter`] | `list`: one line per session, and which |
 //! | [`concerns`] | what is not fine about a session |
 //! | [`show`], [`why`] | one session, in full and in one paragraph |
-//! | [`orders`] | operators' wishes: what is written, and what became of it |
+//! | [`orders`] | operators' orders: what is written, and what became of it |
 //! | [`versions`] | `rollout`: what is known of the versions of the worker |
 //! | [`replay`] | a stored decision, decided again |
 //! | [`money`], [`bill`] | what a generation has cost, and `cost` |

@@ -1,4 +1,4 @@
-//! Operators' wishes: desired state in the row, never a direct side effect. Pure: what is written; beside it, what became of it and
+//! Operators' orders: desired state in the row, never a direct side effect. Pure: what is written; beside it, what became of it and
 //! how that is said.
 //!
 //! Only the section `operator` and the time of the next look are written, on the condition that the row stands and has not
@@ -48,7 +48,7 @@ impl Change {
         Self::Order(Order { verb, at_once: None, signed })
     }
 
-    /// The same wish, signed then; a hold lasts as long as before.
+    /// The same order, signed then; a hold lasts as long as before.
     #[must_use]
     pub fn signed_at(mut self, at: Timestamp) -> Self {
         match &mut self {
@@ -82,7 +82,7 @@ impl Change {
         }
     }
 
-    /// The section with this wish alone, as an attribute.
+    /// The section with this order alone, as an attribute.
     ///
     /// # Errors
     /// When it cannot be written as one, which a test excludes.
@@ -133,11 +133,11 @@ pub fn update(change: &Change, section: Section, life: Life) -> serde_dynamo::Re
     let (target, exists) = match section {
         Section::Present => {
             names.insert("#part".into(), change.part().into());
-            values.insert(":wish".into(), change.value()?);
+            values.insert(":order".into(), change.value()?);
             ("#operator.#part", "attribute_exists(#operator)")
         }
         Section::Absent => {
-            values.insert(":wish".into(), serde_dynamo::to_attribute_value(change.section())?);
+            values.insert(":order".into(), serde_dynamo::to_attribute_value(change.section())?);
             ("#operator", "attribute_not_exists(#operator)")
         }
     };
@@ -155,7 +155,7 @@ pub fn update(change: &Change, section: Section, life: Life) -> serde_dynamo::Re
         }
     };
     Ok(Update {
-        expression: format!("SET {target} = :wish{next}"),
+        expression: format!("SET {target} = :order{next}"),
         condition: format!("{stands} AND {exists}"),
         names,
         values,

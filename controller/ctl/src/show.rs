@@ -35,11 +35,11 @@ fn heading(lines: &mut Vec<String>, title: &str) {
 fn current(lines: &mut Vec<String>, row: &WorkerRow, kept: &Kept, theirs: &Theirs, scene: Scene<'_>) {
     let decision = why::Decision::read(kept.decision.as_deref());
     lines.extend(wrap(&why::paragraph(row, decision.as_ref(), Some(theirs), scene.now), usize::from(scene.width)));
-    let mut wishes = orders::past(row, &kept.wishes);
-    wishes.extend(orders::sentences(row, scene.now));
-    if !wishes.is_empty() {
+    let mut orders = orders::past(row, &kept.orders);
+    orders.extend(orders::sentences(row, scene.now));
+    if !orders.is_empty() {
         heading(lines, "Operators");
-        lines.extend(wishes.into_iter().map(|wish| format!("  {wish}")));
+        lines.extend(orders.into_iter().map(|order| format!("  {order}")));
     }
     heading(lines, &format!("Generation {}", row.generation));
     timeline(lines, row, &kept.steps, scene.width);
@@ -59,7 +59,7 @@ fn earlier(lines: &mut Vec<String>, record: &Record, steps: &[Step], scene: Scen
             heading(lines, &format!("Generation {}", row.generation));
             timeline(lines, row, steps, scene.width);
             start_up(lines, row);
-            lines.extend(orders::sentences(row, scene.now).into_iter().map(|wish| format!("  {wish}")));
+            lines.extend(orders::sentences(row, scene.now).into_iter().map(|order| format!("  {order}")));
             lines.extend(price(row, scene));
         }
         Record::Unreadable { record, problem, .. } => {
@@ -341,7 +341,7 @@ mod tests {
             earlier: earlier.into_iter().map(|row| Record::Row(Box::new(row))).collect(),
             decision: None,
             steps: Vec::new(),
-            wishes: Vec::new(),
+            orders: Vec::new(),
         };
         page(
             &kept,

@@ -116,20 +116,20 @@ pub async fn theirs(aws: &Aws, session: &SessionId) -> Result<Option<SessionReco
     }))
 }
 
-/// What became of a wish.
+/// What became of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wished {
+pub enum Ordered {
     /// It stands in the row.
     Written,
     /// The row has ended, is gone, or has got its first operator's section in the meantime.
     Moved,
 }
 
-/// Writes a wish into the current row.
+/// Writes an order into the current row.
 ///
 /// # Errors
 /// [`CtlError::Refused`] when the table refuses it.
-pub async fn wish(aws: &Aws, session: &SessionId, update: orders::Update) -> Result<Wished, CtlError> {
+pub async fn order(aws: &Aws, session: &SessionId, update: orders::Update) -> Result<Ordered, CtlError> {
     let table = aws.workers_table();
     let request = aws
         .dynamodb
@@ -142,35 +142,35 @@ pub async fn wish(aws: &Aws, session: &SessionId, update: orders::Update) -> Res
         .set_expression_attribute_names(Some(update.names))
         .set_expression_attribute_values(Some(update.values));
     match request.send().await {
-        Ok(_) => Ok(Wished::Written),
+        Ok(_) => Ok(Ordered::Written),
         Err(e) if e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
-            Ok(Wished::Moved)
+            Ok(Ordered::Moved)
         }
         Err(e) => Err(refused(&format!("write to the table {table}"), &aws.place, &e)),
     }
 }
 
-/// Leaves the record of a wish that stands in the row: the trail of who wished what, and what wakes the controller now. Without
-/// it the wish is found by the schedule.
+/// Leaves the record of an order that stands in the row: the trail of who ordered what, and what wakes the controller now. Without
+/// it the order is found by the schedule.
 ///
 /// # Errors
 /// [`CtlError::Refused`] when the table refuses it.
 pub async fn leave_record(aws: &Aws, session: &SessionId, change: &orders::Change) -> Result<(), CtlError> {
     let table = aws.workers_table();
-    let unwritable = |e: serde_dynamo::Error| CtlError::Refused(format!("write the wish: {e}"));
+    let unwritable = |e: serde_dynamo::Error| CtlError::Refused(format!("write the order: {e}"));
     let put = aws
         .dynamodb
         .put_item()
         .table_name(&table)
         .item(workers::SESSION_ID, AttributeValue::S(session.to_string()))
-        .item(workers::RECORD, AttributeValue::S(workers::wish(change.at())))
+        .item(workers::RECORD, AttributeValue::S(workers::order(change.at())))
         .item(OPERATOR, change.as_section().map_err(unwritable)?)
         .item(workers::TTL, AttributeValue::N((change.at().0 / 1_000 + KEEP_S).to_string()));
     put.send().await.map_err(|e| refused(&format!("write to the table {table}"), &aws.place, &e))?;
     Ok(())
 }
 
-/// The record of a wish is kept for so long, s.
+/// The record of an order is kept for so long, s.
 const KEEP_S: i64 = 30 * 86_400;
 
 /// The current row of one session, if there is one that can be read.

@@ -119,6 +119,35 @@ pub fn page(known: &Rollout, scene: &Scene) -> String {
     lines.join("\n")
 }
 
+/// What an operator sees above all sessions: a deployed version that is bad, and a rollout that is paused.
+#[must_use]
+pub fn banner(known: &Rollout, deployed: Option<&str>, now: Timestamp) -> Vec<String> {
+    let bad = deployed.filter(|deployed| known.bad(deployed).is_some()).map(|deployed| {
+        let back = short(known.chosen(deployed));
+        format!("! {} is {}; new sessions start from {back}", short(deployed), standing(known, deployed, now))
+    });
+    let paused = known.paused.as_ref().map(|_| "! the rollout is paused: no session changes its version".to_owned());
+    let mut said: Vec<String> = bad.into_iter().chain(paused).collect();
+    if let Some(last) = said.last_mut() {
+        last.push_str(" (`sessionctl rollout status`)");
+    }
+    said
+}
+
+/// What is known of the version of this row's worker, for `why`: nothing of a good one while nothing is paused.
+#[must_use]
+pub fn of_row(known: &Rollout, row: &WorkerRow, now: Timestamp) -> Vec<String> {
+    let version = row.intent.as_ref().and_then(|intent| intent.task_definition.as_deref());
+    let bad = version.filter(|version| known.bad(version).is_some());
+    let bad = bad.map(|version| format!("Its version {} is {}.", short(version), standing(known, version, now)));
+    let trial = known.trial.as_ref().filter(|trial| trial.session == row.session_id && bad.is_none());
+    let trial = trial.map(|trial| format!("The version {} is tried on it.", short(&trial.version)));
+    let paused = known.paused.as_ref().map(|by| {
+        format!("The rollout is paused by {} since {}: no session changes its version.", by.by, age(by.at, now))
+    });
+    bad.into_iter().chain(trial).chain(paused).collect()
+}
+
 /// What is known of one version, in a sentence.
 fn standing(known: &Rollout, version: &str, now: Timestamp) -> String {
     if let Some(bad) = known.bad(version) {
@@ -165,6 +194,32 @@ mod tests {
             "deployed       session-worker-dev:8: bad since 1m00s ago, on session blessed-shepherd-123: the worker exited with code 101\n\
              new sessions   start from session-worker-dev:7\n\
              sessions       12 on session-worker-dev:7 · 1 on session-worker-dev:8"
+        );
+    }
+
+    #[test]
+    fn a_bad_version_and_a_pause_stand_above_all_sessions_and_in_the_why_of_each() {
+        let mut known = good(OLD);
+        assert!(banner(&known, Some(NEW), NOW).is_empty());
+        let mut row = crate::store::samples::row("a-b-001");
+        row.intent.as_mut().unwrap().task_definition = Some(NEW.into());
+        assert!(of_row(&known, &row, NOW).is_empty());
+        let why = Why::new(Cause::WorkerCrashed, "the worker exited with code 101", NOW.plus_ms(-60_000));
+        known.condemn(Bad { version: NEW.into(), why, session: None, by: None });
+        known.paused = Some(ann("the keynote"));
+        assert_eq!(
+            banner(&known, Some(NEW), NOW),
+            [
+                "! session-worker-dev:8 is bad since 1m00s ago: the worker exited with code 101; new sessions start from session-worker-dev:7",
+                "! the rollout is paused: no session changes its version (`sessionctl rollout status`)"
+            ]
+        );
+        assert_eq!(
+            of_row(&known, &row, NOW),
+            [
+                "Its version session-worker-dev:8 is bad since 1m00s ago: the worker exited with code 101.",
+                "The rollout is paused by ann since 2m00s: no session changes its version."
+            ]
         );
     }
 

@@ -14,7 +14,7 @@ use schemas::reason::Blame;
 use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
 
-/// The facts, the cause, who is to blame, what was decided, what operators wish, and the next look. `theirs` is what the session
+/// The facts, the cause, who is to blame, what was decided, what operators have ordered, and the next look. `theirs` is what the session
 /// service's own row says, when it was read.
 #[must_use]
 pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, theirs: Option<&Theirs>, now: Timestamp) -> String {
@@ -42,7 +42,7 @@ pub fn paragraph(row: &WorkerRow, decision: Option<&Decision>, theirs: Option<&T
         said.push(format!("Not fine: {}.", concerns.join("; ")));
     }
     said.extend(decision.map(|decision| decided(decision, now)));
-    said.extend(orders::sentences(row, now).into_iter().map(|wish| format!("An operator's wish: {wish}.")));
+    said.extend(orders::sentences(row, now).into_iter().map(|order| format!("An operator's order: {order}.")));
     said.push(next_look(row, now));
     said.join(" ")
 }

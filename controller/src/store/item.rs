@@ -77,24 +77,24 @@ mod tests {
     use schemas::session::{SessionRecord, read_session};
 
     #[test]
-    fn what_a_session_wishes_of_captions_is_read_with_its_row() {
+    fn what_a_session_asks_of_its_captions_is_read_with_its_row() {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let stream = "arn:aws:kinesisvideo:us-east-1:123456789012:stream/session-a-b-123/1700000000000";
         let nested = AttributeValue::M(HashMap::from([("deep".to_owned(), text("lost"))]));
-        let wishes = [
+        let options = [
             ("terminology", text("church")),
             ("chunkMs", AttributeValue::N("50".to_owned())),
             ("brevity", AttributeValue::Bool(true)),
             ("vocabulary", nested),
         ];
-        let wishes = wishes.map(|(key, value)| (key.to_owned(), value)).into();
+        let options = options.map(|(key, value)| (key.to_owned(), value)).into();
         let item = [
             ("sessionId", text("a-b-123")),
             ("status", text("active")),
             ("sourceLanguage", text("en")),
             ("kvsStreamArn", text(stream)),
             ("expiresAt", AttributeValue::N("1900000000".to_owned())),
-            ("captionOptions", AttributeValue::M(wishes)),
+            ("captionOptions", AttributeValue::M(options)),
             ("speakerId", text("nobody's business")),
         ];
         let item: Item = item.map(|(key, value)| (key.to_owned(), value)).into();

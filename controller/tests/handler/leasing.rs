@@ -58,7 +58,6 @@ fn live() -> WorkerRow {
     row.next_look_at = Some(NOW.plus_ms(30_000));
     let intent = row.intent.as_mut().unwrap();
     intent.task_definition = Some("worker:1".into());
-    intent.leave_by = None;
     row.task.as_mut().unwrap().arn = task.arn.clone();
     let worker = row.worker.as_mut().unwrap();
     worker.task_arn = Some(task.arn);

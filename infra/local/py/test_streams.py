@@ -63,6 +63,14 @@ class Streams(unittest.TestCase):
         server, told = self.run_streams([(b"O", 1, wishes), (b"A", 1, self.SPEECH), (b"X", 1, b"")])
         self.assertEqual((server.streams, told), ({}, []))
 
+    def test_one_stream_that_cannot_be_opened_does_not_break_the_others(self):
+        wishes = json.dumps({"language": "en", "margin": None}).encode()
+        broken = json.dumps({"language": None, "options": [], "each": False, "margin": None}).encode()
+        frames = [(b"O", 1, broken), (b"A", 1, self.SPEECH), (b"O", 2, wishes), (b"A", 2, self.SPEECH), (b"E", 1, b""), (b"E", 2, b"")]
+        server, told = self.run_streams(frames)
+        self.assertEqual([(line["event"], line["stream"]) for line in told if line["event"] in ("broken", "end")], [("broken", 1), ("end", 2)])
+        self.assertEqual(server.streams, {})
+
     def test_one_stream_that_breaks_does_not_break_the_others(self):
         wishes = json.dumps({"language": "en", "margin": None}).encode()
         told = []

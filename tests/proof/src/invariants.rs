@@ -1,6 +1,6 @@
 //! What always holds, by name. The model check and the simulation call the same functions.
 
-use controller_core::restart;
+use controller_core::{handover, restart};
 use schemas::follow::Following;
 use schemas::ids::{Generation, Timestamp};
 use schemas::operator::Verb;
@@ -245,7 +245,7 @@ pub fn reason_never_worsens(before: &WorkerRow, after: &WorkerRow, basis: Basis)
     let broken = |seen: String| Err(Violation::of(Invariant::ReasonNeverWorsens, seen));
     // A handover is no ending: the session goes on, and a real ending may still overtake it. Nor is what an older release closed for a
     // cause that it did not know: that was one of the newer release's handovers.
-    let goes_on = matches!(before.why.cause, Cause::Handover | Cause::Unknown);
+    let goes_on = handover::is_under_way(before) || matches!(before.why.cause, Cause::Handover | Cause::Unknown);
     let ending = (before.phase.is_final() || before.phase == Phase::Draining) && !goes_on;
     if !ending {
         return Ok(());
@@ -316,7 +316,7 @@ pub fn is_held(row: &WorkerRow, now: Timestamp) -> bool {
 /// # Errors
 /// [`Violation`] when it does not hold.
 pub fn held_row_untouched(before: &WorkerRow, after: &WorkerRow, lives: bool, now: Timestamp) -> Holds {
-    let told = |row: &WorkerRow| row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Stop);
+    let told = |row: &WorkerRow| row.intent.as_ref().is_some_and(|intent| intent.desired.is_to_leave());
     let ends = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Draining;
     let replaced = after.generation != before.generation;
     let ended = (ends(after) && !ends(before)) || (told(after) && !told(before));

@@ -18,7 +18,7 @@ pub fn desired(row: &WorkerRow) -> Desired {
 /// Lets the row say that the worker does what it wants, unless it says so already or is `Draining`; whether it was written.
 pub fn obey(row: &mut WorkerRow, now: Timestamp) -> bool {
     let (phase, cause) = match desired(row) {
-        Desired::Run | Desired::Stop => (Phase::Live, Cause::SessionActive),
+        Desired::Run | Desired::Stop | Desired::HandOver { .. } => (Phase::Live, Cause::SessionActive),
         Desired::Pause => (Phase::Paused, Cause::SessionPaused),
     };
     let news = row.phase != phase && row.phase != Phase::Draining;

@@ -22,7 +22,6 @@ fn control(desired: Desired) -> Input {
         answers: None,
         generation: Generation(1),
         desired,
-        leave_by: None,
         why: Why::new(Cause::SessionActive, "bench", Timestamp(0)),
         source_language: Language::try_new("en").unwrap(),
         expires_at: Timestamp(i64::MAX / 2),

@@ -94,9 +94,7 @@ pub struct Control {
     pub generation: Generation,
     /// What is wanted.
     pub desired: Desired,
-    /// With a stop: leave at the speaker's next silence, and by then at the latest; `None`: at once.
-    pub leave_by: Option<Timestamp>,
-    /// Why, when the controller wants a stop.
+    /// Why, when the controller wants it to leave.
     pub why: schemas::reason::Why,
     /// The speaker's language now.
     pub source_language: Language,

@@ -26,6 +26,8 @@ pub struct Pace {
     window_ends: MediaInstant,
     /// So many samples are given out at twice the speed.
     hurry: u64,
+    /// So many samples of a pause of the producer have passed already, while nothing was there to be given out.
+    passed: u64,
     /// Nothing waits any more.
     released: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Pace {
             least: u64::MAX,
             window_ends: MediaInstant(0),
             hurry: 0,
+            passed: 0,
             released: false,
         }
     }
@@ -49,6 +52,7 @@ impl Pace {
     /// A frame came.
     pub fn push(&mut self, frame: AudioFrame, now: MediaInstant) {
         if self.waiting.is_empty() {
+            self.passed = now.since(self.next_at).saturating_mul(SAMPLES_PER_MS);
             self.next_at = self.next_at.max(now);
             self.least = 0;
         }
@@ -70,6 +74,7 @@ impl Pace {
         let samples = cost(&frame);
         self.waiting_samples -= samples;
         self.look(now);
+        let samples = samples - self.waited_for(&frame, samples);
         let spent = self.remainder + if self.hurry > 0 { samples.div_ceil(2) } else { samples };
         self.hurry = self.hurry.saturating_sub(samples);
         self.next_at = self.next_at.plus_ms(spent / SAMPLES_PER_MS);
@@ -89,6 +94,19 @@ impl Pace {
         self.waiting_samples / SAMPLES_PER_MS
     }
 
+    /// So much of this frame has passed already: of a pause as much as was waited for its end, of sound nothing.
+    fn waited_for(&mut self, frame: &AudioFrame, samples: u64) -> u64 {
+        let passed = match frame.kind {
+            AudioKind::Filled => self.passed.min(samples),
+            AudioKind::Decoded | AudioKind::Concealed => {
+                self.passed = 0;
+                0
+            }
+        };
+        self.passed -= passed;
+        passed
+    }
+
     fn look(&mut self, now: MediaInstant) {
         self.least = self.least.min(self.waiting_samples);
         if now < self.window_ends {
@@ -102,7 +120,8 @@ impl Pace {
     }
 }
 
-/// How long a frame takes, samples. A whole second of silence in which the producer paused has passed by itself.
+/// How long a frame takes, samples. A whole second of silence in which the producer paused has passed by itself; of a shorter one counts what
+/// [`Pace::waited_for`] does not know to have passed.
 fn cost(frame: &AudioFrame) -> u64 {
     let samples = frame.pcm.len() as u64;
     match frame.kind {
@@ -154,6 +173,46 @@ mod tests {
         let given = play(&[0, 2_300, 4_000, 6_300, 8_000], 11_000);
         let pauses: Vec<u64> = given.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 20).collect();
         assert_eq!(pauses, [320]);
+    }
+
+    /// Fragments of 2 s, each with a pause of the producer of so many ms before it, that come when they are complete; how long after its sound
+    /// was made each frame was given out.
+    fn delays(pauses: &[u64]) -> Vec<u64> {
+        let (mut pace, mut delays, mut media) = (Pace::default(), Vec::new(), 0);
+        let mut fragments = pauses.iter().map(|pause| {
+            let fragment = (media, *pause, media + pause + 2_000);
+            media = fragment.2;
+            fragment
+        });
+        let mut next = fragments.next();
+        for now in 0..u64::MAX {
+            if let Some((from, pause, _)) = next.filter(|(_, _, complete)| *complete == now) {
+                if pause > 0 {
+                    let silence = vec![0; usize::try_from(pause * SAMPLES_PER_MS).unwrap()];
+                    pace.push(AudioFrame { start_ms: from, pcm: silence, kind: AudioKind::Filled }, MediaInstant(now));
+                }
+                let frames = (0..100).map(|n| AudioFrame { start_ms: from + pause + n * 20, ..frame(0) });
+                frames.for_each(|frame| pace.push(frame, MediaInstant(now)));
+                next = fragments.next();
+            }
+            while let Some(given) = pace.poll(MediaInstant(now)) {
+                if given.kind == AudioKind::Decoded {
+                    delays.push(now - given.start_ms);
+                }
+            }
+            if next.is_none() && pace.deadline().is_none() {
+                return delays;
+            }
+        }
+        delays
+    }
+
+    #[test]
+    fn pauses_of_the_producer_that_are_shorter_than_a_second_delay_nothing() {
+        let of = |pause| delays(&[0, pause, pause, pause, pause, 0]);
+        for pause in [100, 400, 700, 999] {
+            assert!(of(pause).iter().all(|delay| *delay == 2_000), "{pause}: {:?}", of(pause));
+        }
     }
 
     #[test]

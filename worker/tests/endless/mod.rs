@@ -242,7 +242,6 @@ fn run() -> Input {
         answers: None,
         generation: Generation(1),
         desired: Desired::Run,
-        leave_by: None,
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(BEGIN)),
         source_language: language("en"),
         expires_at: Timestamp(BEGIN + 86_400_000),

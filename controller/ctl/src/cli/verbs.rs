@@ -1,4 +1,4 @@
-//! Arguments of the verbs that write a wish, and of `cost` and `preflight`.
+//! Arguments of the verbs that write an order, and of `cost` and `preflight`.
 
 use super::duration;
 use crate::evaluate::corpus::Layout;
@@ -8,7 +8,7 @@ use schemas::ids::SessionId;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Who wishes it, and why.
+/// Who orders it, and why.
 #[derive(Debug, Clone, Args)]
 pub struct SignArgs {
     /// Why, for whoever looks at it later.

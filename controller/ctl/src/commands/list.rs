@@ -9,6 +9,7 @@ use crate::error::CtlError;
 use crate::filter::Filter;
 use crate::store::{self, Record, Which};
 use crate::text::cut;
+use crate::versions;
 use crossterm::{cursor, execute, queue, style::Print, terminal};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write, stdout};
@@ -39,7 +40,8 @@ pub(super) async fn list(aws: &Aws, args: &ListArgs) -> Result<u8, CtlError> {
         say(&board::json(&kept, &definitions, now).to_string())?;
     } else {
         let scene = Scene { now, width: width(), definitions: &definitions };
-        say(&page(&kept, records.len() - kept.len(), scene))?;
+        let text = page(&kept, records.len() - kept.len(), scene);
+        say(&above(&banner(aws, &definitions).await, &text))?;
     }
     let missing: Vec<_> =
         args.sessions.iter().filter(|id| !records.iter().any(|r| session_of(r) == Some(*id))).collect();
@@ -61,10 +63,24 @@ fn page(records: &[Record], hidden: usize, scene: Scene<'_>) -> String {
     format!("{}\n\n{}{hidden}", board::table(records, scene), board::summary(records, scene))
 }
 
+/// What is to be said of the versions of the worker, above all sessions.
+async fn banner(aws: &Aws, definitions: &Definitions) -> Vec<String> {
+    let deployed = definitions.current.as_ref().map(|current| current.arn.as_str());
+    match store::versions::read(aws).await {
+        Ok((known, _)) => versions::banner(&known, deployed, store::now()),
+        Err(problem) => vec![format!("! what is known of the versions could not be read: {problem}")],
+    }
+}
+
+fn above(banner: &[String], text: &str) -> String {
+    if banner.is_empty() { text.to_owned() } else { format!("{}\n\n{text}", banner.join("\n")) }
+}
+
 /// Rows as they were last read. The open ones come from the index each time; the ended ones move slowly.
 struct Live {
     ended: Vec<Record>,
     definitions: Definitions,
+    banner: Vec<String>,
     pictures: u32,
 }
 
@@ -81,6 +97,7 @@ impl Live {
             self.ended.retain(|r| session_of(r).is_none_or(|id| !ids.contains(id)));
             open.into_iter().chain(self.ended.iter().cloned()).collect()
         };
+        self.banner = banner(aws, &self.definitions).await;
         // A session that has just ended has left the index: read everything with the next picture.
         self.pictures = self.pictures.wrapping_add(1);
         records.sort_by_key(|r| session_of(r).map(ToString::to_string));
@@ -123,7 +140,7 @@ impl Signals {
 }
 
 async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlError> {
-    let mut live = Live { ended: Vec::new(), definitions: Definitions::default(), pictures: 0 };
+    let mut live = Live { ended: Vec::new(), definitions: Definitions::default(), banner: Vec::new(), pictures: 0 };
     // The first read fails in the usual way, before the screen is taken.
     let mut records = live.read(aws, args).await?;
     let screen = stdout().is_terminal().then(Screen::open).transpose()?;
@@ -135,7 +152,7 @@ async fn watch(aws: &Aws, args: &ListArgs, filter: &Filter) -> Result<u8, CtlErr
         let now = store::now();
         let kept: Vec<Record> = records.iter().filter(|record| filter.takes(record, now)).cloned().collect();
         let scene = Scene { now, width: width(), definitions: &live.definitions };
-        let mut text = page(&kept, 0, scene);
+        let mut text = above(&live.banner, &page(&kept, 0, scene));
         if let Some(trouble) = &trouble {
             text = format!("{text}\n! as it was: {trouble}");
         }

@@ -8,14 +8,14 @@ use crate::definitions::{self, Definitions};
 use crate::error::CtlError;
 use crate::store::{self, Record, Which};
 use crate::why::{self, Theirs};
-use crate::{evaluate, preflight, rehearse, replay, show};
+use crate::{evaluate, preflight, rehearse, replay, show, versions};
 use clap::CommandFactory;
 use schemas::ids::{SessionId, Timestamp};
 use std::io::{IsTerminal, Write, stdout};
 
 mod list;
+mod order;
 mod rollout;
-mod wish;
 
 /// Does what the command line says and gives the exit code.
 ///
@@ -30,11 +30,11 @@ pub async fn run(cli: Cli) -> Result<u8, CtlError> {
         Command::Why(args) => why(&aws().await, &args).await,
         Command::Replay(args) => replay(&aws().await, &args).await,
         Command::Cost(args) => cost(&aws().await, &args).await,
-        Command::Hold(args) => wish::hold(&aws().await, args).await,
-        Command::Release(args) => wish::release(&aws().await, args).await,
-        Command::Stop(args) => wish::stop(&aws().await, args).await,
-        Command::Restart(args) => wish::restart(&aws().await, args).await,
-        Command::Drain(args) => wish::drain(&aws().await, args).await,
+        Command::Hold(args) => order::hold(&aws().await, args).await,
+        Command::Release(args) => order::release(&aws().await, args).await,
+        Command::Stop(args) => order::stop(&aws().await, args).await,
+        Command::Restart(args) => order::restart(&aws().await, args).await,
+        Command::Drain(args) => order::drain(&aws().await, args).await,
         Command::Rollout { command } => rollout::run(&aws().await, command).await,
         Command::Preflight(args) => preflight::run(&aws().await, event(&args), args.json).await,
         Command::Rehearse(args) => rehearse::run(&cli.env, region, *args).await,
@@ -75,7 +75,14 @@ async fn why(aws: &Aws, args: &OneArgs) -> Result<u8, CtlError> {
     let now = store::now();
     let decision = why::Decision::read(kept.decision.as_deref());
     let said = match &kept.current {
-        Record::Row(row) => why::paragraph(row, decision.as_ref(), Some(&theirs), now),
+        Record::Row(row) => {
+            let mut said = vec![why::paragraph(row, decision.as_ref(), Some(&theirs), now)];
+            said.extend(match store::versions::read(aws).await {
+                Ok((known, _)) => versions::of_row(&known, row, now),
+                Err(problem) => vec![format!("What is known of the versions could not be read: {problem}.")],
+            });
+            said.join(" ")
+        }
         Record::Unreadable { problem, .. } => format!("The row cannot be read by this sessionctl: {problem}."),
     };
     if args.json {

@@ -1,6 +1,6 @@
 //! `rollout`: the versions of the worker.
 
-use super::{definitions_of, say, wish};
+use super::{definitions_of, order, say};
 use crate::aws::Aws;
 use crate::cli::{RolloutCommand, SignArgs};
 use crate::error::CtlError;
@@ -31,7 +31,7 @@ async fn status(aws: &Aws, json: bool) -> Result<u8, CtlError> {
 
 async fn change(aws: &Aws, sign: SignArgs, change: Change) -> Result<u8, CtlError> {
     let deployed = deployed(aws, &[]).await?;
-    let signed = wish::signed(aws, sign).await;
+    let signed = order::signed(aws, sign).await;
     for _ in 0..TRIES {
         let (known, revision) = store::versions::read(aws).await?;
         let changed = versions::changed(&known, &deployed, change, &signed).map_err(CtlError::Usage)?;

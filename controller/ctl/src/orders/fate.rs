@@ -1,11 +1,11 @@
-//! What has become of a wish, and which a row can take.
+//! What has become of an order, and which a row can take.
 
 use super::Change;
 use super::words::verb;
 use crate::text::utc;
 use schemas::ids::Timestamp;
 use schemas::operator::{Hold, Operator, Order, Verb};
-use schemas::worker::{Desired, Phase, WorkerRow};
+use schemas::worker::{Phase, WorkerRow};
 
 /// The hold that is in force.
 #[must_use]
@@ -29,7 +29,7 @@ pub enum Fate {
 #[must_use]
 pub fn fate(row: &WorkerRow, order: &Order) -> Fate {
     let ended = row.phase.is_final();
-    let asked = row.phase == Phase::Draining || row.intent.as_ref().is_some_and(|i| i.desired == Desired::Stop);
+    let asked = row.phase == Phase::Draining || row.intent.as_ref().is_some_and(|i| i.desired.is_to_leave());
     let run = row.intent.as_ref().map(|intent| intent.wanted_since.unwrap_or(intent.decided_at));
     let done = match order.verb {
         Verb::Stop => ended || run.is_some_and(|since| since > order.signed.at),
@@ -51,7 +51,7 @@ fn decided(row: &WorkerRow) -> Timestamp {
     row.intent.as_ref().map_or(Timestamp(0), |intent| intent.decided_at)
 }
 
-/// When a wish for this row is signed: never before the generation that it is meant for, whatever this clock says.
+/// When an order for this row is signed: never before the generation that it is meant for, whatever this clock says.
 #[must_use]
 pub fn signed_at(row: &WorkerRow, now: Timestamp) -> Timestamp {
     now.max(decided(row).plus_ms(1))
@@ -64,14 +64,14 @@ pub fn pending(row: &WorkerRow) -> Option<(&Order, Fate)> {
     Some((order, fate(row, order))).filter(|(_, fate)| *fate != Fate::Done)
 }
 
-/// When the wish of a record was signed.
+/// When the order of a record was signed.
 #[must_use]
-pub fn signed_when(wish: &Operator) -> Option<Timestamp> {
-    let hold = wish.hold.as_ref().map(|hold| hold.signed.at);
-    hold.max(wish.order.as_ref().map(|order| order.signed.at))
+pub fn signed_when(order: &Operator) -> Option<Timestamp> {
+    let hold = order.hold.as_ref().map(|hold| hold.signed.at);
+    hold.max(order.order.as_ref().map(|order| order.signed.at))
 }
 
-/// Why this row cannot take the wish. A drain never takes the place of a stop or a restart, which ask for more; a restart
+/// Why this row cannot take the order. A drain never takes the place of a stop or a restart, which ask for more; a restart
 /// may take the place of a stop, and is how one is called back.
 #[must_use]
 pub fn refusal(row: &WorkerRow, change: &Change) -> Option<String> {

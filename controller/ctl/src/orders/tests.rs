@@ -17,7 +17,7 @@ fn ordered(verb: Verb, at: i64) -> WorkerRow {
 }
 
 #[test]
-fn a_wish_touches_the_operators_section_and_the_next_look_and_nothing_else() {
+fn an_order_touches_the_operators_section_and_the_next_look_and_nothing_else() {
     for change in [Change::order(Verb::Stop, signed(NOW.0)), Change::hold(NOW.plus_ms(1), signed(NOW.0))] {
         for section in [Section::Present, Section::Absent] {
             let update = update(&change, section, Life::Open).unwrap();
@@ -31,7 +31,7 @@ fn a_wish_touches_the_operators_section_and_the_next_look_and_nothing_else() {
 }
 
 #[test]
-fn a_row_that_is_gone_or_ended_takes_no_wish() {
+fn a_row_that_is_gone_or_ended_takes_no_order() {
     for section in [Section::Present, Section::Absent] {
         let update = update(&Change::order(Verb::Drain, signed(NOW.0)), section, Life::Open).unwrap();
         assert!(update.condition.contains("#open = :open"), "{}", update.condition);
@@ -41,7 +41,7 @@ fn a_row_that_is_gone_or_ended_takes_no_wish() {
 #[test]
 fn an_order_does_not_undo_a_hold_that_somebody_else_gives_at_the_same_moment() {
     let order = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Present, Life::Open).unwrap();
-    assert_eq!(order.expression, "SET #operator.#part = :wish, #next = :now");
+    assert_eq!(order.expression, "SET #operator.#part = :order, #next = :now");
     assert_eq!(order.names["#part"], "order");
     let first = update(&Change::order(Verb::Restart, signed(NOW.0)), Section::Absent, Life::Open).unwrap();
     assert!(first.condition.contains("attribute_not_exists(#operator)"));
@@ -51,7 +51,7 @@ fn an_order_does_not_undo_a_hold_that_somebody_else_gives_at_the_same_moment() {
 fn what_is_written_is_read_back_with_who_when_and_note() {
     let change = Change::hold(Timestamp(T0 + 99), signed(T0));
     let update = update(&change, Section::Absent, Life::Open).unwrap();
-    let section: Operator = serde_dynamo::from_attribute_value(update.values[":wish"].clone()).unwrap();
+    let section: Operator = serde_dynamo::from_attribute_value(update.values[":order"].clone()).unwrap();
     assert_eq!(section.hold, Some(Hold { until: Timestamp(T0 + 99), signed: signed(T0) }));
 }
 
@@ -174,11 +174,11 @@ fn a_drain_does_not_undo_a_stop_and_a_restart_does_so_openly() {
     assert_eq!(refused, "the stop of alice asks for more than a drain");
     let restart = Change::order(Verb::Restart, signed(NOW.0));
     assert!(refusal(&row, &restart).is_none());
-    assert!(receipt(&row, &restart, NOW).ends_with("It takes the place of the stop of alice."));
+    assert!(receipt(&row, &restart, NOW).1.ends_with("It takes the place of the stop of alice."));
 }
 
 #[test]
-fn a_wish_is_signed_after_the_generation_that_it_is_meant_for_and_a_hold_keeps_its_length() {
+fn an_order_is_signed_after_the_generation_that_it_is_meant_for_and_a_hold_keeps_its_length() {
     let row = row("a-b-001");
     assert_eq!(signed_at(&row, Timestamp(T0 - 5_000)), Timestamp(T0 + 1));
     assert_eq!(signed_at(&row, NOW), NOW);
@@ -189,11 +189,21 @@ fn a_wish_is_signed_after_the_generation_that_it_is_meant_for_and_a_hold_keeps_i
 
 #[test]
 fn a_receipt_says_who_what_and_when_it_happens() {
-    let said = receipt(&row("a-b-001"), &Change::order(Verb::Stop, signed(NOW.0)), NOW);
-    assert!(
-        said.starts_with("a-b-001: stop ordered by alice (\"looks odd\"). The controller looks at once, within 60 s at the latest, and asks"),
-        "{said}"
-    );
+    let (said, next) = receipt(&row("a-b-001"), &Change::order(Verb::Stop, signed(NOW.0)), NOW);
+    assert_eq!(said, "a-b-001: stop ordered by alice (\"looks odd\").");
+    assert!(next.starts_with("The controller looks at once, within 60 s at the latest, and asks"), "{next}");
+}
+
+#[test]
+fn an_order_that_is_not_carried_out_yet_says_what_it_waits_for() {
+    let state = |row: &WorkerRow| sentences(row, NOW).pop().unwrap();
+    assert!(state(&ordered(Verb::Restart, T0 + 5_000)).ends_with(": not acted on yet"));
+    let mut drained = ordered(Verb::Drain, T0 + 5_000);
+    assert!(state(&drained).ends_with(": waits for its turn, one session at a time"), "{}", state(&drained));
+    drained.operator.order.as_mut().unwrap().at_once = Some(3);
+    assert!(state(&drained).ends_with(": waits for its turn, 3 sessions at a time"), "{}", state(&drained));
+    drained.operator.hold = Some(Hold { until: NOW.plus_ms(60_000), signed: signed(T0) });
+    assert!(state(&drained).ends_with(": waits until the hold ends"), "{}", state(&drained));
 }
 
 #[test]

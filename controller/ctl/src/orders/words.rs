@@ -1,10 +1,10 @@
-//! Wishes in words: what was ordered, what became of it, what happens next.
+//! Orders in words: what was ordered, what became of it, what happens next.
 
 use super::Change;
 use super::fate::{Fate, fate, held, pending};
 use crate::text::{age, duration, utc};
 use schemas::ids::Timestamp;
-use schemas::operator::{Operator, Signed, Verb};
+use schemas::operator::{Operator, Order, Signed, Verb};
 use schemas::worker::WorkerRow;
 
 /// The verb as it is typed.
@@ -49,7 +49,15 @@ pub fn note(signed: &Signed) -> String {
     if signed.note.is_empty() { String::new() } else { format!(" ({:?})", signed.note) }
 }
 
-/// The whole section, one sentence per line, past wishes too.
+/// How many drains there may be at once.
+fn turns(order: &Order) -> String {
+    match order.at_once.unwrap_or(1) {
+        0 | 1 => "one session at a time".to_owned(),
+        n => format!("{n} sessions at a time"),
+    }
+}
+
+/// The whole section, one sentence per line, past orders too.
 #[must_use]
 pub fn sentences(row: &WorkerRow, now: Timestamp) -> Vec<String> {
     let mut said = Vec::new();
@@ -71,22 +79,24 @@ pub fn sentences(row: &WorkerRow, now: Timestamp) -> Vec<String> {
     if let Some(order) = &row.operator.order {
         let signed = &order.signed;
         let state = match fate(row, order) {
-            Fate::Pending => "not acted on yet",
-            Fate::UnderWay => "under way",
-            Fate::Done => "done",
+            Fate::Pending if held(row, now).is_some() => "waits until the hold ends".to_owned(),
+            Fate::Pending if order.verb == Verb::Drain => format!("waits for its turn, {}", turns(order)),
+            Fate::Pending => "not acted on yet".to_owned(),
+            Fate::UnderWay => "under way".to_owned(),
+            Fate::Done => "done".to_owned(),
         };
         said.push(format!("{} ordered {} by {}{}: {state}", verb(order.verb), utc(signed.at), signed.by, note(signed)));
     }
     said
 }
 
-/// The wishes that the row no longer knows, a sentence each: a release takes the place of its hold there, an order that of
+/// The orders that the row no longer knows, a sentence each: a release takes the place of its hold there, an order that of
 /// the one before.
 #[must_use]
-pub fn past(row: &WorkerRow, wishes: &[Operator]) -> Vec<String> {
+pub fn past(row: &WorkerRow, orders: &[Operator]) -> Vec<String> {
     let mut said = Vec::new();
-    for wish in wishes {
-        if let Some(hold) = wish.hold.as_ref().filter(|hold| row.operator.hold.as_ref() != Some(*hold)) {
+    for order in orders {
+        if let Some(hold) = order.hold.as_ref().filter(|hold| row.operator.hold.as_ref() != Some(*hold)) {
             let (when, by, note) = (utc(hold.signed.at), &hold.signed.by, note(&hold.signed));
             said.push(if hold.until <= hold.signed.at {
                 format!("released {when} by {by}{note}")
@@ -94,7 +104,7 @@ pub fn past(row: &WorkerRow, wishes: &[Operator]) -> Vec<String> {
                 format!("hold ordered {when} by {by}{note}, until {}", utc(hold.until))
             });
         }
-        if let Some(order) = wish.order.as_ref().filter(|order| row.operator.order.as_ref() != Some(*order)) {
+        if let Some(order) = order.order.as_ref().filter(|order| row.operator.order.as_ref() != Some(*order)) {
             let signed = &order.signed;
             said.push(format!("{} ordered {} by {}{}", verb(order.verb), utc(signed.at), signed.by, note(signed)));
         }
@@ -141,23 +151,23 @@ pub fn forecast(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
                 )
             }
             Verb::Drain => format!(
-                "{looks} and the worker is replaced at a silence of the speaker, or when the drain deadline has passed; its turn comes when no more than {} other(s) hand over.",
-                order.at_once.unwrap_or(1).saturating_sub(1)
+                "{looks} and when its turn comes, {}, the worker is replaced at a silence of the speaker, within a minute.",
+                turns(order)
             ),
             Verb::Unknown => "Nobody carries it out.".to_owned(),
         },
     }
 }
 
-/// `blessed-shepherd-123: stop ordered by alice ("note"). What happens next.`
+/// `blessed-shepherd-123: stop ordered by alice ("note").`, and what happens next.
 #[must_use]
-pub fn receipt(row: &WorkerRow, change: &Change, now: Timestamp) -> String {
+pub fn receipt(row: &WorkerRow, change: &Change, now: Timestamp) -> (String, String) {
     let (what, signed) = match change {
         Change::Hold(hold) if hold.until <= hold.signed.at => ("released".to_owned(), &hold.signed),
         Change::Hold(hold) => (format!("held for {}", duration(hold.until.since(hold.signed.at))), &hold.signed),
         Change::Order(order) => (format!("{} ordered", verb(order.verb)), &order.signed),
     };
-    format!("{}: {what} by {}{}. {}", row.session_id, signed.by, note(signed), forecast(row, change, now))
+    (format!("{}: {what} by {}{}.", row.session_id, signed.by, note(signed)), forecast(row, change, now))
 }
 
 /// A drained session is between two workers for so long, about, ms: up to 30 s until a silence, up to 45 s of a launch, and the wait for the

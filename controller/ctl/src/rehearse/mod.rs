@@ -146,7 +146,7 @@ struct Cues {
 async fn play(aws: &Aws, args: &RehearseArgs, speech: Vec<i16>, made: &mut Made) -> Result<Recording, CtlError> {
     let (session, way) = make_way(aws, args, made).await?;
     let mut new = service::new_session(session.clone(), args.source.clone(), way.clone());
-    new.options = args.wishes.iter().cloned().collect();
+    new.options = args.options.iter().cloned().collect();
     service::put_row(aws, &new, made).await?;
     let (events, inbox) = mpsc::unbounded_channel();
     let recording = Recording::new(session.clone(), args.source.clone(), args.listeners.clone(), new.at);

@@ -93,7 +93,7 @@ pub struct WorkerReport {
     pub translated_characters: u64,
     /// Words retracted per final word, by language (normalised erasure).
     pub erasure: BTreeMap<Language, f64>,
-    /// Wishes that were not fulfilled.
+    /// Options that were not fulfilled.
     pub notes: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ pub struct NewSession {
     pub source: Language,
     /// Where the speaker is heard.
     pub way: Way,
-    /// What the session wishes of captions.
+    /// What the session asks of its captions.
     pub options: CaptionOptions,
     /// Now.
     pub at: Timestamp,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_stand_in_the_row_as_we_read_them() {
+    fn options_stand_in_the_row_as_we_read_them() {
         let options = CaptionOptions::from([("terminology".to_owned(), "church".to_owned())]);
         let new = NewSession { options: options.clone(), ..sample() };
         let row: serde_json::Map<String, serde_json::Value> = serde_dynamo::from_item(item(&new)).unwrap();

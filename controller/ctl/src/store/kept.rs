@@ -64,8 +64,8 @@ pub struct Kept {
     pub decision: Option<String>,
     /// The phases that its generations went through, in their order.
     pub steps: Vec<Step>,
-    /// What operators wished, in its order: the row keeps only the last hold and the last order.
-    pub wishes: Vec<Operator>,
+    /// What operators ordered, in its order: the row keeps only the last hold and the last order.
+    pub orders: Vec<Operator>,
 }
 
 impl Kept {
@@ -74,7 +74,7 @@ impl Kept {
     pub fn of(items: Vec<Item>) -> Option<Self> {
         let key = |item: &Item| item.get(workers::RECORD).and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
         let (mut current, mut decision, mut earlier) = (None, None, Vec::new());
-        let (mut steps, mut wishes): (Vec<Step>, Vec<Operator>) = (Vec::new(), Vec::new());
+        let (mut steps, mut orders): (Vec<Step>, Vec<Operator>) = (Vec::new(), Vec::new());
         for item in items {
             match key(&item).as_str() {
                 workers::CURRENT => current = Some(item),
@@ -84,9 +84,9 @@ impl Kept {
                 other if other.starts_with(GENERATION) => earlier.push(item),
                 // Of another version: the timeline is as complete as it can be read.
                 other if other.starts_with(workers::STEP) => steps.extend(serde_dynamo::from_item(item).ok()),
-                other if other.starts_with(workers::WISH) => {
+                other if other.starts_with(workers::ORDER) => {
                     let section = item.get(OPERATOR).cloned();
-                    wishes.extend(section.and_then(|section| serde_dynamo::from_attribute_value(section).ok()));
+                    orders.extend(section.and_then(|section| serde_dynamo::from_attribute_value(section).ok()));
                 }
                 _ => {} // Marks of stray tasks, and whatever later versions keep.
             }
@@ -94,14 +94,14 @@ impl Kept {
         // The numbers have leading zeros: sort keys rise with them.
         earlier.sort_by_key(|item| std::cmp::Reverse(key(item)));
         steps.sort_by_key(|step| (step.generation, step.at));
-        wishes.sort_by_key(orders::signed_when);
+        orders.sort_by_key(orders::signed_when);
         let current = current?;
         let section = match current.get(OPERATOR) {
             Some(AttributeValue::M(_)) => Section::Present,
             Some(_) | None => Section::Absent,
         };
         let earlier = earlier.into_iter().map(read_item).collect();
-        Some(Self { current: read_item(current), section, earlier, decision, steps, wishes })
+        Some(Self { current: read_item(current), section, earlier, decision, steps, orders })
     }
 
     /// The current row, then the earlier ones.

@@ -52,7 +52,7 @@ fn the_records_of_a_session_are_told_apart_by_their_keys() {
 }
 
 #[test]
-fn the_phases_and_the_wishes_beside_the_row_are_read_in_their_order() {
+fn the_phases_and_the_orders_beside_the_row_are_read_in_their_order() {
     let beside = |record: String| {
         let mut item: Item = Item::new();
         item.insert("sessionId".into(), AttributeValue::S("a-b-001".into()));
@@ -71,16 +71,16 @@ fn the_phases_and_the_wishes_beside_the_row_are_read_in_their_order() {
         item.extend(fields);
         item
     };
-    let wish = |at| {
+    let order = |at| {
         let signed = Signed { by: "alice".into(), at: Timestamp(at), note: String::new() };
         let section = Operator { hold: None, order: Some(Order { verb: Verb::Drain, at_once: None, signed }) };
-        let mut item = beside(workers::wish(Timestamp(at)));
+        let mut item = beside(workers::order(Timestamp(at)));
         item.insert("operator".into(), serde_dynamo::to_attribute_value(section).unwrap());
         item
     };
-    let items = vec![wish(T0 + 9), step(Phase::Live, 5), item("current"), step(Phase::Launching, 0), wish(T0)];
+    let items = vec![order(T0 + 9), step(Phase::Live, 5), item("current"), step(Phase::Launching, 0), order(T0)];
     let kept = Kept::of(items).unwrap();
     assert_eq!(kept.steps.iter().map(|s| s.phase).collect::<Vec<_>>(), [Phase::Launching, Phase::Live]);
-    let at = |wish: &Operator| wish.order.as_ref().map(|order| order.signed.at.0 - T0);
-    assert_eq!(kept.wishes.iter().map(at).collect::<Vec<_>>(), [Some(0), Some(9)]);
+    let at = |order: &Operator| order.order.as_ref().map(|order| order.signed.at.0 - T0);
+    assert_eq!(kept.orders.iter().map(at).collect::<Vec<_>>(), [Some(0), Some(9)]);
 }

@@ -25,7 +25,6 @@ pub(crate) fn row(session: &str) -> WorkerRow {
         next_look_at: Some(Timestamp(T0 + 60_000)),
         intent: Some(Intent {
             desired: Desired::Run,
-            leave_by: None,
             channel_arn: ChannelArn::try_new(
                 "arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-a-b-001/1234567890123",
             )

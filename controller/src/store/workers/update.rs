@@ -96,7 +96,7 @@ impl Update {
         self.values.insert(":readHeartbeat".into(), AttributeValue::N(heartbeat.0.to_string()));
     }
 
-    /// The hold that was read stands, or there is none still: an operator's wish raises no revision, and hands off means off
+    /// The hold that was read stands, or there is none still: an operator's order raises no revision, and hands off means off
     /// from the moment that it is written.
     fn demand_the_hold_of(&mut self, row: &WorkerRow) {
         for (name, attribute) in [("#operator", "operator"), ("#hold", "hold")] {

@@ -97,7 +97,10 @@ class Server:
         with self.news:
             stream = self.streams.get(number)
             if kind == b"O":
-                self.open(number, json.loads(body))
+                try:
+                    self.open(number, json.loads(body))
+                except Exception as error:  # the other streams go on
+                    self.broken(number, error)
             elif stream and kind == b"A":
                 stream.waiting += body
             elif stream and kind == b"E":
@@ -105,6 +108,9 @@ class Server:
             elif stream and kind == b"X":
                 del self.streams[number]
             self.news.notify()
+
+    def broken(self, number, error):
+        self.tell("broken", stream=number, why=f"{type(error).__name__}: {error}")
 
     def take(self, stream):
         def chunk(size):
@@ -132,7 +138,7 @@ class Server:
         try:
             done = stream.turn(self.take(stream))
         except Exception as error:  # the other streams go on
-            self.tell("broken", stream=stream.number, why=f"{type(error).__name__}: {error}")
+            self.broken(stream.number, error)
             done = None
         if done:
             self.tell("end", stream=stream.number)

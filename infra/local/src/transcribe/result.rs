@@ -138,8 +138,7 @@ impl Teller {
     fn agree(&mut self, heard: &[Word]) -> Vec<Word> {
         let Some(stability) = self.stability else { return heard.to_vec() };
         let mut words: Vec<Word> = self.last.iter().take(self.stable).cloned().collect();
-        let kept = words.last().map_or(f64::MIN, |word| word.end);
-        words.extend(heard.iter().filter(|word| (word.start + word.end) / 2.0 >= kept).cloned());
+        words.extend(behind(&words, heard).iter().cloned());
         let newest = words.last().map_or(0.0, |word| word.end);
         let agreed = words.iter().zip(&self.last).take_while(|(word, last)| word.text == last.text).count();
         let old = words.iter().take_while(|word| word.end <= newest - stability.margin()).count();
@@ -169,6 +168,17 @@ impl Teller {
         }
         item
     }
+}
+
+/// What was heard behind these words. Guesses move words in time: the last of them is known by its place and its text, and by its time only where it is
+/// not written so any more.
+fn behind<'a>(words: &[Word], heard: &'a [Word]) -> &'a [Word] {
+    let Some(last) = words.last() else { return heard };
+    let place = words.len() - 1;
+    let near = |n: &usize| n.abs_diff(place) <= 1 && heard[*n].text == last.text;
+    let same = (0..heard.len()).filter(near).min_by_key(|n| n.abs_diff(place));
+    let later = || heard.iter().position(|word| (word.start + word.end) / 2.0 >= last.end).unwrap_or(heard.len());
+    &heard[same.map_or_else(later, |n| n + 1)..]
 }
 
 /// Seconds with the precision of a millisecond.
@@ -264,6 +274,22 @@ mod tests {
         }
         let body = teller.tell(&heard(1, false, "could morning all"), || "x".into());
         assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "Good morning all.");
+    }
+
+    #[test]
+    fn a_word_that_moves_in_time_is_neither_lost_nor_doubled() {
+        for moved in [-0.9, 0.6] {
+            let mut teller = Teller::new(Some(Stability::High));
+            for guess in ["good more", "good morning all"] {
+                teller.tell(&heard(1, true, guess), || "x".into());
+            }
+            let mut moving = heard(1, false, "good morning all");
+            for word in &mut moving.words {
+                (word.start, word.end) = (word.start + moved, word.end + moved);
+            }
+            let body = teller.tell(&moving, || "x".into());
+            assert_eq!(result(&body)["Alternatives"][0]["Transcript"], "Good morning all.", "by {moved} s");
+        }
     }
 
     #[test]

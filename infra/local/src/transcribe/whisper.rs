@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Mutex, mpsc};
 
@@ -208,7 +208,7 @@ async fn run(
 
 /// Passes on what the process tells, until its end; says why it ended.
 async fn listen(
-    mut lines: Lines<BufReader<ChildStdout>>,
+    mut lines: Lines<impl AsyncBufRead + Unpin>,
     streams: &Streams,
     frames: &mpsc::WeakUnboundedSender<Bytes>,
 ) -> String {
@@ -231,7 +231,11 @@ async fn listen(
                 }
                 continue;
             }
-            Ok(Line::Ready { .. }) | Err(_) => return "the recogniser said something that is no result".to_owned(),
+            // Of no stream, or of one that nobody can tell: the others go on.
+            Ok(Line::Ready { .. }) | Err(_) => {
+                tracing::warn!(line, "the recogniser said something that is no result");
+                continue;
+            }
         };
         let mut open = lock(streams);
         let Some(stream) = open.get(&number) else { continue };
@@ -246,6 +250,26 @@ async fn listen(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_cannot_be_read_ends_no_stream() {
+        let said = r#"{"event":"partial","stream":1,"utterance":1,"stable":0,"language":"en","words":[["so",0.1,0.4,NaN,""]]}
+a library prints this
+{"event":"final","stream":2,"utterance":1,"stable":1,"language":"en","words":[["good",0.1,0.4,0.9,""]]}
+"#;
+        let (streams, (frames, _to_write)) = (Streams::default(), mpsc::unbounded_channel());
+        let mut told = Vec::new();
+        for number in [1, 2] {
+            let (tell, heard) = mpsc::unbounded_channel();
+            lock(&streams).insert(number, Open { tell, options: None });
+            told.push(heard);
+        }
+        let why = listen(BufReader::new(said.as_bytes()).lines(), &streams, &frames.downgrade()).await;
+        assert_eq!(why, "the recogniser's process ended");
+        assert!(told[0].try_recv().is_err(), "nothing was understood of it, and it is open");
+        assert!(matches!(told[1].try_recv(), Ok(Told::Heard(_))));
+        assert_eq!(lock(&streams).len(), 2);
+    }
 
     #[tokio::test]
     async fn a_python_without_the_packages_is_named_with_the_remedy() {

@@ -3,7 +3,6 @@
 use controller_core::action::{Action, Plan};
 use controller_core::model::{Policy, View};
 use schemas::ids::Timestamp;
-use schemas::reason::Cause;
 use schemas::worker::Phase;
 
 /// What is broken.
@@ -108,9 +107,8 @@ fn take_over_at_once(plan: &mut Plan) {
     let mut launch = None;
     for action in &mut plan.actions {
         if let Action::Write(write) = action
+            && write.hands_over()
             && let Some(transition) = &mut write.transition
-            && transition.phase == Phase::Draining
-            && transition.why.cause == Cause::Handover
         {
             transition.phase = Phase::Launching;
             write.generation = write.generation.next();

@@ -9,7 +9,7 @@ use crate::obey;
 use controller_core::model::Policy;
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Phase, WorkerStatus};
+use schemas::worker::{Phase, WorkerStatus};
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
 use worker_core::start::{self, Budget, Start};
@@ -29,7 +29,7 @@ pub fn heartbeat(mutation: Mutation, session: &mut Session, task: usize, now: Ti
     }
     let task = &mut session.tasks[task];
     task.confirmed = Some(now);
-    if desired == Desired::Stop && task.worker == Process::Serving {
+    if desired.is_to_leave() && task.worker == Process::Serving {
         task.worker = Process::Flushing;
         task.since = now;
     }

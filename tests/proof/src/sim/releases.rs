@@ -8,7 +8,7 @@ use super::broken::Broken;
 use super::world::World;
 use crate::invariants::{Invariant, Violation};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, Phase, Rung, WorkerRow};
+use schemas::worker::{Desired, Intent, Phase, Rung, WorkerRow};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -43,7 +43,7 @@ pub struct Writers {
 /// How the words of the newer release are read.
 struct Read {
     moved: Cause,
-    hand_over: Desired,
+    leave: Desired,
     live: Phase,
     rung: Rung,
 }
@@ -54,7 +54,7 @@ static READ: LazyLock<Result<Read, String>> = LazyLock::new(|| {
     }
     Ok(Read {
         moved: read("movedToAnotherZone")?,
-        hand_over: read("handOver")?,
+        leave: read("leaveForAnotherZone")?,
         live: read("LiveInPictures")?,
         rung: read("summariesOnly")?,
     })
@@ -112,9 +112,9 @@ fn degraded(mut row: WorkerRow, writers: Writers, read: &Read) -> WorkerRow {
         }
     };
     if writers.controller == Release::Newer {
-        let hands_over = row.phase == Phase::Draining && row.why.cause == Cause::Handover;
-        if let Some(intent) = row.intent.as_mut().filter(|intent| hands_over && intent.desired == Desired::Stop) {
-            intent.desired = read.hand_over;
+        let hands_over = |intent: &&mut Intent| matches!(intent.desired, Desired::HandOver { .. });
+        if let Some(intent) = row.intent.as_mut().filter(hands_over) {
+            intent.desired = read.leave;
         }
         moved(&mut row.why);
         row.restarts.last.iter_mut().for_each(moved);

@@ -6,8 +6,8 @@ use super::world::{Task, World, name, number};
 use crate::invariants::{self, Basis, Invariant, Violation};
 use crate::model::operator::{self, Wished};
 use controller_core::action::RowWrite;
+use controller_core::handover;
 use schemas::ids::{ChannelArn, SessionId, Timestamp};
-use schemas::reason::Cause;
 use schemas::session::read_session;
 use schemas::worker::{Phase, WorkerRow};
 use serde_json::json;
@@ -114,7 +114,7 @@ impl World {
         self.rolled += u64::from(rolls && !session.between_workers);
         let was = session.between_workers;
         session.between_workers = invariants::is_between_workers(was, session.row.as_ref(), &after) && (was || rolls);
-        if after.phase == Phase::Draining && after.why.cause == Cause::Handover {
+        if handover::is_under_way(&after) {
             session.handed_over = Some(after.generation);
         }
         session.announced = session.announced.max(after.generation);

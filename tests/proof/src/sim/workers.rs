@@ -91,7 +91,7 @@ impl World {
             self.tell(n, row_story(phase), generation.0);
         }
         let desired = self.as_read(n, release).as_ref().map_or(Desired::Stop, obey::desired);
-        if desired == Desired::Stop && self.sessions[n].tasks[t].process == Process::Serving {
+        if desired.is_to_leave() && self.sessions[n].tasks[t].process == Process::Serving {
             self.sessions[n].tasks[t].process = Process::Flushing;
             let ms = self.rng.between(500, 8_000);
             self.after(ms, Event::Task(n, t, Happening::Finishes));
@@ -108,7 +108,7 @@ impl World {
         }
         let generation = session.tasks[t].lease;
         if let Some(row) = session.row.as_mut().filter(|row| obey::holds(row, generation)) {
-            let is_handover = row.why.cause == Cause::Handover;
+            let is_handover = matches!(obey::desired(row), Desired::HandOver { .. });
             if row.phase != Phase::Draining {
                 row.why = Why::new(own.unwrap_or(Cause::SpeakerGone), "the worker says so", now);
                 session.ended_by = session.version;

@@ -98,8 +98,8 @@ impl Lifecycle {
         match (self.joined_at, self.heard_first, self.desired) {
             (None, _, _) => Phase::Joining,
             (Some(_), _, Desired::Pause) => Phase::Paused,
-            (Some(_), true, Desired::Run | Desired::Stop) => Phase::Live,
-            (Some(_), false, Desired::Run | Desired::Stop) => Phase::WaitingForSpeaker,
+            (Some(_), true, Desired::Run | Desired::Stop | Desired::HandOver { .. }) => Phase::Live,
+            (Some(_), false, Desired::Run | Desired::Stop | Desired::HandOver { .. }) => Phase::WaitingForSpeaker,
         }
     }
 
@@ -136,7 +136,7 @@ impl Lifecycle {
             self.resumed_at = now;
         }
         self.desired = control.desired;
-        self.leaving = self.leaving.take().filter(|_| control.desired == Desired::Stop);
+        self.leaving = self.leaving.take().filter(|_| control.desired.is_to_leave());
         self.language = Some(control.source_language.clone());
         self.expires_at = Some(control.expires_at);
     }
@@ -154,10 +154,8 @@ impl Lifecycle {
         !std::mem::replace(&mut self.heard_first, true)
     }
 
-    /// Begins the end, unless it has begun. A worker that hands the session over to its next generation is interrupted, whoever
-    /// asks for it: nobody is told that the session ended.
+    /// Begins the end, unless it has begun.
     pub(crate) fn drain(&mut self, why: Why, farewell: Farewell, now: MediaInstant, timing: &Timing) -> bool {
-        let farewell = if why.cause.goes_on() { Farewell::Interrupted } else { farewell };
         if self.is_serving() {
             self.stage = Stage::Flushing { until: now.plus_ms(timing.flush_ms), why, farewell };
             return true;
@@ -253,10 +251,11 @@ pub(crate) fn control(cx: &mut Cx, control: &Control) {
         cx.out.fact("wanted", format!("{:?} in {}", control.desired, control.source_language));
     }
     match control.desired {
-        Desired::Stop => match control.leave_by {
-            Some(by) if before.0 != Desired::Pause => cx.life.cycle.leave_at_silence(control.why.clone(), by),
-            Some(_) | None => ending::drain(cx, control.why.clone(), Farewell::SessionEnded),
-        },
+        Desired::Stop => ending::drain(cx, control.why.clone(), Farewell::SessionEnded),
+        Desired::HandOver { leave_by: Some(by) } if before.0 != Desired::Pause => {
+            cx.life.cycle.leave_at_silence(control.why.clone(), by);
+        }
+        Desired::HandOver { .. } => ending::drain(cx, control.why.clone(), Farewell::Interrupted),
         Desired::Run | Desired::Pause if cx.life.cycle.is_serving() => source::start(cx),
         Desired::Run | Desired::Pause => {}
     }
@@ -280,7 +279,7 @@ pub(crate) fn run(cx: &mut Cx) {
     }
     let silent = cx.hearing.audio.is_silent_for(LEAVE_SILENCE_MS, now);
     if let Some(why) = cx.life.cycle.reason_to_leave(wall, silent) {
-        ending::drain(cx, why, Farewell::SessionEnded);
+        ending::drain(cx, why, Farewell::Interrupted);
     }
 }
 

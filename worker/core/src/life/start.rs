@@ -15,7 +15,7 @@
 use crate::life::lifecycle::EXIT_LEASE_LOST;
 use schemas::ids::{Generation, TaskArn, Timestamp};
 use schemas::reason::{Cause, Why};
-use schemas::worker::{Desired, HEALTHY_AFTER_MS, Phase, RESTART_BUDGET, Restarts, WorkerRow};
+use schemas::worker::{HEALTHY_AFTER_MS, Phase, RESTART_BUDGET, Restarts, WorkerRow};
 
 /// What a process knows of itself before it has read anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Claim {
         lock(current) == lock(&self.before)
     }
 
-    /// The row as it reads when this claim is written over `current`: the orders, the task, what operators wish and what was published
+    /// The row as it reads when this claim is written over `current`: the orders, the task, what operators have ordered and what was published
     /// stay as they are.
     #[must_use]
     pub fn over(&self, current: &WorkerRow) -> WorkerRow {
@@ -112,7 +112,7 @@ pub fn decide(row: Option<WorkerRow>, process: &Process, now: Timestamp) -> Star
     if row.phase.is_final() {
         return Start::Leave { code: 0, why: format!("the session has ended already: {}", row.why.text) };
     }
-    if row.intent.as_ref().is_some_and(|intent| intent.desired == Desired::Stop) {
+    if row.intent.as_ref().is_some_and(|intent| intent.desired.is_to_leave()) {
         return Start::Leave { code: 0, why: format!("a stop is wanted already: {}", row.why.text) };
     }
     if row.phase == Phase::Queued {

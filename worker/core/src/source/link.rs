@@ -4,8 +4,10 @@ use crate::time::MediaInstant;
 
 /// A connection that does not open within so long is tried anew, ms.
 pub(crate) const OPEN_PATIENCE_MS: u64 = 15_000;
-/// So many times in a row the service must say that there is nothing to connect to: what is new is not known everywhere at once.
-const GONE_STRIKES: u32 = 2;
+/// So long, ms, and nothing else in between, the service must say that there is nothing to connect to: what was made a moment ago is not known
+/// everywhere at once (AWS states no limit), and of a session that was deleted the controller tells us sooner. Well below the lease: listeners can be
+/// told the end although the table is away as well.
+const GONE_AFTER_MS: u64 = 15_000;
 
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,19 +49,22 @@ pub(crate) fn doubled(first_ms: u64, most_ms: u64, times: u32) -> u64 {
     (first_ms << times.min(16)).min(most_ms)
 }
 
-/// Whether what is connected to exists: one "not found" is not believed.
+/// Whether what is connected to exists: "not found" is believed only when it is said again and again for some time.
 #[derive(Debug, Default)]
-pub(crate) struct Existence(u32);
+pub(crate) struct Existence {
+    /// When it was said first, and last; `None` since something else was heard.
+    not_found: Option<(MediaInstant, MediaInstant)>,
+}
 
 impl Existence {
     /// An attempt said so.
-    pub(crate) fn heard(&mut self, gone: bool) {
-        self.0 = if gone { self.0.saturating_add(1) } else { 0 };
+    pub(crate) fn heard(&mut self, gone: bool, now: MediaInstant) {
+        self.not_found = gone.then(|| (self.not_found.map_or(now, |(first, _)| first), now));
     }
 
     /// It does not exist any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.0 >= GONE_STRIKES
+        self.not_found.is_some_and(|(first, last)| last.since(first) >= GONE_AFTER_MS)
     }
 }
 
@@ -83,11 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn one_not_found_is_not_believed() {
+    fn not_found_is_believed_when_nothing_else_is_said_for_a_quarter_of_a_minute() {
         let mut existence = Existence::default();
-        for (gone, over) in [(true, false), (false, false), (true, false), (true, true)] {
-            existence.heard(gone);
-            assert_eq!(existence.is_over(), over);
-        }
+        let mut over = |gone, at| {
+            existence.heard(gone, MediaInstant(at));
+            existence.is_over()
+        };
+        assert!(!over(true, 0) && !over(true, 1_000), "what was made a moment ago is not known everywhere");
+        assert!(!over(false, 2_000));
+        assert!(!over(true, 40_000) && !over(true, 54_999));
+        assert!(over(true, 55_000));
+        assert!(!over(false, 55_001), "a place that is there after all");
     }
 }

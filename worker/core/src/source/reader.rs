@@ -86,7 +86,7 @@ impl Reader {
         }
         match event {
             MediaStreamEvent::Opened => {
-                self.existence.heard(false);
+                self.existence.heard(false, now);
                 self.state = Link::Open { since: now };
                 out.fact("media_stream_open", "");
             }
@@ -98,7 +98,7 @@ impl Reader {
     fn on_end(&mut self, end: MediaStreamEnd, now: MediaInstant, out: &mut Outbox) {
         let mut wait = doubled(REOPEN_FIRST_MS, REOPEN_MOST_MS, self.fruitless);
         self.fruitless = self.fruitless.saturating_add(1);
-        self.existence.heard(matches!(end, MediaStreamEnd::Gone(_)));
+        self.existence.heard(matches!(end, MediaStreamEnd::Gone(_)), now);
         let (somebody_should_look, detail) = match end {
             MediaStreamEnd::Clean => (false, "the service ended it".to_owned()),
             MediaStreamEnd::Fault(detail) => (false, detail),

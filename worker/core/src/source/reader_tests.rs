@@ -145,15 +145,19 @@ fn a_connection_that_never_opens_is_tried_anew() {
 }
 
 #[test]
-fn a_stream_is_gone_when_that_is_said_twice_in_a_row() {
+fn a_stream_is_gone_when_nothing_else_is_said_for_a_quarter_of_a_minute() {
     let mut talk = Talk::new();
     let gone = || MediaStreamEnd::Gone("404".into());
-    talk.ends(gone());
-    talk.ends(fault());
-    talk.ends(gone());
-    assert!(!talk.reader.stream_is_gone());
-    talk.ends(gone());
-    assert!(talk.reader.stream_is_gone());
+    let mut ends_at = |second: u64, end: MediaStreamEnd| {
+        talk.now = MediaInstant(second * 1_000);
+        talk.ends(end);
+        talk.reader.stream_is_gone()
+    };
+    assert!(!ends_at(0, gone()) && !ends_at(14, fault()));
+    for second in [16, 20, 30] {
+        assert!(!ends_at(second, gone()), "{second}");
+    }
+    assert!(ends_at(31, gone()));
 }
 
 #[test]

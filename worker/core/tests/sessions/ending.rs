@@ -21,6 +21,27 @@ fn a_channel_that_is_said_once_not_to_exist_is_tried_again() {
     assert_eq!(world.seat("ann").text(), world.speaker.talk.text());
 }
 
+#[test]
+fn a_channel_that_is_not_known_everywhere_for_ten_seconds_ends_no_session() {
+    let mut world = World::new(Talk::long(4));
+    world.listener("ann", "en");
+    world.deleted_at = 0;
+    world.at(10_000, |w| w.deleted_at = u64::MAX);
+    world.run_until(90_000);
+    assert_eq!(world.exit, None);
+    assert!(!world.seat("ann").text().is_empty());
+}
+
+#[test]
+fn a_channel_that_was_deleted_ends_the_session_within_a_minute() {
+    let mut world = World::new(Talk::long(4));
+    world.deleted_at = 0;
+    world.run_until(90_000);
+    let (at, code, why) = world.exit.clone().unwrap();
+    assert_eq!((code, why.cause), (0, Cause::SessionDeleted));
+    assert!((15_000..40_000).contains(&at), "{at}");
+}
+
 fn last_phase(world: &World) -> Phase {
     world.writes.last().unwrap().1.phase
 }
@@ -131,15 +152,13 @@ fn a_session_that_is_stopped_before_anything_came_ends_at_once() {
 fn the_row_may_be_unreachable_at_the_end() {
     let mut world = World::new(Talk::long(4));
     world.listener("ann", "en");
-    world.at(10_000, |w| {
-        w.push(0, gone());
-        w.push(400, gone());
-    });
+    world.deleted_at = 10_000;
+    world.at(10_000, |w| w.push(0, gone()));
     world.table_down = vec![(10_000, 1_000_000)];
-    world.run_until(60_000);
+    world.run_until(90_000);
     let (at, code, why) = world.exit.clone().unwrap();
     assert_eq!((code, why.cause), (0, Cause::SessionDeleted));
-    assert!(world.seat("ann").ended() && at < 20_000);
+    assert!(world.seat("ann").ended() && (25_000..40_000).contains(&at), "{at}");
 }
 
 #[test]
@@ -185,13 +204,29 @@ fn an_interrupted_worker_flushes_and_tells_nobody_that_the_session_ended() {
 fn a_worker_that_hands_over_flushes_and_tells_nobody_that_the_session_ended() {
     let mut world = World::new(Talk::long(8));
     world.listener("ann", "en");
-    world.at(12_000, |w| w.desired = (Desired::Stop, Some(Cause::Handover)));
+    world.at(12_000, |w| w.desired = (Desired::HandOver { leave_by: None }, Some(Cause::Handover)));
     world.run_until(60_000);
     let (at, code, why) = world.exit.clone().unwrap();
     assert_eq!((code, why.cause), (143, Cause::Handover));
     assert!(at < 18_000 && !world.seat("ann").ended());
     assert!(matches!(world.seat("ann").received.last(), Some((_, Message::CaptionStatus(_)))));
     assert_ne!(last_phase(&world), Phase::Stopped, "the row is the next generation's");
+}
+
+#[test]
+fn whether_the_session_goes_on_is_told_by_what_is_wanted_and_not_by_its_cause() {
+    for (wanted, cause, code) in [
+        (Desired::Stop, Cause::Unknown, 0),
+        (Desired::Stop, Cause::StageStuck, 0),
+        (Desired::HandOver { leave_by: None }, Cause::Unknown, 143),
+    ] {
+        let mut world = World::new(Talk::long(8));
+        world.listener("ann", "en");
+        world.at(12_000, move |w| w.desired = (wanted, Some(cause)));
+        world.run_until(60_000);
+        assert_eq!(world.exit.as_ref().map(|exit| exit.1), Some(code), "{wanted:?} {cause:?}");
+        assert_eq!(world.seat("ann").ended(), code == 0, "{wanted:?} {cause:?}");
+    }
 }
 
 /// What ann was told of the service, and how many captions she had before it.
@@ -227,8 +262,8 @@ fn what_the_worker_before_told_listeners_of_the_service_is_taken_back_with_the_f
 fn hands_over_by(world: &mut World, wished: u64, by: u64) -> u64 {
     world.listener("ann", "en");
     world.at(wished, move |w| {
-        w.desired = (Desired::Stop, Some(Cause::Handover));
-        w.leave_by = Some(Timestamp(BEGIN + i64::try_from(by).unwrap()));
+        let leave_by = Some(Timestamp(BEGIN + i64::try_from(by).unwrap()));
+        w.desired = (Desired::HandOver { leave_by }, Some(Cause::Handover));
     });
     world.run_until(90_000);
     let (at, code, why) = world.exit.clone().unwrap();

@@ -360,7 +360,6 @@ fn control() -> Control {
         answers: None,
         generation: Generation(1),
         desired: Desired::Run,
-        leave_by: None,
         why: Why::new(Cause::SessionActive, "wanted", Timestamp(0)),
         source_language: Language::try_new("en").unwrap(),
         expires_at: Timestamp(i64::MAX),
@@ -381,7 +380,6 @@ fn row(session: &SessionId, channel: &ChannelArn) -> WorkerRow {
         next_look_at: None,
         intent: Some(Intent {
             desired: Desired::Run,
-            leave_by: None,
             channel_arn: Some(channel.clone()),
             stream_arn: none,
             source_language: Language::try_new("en").unwrap(),

@@ -73,12 +73,12 @@ impl Channel {
 
     pub(super) fn on_open(&mut self, now: MediaInstant, out: &mut Outbox) {
         self.link = Link::Open { since: now };
-        self.existence.heard(false);
+        self.existence.heard(false, now);
         out.fact("signaling_open", "");
     }
 
     pub(super) fn on_closed(&mut self, detail: &str, gone: bool, now: MediaInstant, out: &mut Outbox) {
-        self.existence.heard(gone);
+        self.existence.heard(gone, now);
         if self.is_up() {
             let wait = self.reopen_later(now, out);
             out.fact("signaling_closed", format!("{detail}; opened again in {wait} ms, the media goes on"));

@@ -66,7 +66,6 @@ pub struct World {
     first_packet: Option<u64>,
     media_end: u64,
     pub desired: (Desired, Option<Cause>),
-    pub leave_by: Option<Timestamp>,
     pub source: Language,
     pub generation: u64,
     /// The row can not be written between these, process time.
@@ -76,6 +75,8 @@ pub struct World {
     /// Writes between these, process time, are answered after so long.
     pub table_slow: Vec<(u64, u64, u64)>,
     pub expires_at: i64,
+    /// From then on, process time, there is no channel and no stream to connect to.
+    pub deleted_at: u64,
     /// A translation takes so long; `Err` is what it fails with.
     pub translate: fn(&str, &Language, u64) -> (u64, Result<String, TranslateFailure>),
     /// The terminology that the session wishes does not exist.
@@ -134,13 +135,13 @@ impl World {
             first_packet: None,
             media_end: 0,
             desired: (Desired::Run, None),
-            leave_by: None,
             source: language("en"),
             generation: 1,
             table_down: Vec::new(),
             table_failure: RowFailure::Outage("timeout".into()),
             table_slow: Vec::new(),
             expires_at: BEGIN + 86_400_000,
+            deleted_at: u64::MAX,
             translate: prompt_translator,
             terminology_is_unknown: false,
             asked: Vec::new(),

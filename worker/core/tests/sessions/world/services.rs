@@ -15,7 +15,13 @@ impl World {
         match output {
             Output::OpenSignaling => {
                 count("OpenSignaling");
-                self.push(30, Input::Signaling(SignalingEvent::Connected));
+                self.push(
+                    30,
+                    Input::Signaling(match self.now < self.deleted_at {
+                        true => SignalingEvent::Connected,
+                        false => SignalingEvent::Closed { detail: "404".into(), gone: true },
+                    }),
+                );
             }
             Output::CloseSignaling => count("CloseSignaling"),
             Output::NewPeer => {
@@ -46,6 +52,11 @@ impl World {
             Output::AddCandidate(_) => count("AddCandidate"),
             Output::OpenMedia(_) => {
                 count("OpenMedia");
+                if self.now >= self.deleted_at {
+                    let gone = MediaStreamEnd::Gone("ResourceNotFoundException".into());
+                    self.push(60, Input::MediaStream(MediaStreamEvent::Closed(gone)));
+                    return;
+                }
                 self.push(60, Input::MediaStream(MediaStreamEvent::Opened));
                 self.next_frame = Some(self.now + 100);
             }
@@ -128,7 +139,6 @@ impl World {
             answers,
             generation: Generation(self.generation),
             desired: self.desired.0,
-            leave_by: self.leave_by,
             why,
             source_language: self.source.clone(),
             expires_at: Timestamp(self.expires_at),

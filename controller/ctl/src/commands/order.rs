@@ -1,11 +1,11 @@
-//! The verbs that write a wish: into the row, never a side effect; the controller acts.
+//! The verbs that write an order: into the row, never a side effect; the controller acts.
 
 use super::{definitions_of, say};
 use crate::aws::Aws;
 use crate::cli::{DrainArgs, HoldArgs, ReleaseArgs, RestartArgs, SignArgs, StopArgs, WaitArgs};
 use crate::error::CtlError;
 use crate::orders::{self, Change, Life, Outcome};
-use crate::store::{self, Kept, Record, Which, Wished};
+use crate::store::{self, Kept, Ordered, Record, Which};
 use crate::text::age;
 use schemas::ids::SessionId;
 use schemas::operator::{Order, Signed, Verb};
@@ -151,19 +151,21 @@ async fn identity(aws: &Aws) -> String {
     tail.map_or_else(|| own(login), ToOwned::to_owned)
 }
 
-/// To whom a wish was given, as it stands in their rows, and how that went.
+/// To whom an order was given, as it stands in their rows, and how that went.
 struct Given {
     to: Vec<(SessionId, Change)>,
     code: u8,
 }
 
-/// Writes the wish for each session and says what will happen; one that cannot take it does not keep it from the others.
+/// Writes the order for each session and says what will happen; one that cannot take it does not keep it from the others.
 async fn give(aws: &Aws, sessions: &[SessionId], change: &Change) -> Result<Given, CtlError> {
-    let mut given = Given { to: Vec::new(), code: 0 };
+    let (mut given, mut before) = (Given { to: Vec::new(), code: 0 }, String::new());
     for id in sessions {
         match give_one(aws, id, change).await {
-            Ok((written, said)) => {
-                say(&said)?;
+            Ok((written, (said, next))) => {
+                // What happens next is the same for most of many: it is said once.
+                say(&if next == before { said } else { format!("{said} {next}") })?;
+                before = next;
                 given.to.push((id.clone(), written));
             }
             Err(CtlError::NotFound(why)) => {
@@ -176,7 +178,7 @@ async fn give(aws: &Aws, sessions: &[SessionId], change: &Change) -> Result<Give
     Ok(given)
 }
 
-async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change, String), CtlError> {
+async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change, (String, String)), CtlError> {
     for _ in 0..TRIES {
         let kept = store::session(aws, id).await?;
         let row = readable(&kept)?;
@@ -190,19 +192,19 @@ async fn give_one(aws: &Aws, id: &SessionId, change: &Change) -> Result<(Change,
         }
         let change = change.clone().signed_at(orders::signed_at(row, now));
         let update = orders::update(&change, kept.section, Life::of(row))
-            .map_err(|e| CtlError::Refused(format!("write the wish: {e}")))?;
-        match store::wish(aws, id, update).await? {
-            Wished::Written => {
+            .map_err(|e| CtlError::Refused(format!("write the order: {e}")))?;
+        match store::order(aws, id, update).await? {
+            Ordered::Written => {
                 let said = orders::receipt(row, &change, now);
                 if let Err(error) = store::leave_record(aws, id, &change).await {
                     writeln!(
                         stderr(),
-                        "sessionctl: the wish stands, but its record does not ({error}): the controller finds the wish at its next minute, or within an hour where the run has ended"
+                        "sessionctl: the order stands, but its record does not ({error}): the controller finds the order at its next minute, or within an hour where the run has ended"
                     )?;
                 }
                 return Ok((change, said));
             }
-            Wished::Moved => {}
+            Ordered::Moved => {}
         }
     }
     Err(CtlError::NotFound(format!("the row of {id} changes too fast; look at it and repeat")))
