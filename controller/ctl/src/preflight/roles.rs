@@ -59,6 +59,7 @@ pub(super) async fn read(aws: &Aws, definition: &TaskDefinition) -> Vec<Check> {
     for (name, table) in [("sessionsStream", aws.sessions_table()), ("rowsStream", aws.workers_table())] {
         names.extend(stream(aws, &table).await.map(|arn| (name, arn)));
     }
+    names.extend(undelivered(aws, task).await.map(|arn| ("undeliveredQueue", arn)));
     let worker = simulated(aws, "worker's role", task, &rights.worker, &names).await;
     let controller = match controller {
         Ok(role) => simulated(aws, "controller's role", &role, &rights.controller, &names).await,
@@ -97,6 +98,14 @@ fn api_and_stage(endpoint: &str) -> Option<(String, String)> {
 async fn stream(aws: &Aws, table: &str) -> Option<String> {
     let answer = aws.dynamodb.describe_table().table_name(table).send().await.ok()?;
     answer.table?.latest_stream_arn
+}
+
+/// The dead-letter queue, by the beginning of its name: CloudFormation chooses the rest. In the account of the role `task`.
+async fn undelivered(aws: &Aws, task: &str) -> Option<String> {
+    let beginning = format!("SessionWorkers-{}-ControllerUndelivered", aws.place.env);
+    let found = aws.sqs.list_queues().queue_name_prefix(beginning).send().await.ok()?;
+    let name = found.queue_urls().first()?.rsplit('/').next()?.to_owned();
+    Some(format!("arn:aws:sqs:{}:{}:{name}", aws.place.region, task.split(':').nth(4)?))
 }
 
 /// The controller's role, by the beginning of its name: CloudFormation chooses the rest.

@@ -17,7 +17,8 @@ fn named(more: &[(&'static str, &str)]) -> Names {
 }
 
 fn complete() -> Names {
-    named(&[("api", "abc"), ("stage", "prod"), ("controllerRole", "c"), ("sessionsStream", "s"), ("rowsStream", "r")])
+    let ours = [("controllerRole", "c"), ("sessionsStream", "s"), ("rowsStream", "r"), ("undeliveredQueue", "q")];
+    named(&[&[("api", "abc"), ("stage", "prod")][..], &ours[..]].concat())
 }
 
 fn list() -> Rights {
