@@ -49,12 +49,13 @@ struct Read {
 }
 
 static READ: LazyLock<Result<Read, String>> = LazyLock::new(|| {
-    fn read<T: DeserializeOwned>(word: &str) -> Result<T, String> {
-        serde_json::from_value(json!(word)).map_err(|error| format!("{word}: {error}"))
+    fn read<T: DeserializeOwned>(word: impl Into<Value>) -> Result<T, String> {
+        let word = word.into();
+        serde_json::from_value(word.clone()).map_err(|error| format!("{word}: {error}"))
     }
     Ok(Read {
         moved: read("movedToAnotherZone")?,
-        leave: read("leaveForAnotherZone")?,
+        leave: read(json!({"desired": "leaveForAnotherZone"}))?,
         live: read("LiveInPictures")?,
         rung: read("summariesOnly")?,
     })
