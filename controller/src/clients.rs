@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`CONNECT`] | 1 s | a connection and its TLS; it is kept for the next calls |
 //! | [`ATTEMPT`] | 2 s | one try: ten times the slowest hundredth of DynamoDB (120 ms), three times that of ECS's reads (600 ms) |
-//! | [`CALL`] | 3 s | all tries of one call, [`TRIES`] at most, with the pause between them |
+//! | [`CALL`] | 3 s | all tries of one call, two at most, with the pause between them |
 //! | [`LAUNCH`] | 5 s | RunTask, one try: the slowest hundredth takes 3.5 s. Whether it started a task, the next look finds out with the same token |
 
 use aws_config::retry::RetryConfig;
