@@ -4,7 +4,7 @@ use super::ports::Ports;
 use super::releases::Release;
 use super::schedule::Event;
 use super::world::{Pause, World, name};
-use crate::invariants::{Invariant, Violation};
+use crate::invariants::{self, Invariant, Violation};
 use controller::handler::{Controller, Response};
 use controller::tick::Swept;
 use schemas::ids::Timestamp;
@@ -140,6 +140,11 @@ fn count_orphans(world: &mut World, sweep: &Invocation, swept: Swept) {
         return;
     }
     for n in 0..world.sessions.len() {
+        // A hold forbids every stop of a task of its session.
+        let now = world.now;
+        if world.sessions[n].row.as_ref().is_some_and(|row| invariants::is_held(row, now)) {
+            continue;
+        }
         let mut oldest = None;
         for task in &mut world.sessions[n].tasks {
             let before = task.replaced_at.is_some_and(|at| at < sweep.began) && task.listed_at < sweep.began;
