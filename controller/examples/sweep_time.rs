@@ -5,9 +5,8 @@
 //! target/release/examples/sweep_time target/release/controller 10000 [RUNS]
 //! ```
 //!
-//! Every session is live and healthy. `complete`: none is due, and all are read and compared (rows, tasks, the Sessions table). `due`: the same,
-//! and each is due for a look, which no schedule brings about; it is the most that a tick can have to do. Each run is a new process with one
-//! invocation; each gives one line of JSON.
+//! Every session is live and healthy. `complete`: none needs a look, and all are read and compared (rows, tasks, the Sessions table). `due`: the same,
+//! and of each there is something to be told, so that it is looked at. Each run is a new process with one invocation; each gives one line of JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement")]
 
 mod stand_in;
@@ -97,7 +96,7 @@ struct Table {
 impl Table {
     fn new(count: usize, due: bool) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
-        let look = if due { now - 1_000 } else { now + 3_600_000 };
+        let look = now + 3_600_000;
         let names: Vec<String> = (0..count).map(|n| format!("calm-river-{n:05}")).collect();
         let mut table = Self {
             due,
@@ -110,7 +109,7 @@ impl Table {
         for (n, name) in names.into_iter().enumerate() {
             let arn = format!("arn:aws:ecs:us-east-1:000000000000:task/workers/{n:032x}");
             table.sessions.insert(name.clone(), session(&name).to_string());
-            table.workers.insert(name.clone(), worker(&name, &arn, now, look).to_string());
+            table.workers.insert(name.clone(), worker(&name, &arn, now, due).to_string());
             table.tasks.insert(arn.clone(), task(&name, &arn).to_string());
         }
         table
@@ -195,12 +194,15 @@ fn index_row(name: &str, look: i64) -> String {
 }
 
 /// The sample of the contract, live and healthy now, without an operator's wish.
-fn worker(name: &str, arn: &str, now: i64, look: i64) -> Value {
+fn worker(name: &str, arn: &str, now: i64, due: bool) -> Value {
     let mut row: Value = serde_json::from_str(include_str!("../../schemas/golden/worker-row.json")).unwrap();
     row["sessionId"] = json!(name);
     row["record"] = json!("current");
     row["open"] = json!(OPEN_VALUE);
-    row["nextLookAt"] = json!(look);
+    row["nextLookAt"] = json!(99_999_999_999_000_i64);
+    if due {
+        row["published"] = Value::Null;
+    }
     row["operator"] = json!({});
     row["intent"]["channelArn"] =
         json!(format!("arn:aws:kinesisvideo:us-east-1:000000000000:channel/session-{name}/1795365000000"));

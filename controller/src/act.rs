@@ -1,13 +1,14 @@
 //! A plan is carried out: intent first, each effect in its order.
 
 use crate::handler::Controller;
-use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Workers, Written};
+use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Timer, Workers, Written};
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Policy, View, status_is_stopped};
 use controller_core::verdict::Evidence;
-use controller_core::{handover, happening, restart};
+use controller_core::{admission, handover, happening, restart};
 use schemas::ids::Timestamp;
+use schemas::reason::Cause;
 use schemas::worker::{Phase, WorkerRow};
 use serde::Serialize;
 
@@ -32,7 +33,7 @@ pub(crate) enum Applied {
     Lost,
 }
 
-impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
     pub(crate) async fn apply(&self, view: &View, plan: &Plan) -> Result<Applied, PortError> {
         let id = &view.session_id;
         let mut row = view.worker.clone();
@@ -48,6 +49,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                         }
                         if handover::is_under_way(&written) {
                             self.memory.count_handover();
+                        }
+                        if write.transition.is_some() {
+                            self.note_what_it_waits_for(view, &written).await;
                         }
                         row = Some(*written);
                         applied = Applied::Changed;
@@ -79,7 +83,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                 }
                 Action::RunTask { .. } => {
                     if let Some(row) = &row {
-                        applied = self.run(row).await?;
+                        applied = self.run(view, row).await?;
                     }
                 }
             }
@@ -113,9 +117,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
 
     /// RunTask, and its answer into the row at once. When that write is lost, somebody newer knows better; when this process
     /// dies before it, the next look repeats RunTask with the same token.
-    async fn run(&self, row: &WorkerRow) -> Result<Applied, PortError> {
+    async fn run(&self, view: &View, row: &WorkerRow) -> Result<Applied, PortError> {
         let answer = self.orchestrator.run_task(row).await;
         self.count_launch(&answer);
+        self.note_the_room(view, &answer).await;
         if let Answer::Throttled(_) = &answer
             && let Err(error) = self.workers.no_launch_is_left(&self.policy, (self.clock)()).await
         {
@@ -148,9 +153,50 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             Written::Lost => Ok(Applied::Lost),
         }
     }
+
+    /// The first that has to wait for its turn says so to all: whoever comes anew goes behind it, and the queue is looked at soon.
+    /// Best effort: the next tick counts anew.
+    pub(crate) async fn note_the_queue(&self, view: &View, row: &WorkerRow) {
+        let now = (self.clock)();
+        if view.fleet.ahead == 0 && admission::waits(row, now).is_some() {
+            self.note("that somebody waits", self.workers.queue_is(1, now).await);
+            self.wake_the_queue(now.plus_ms(self.policy.admission_wait_ms)).await;
+        }
+    }
+
+    /// What a session waits for from now on. One that found no room after its launch (a task that was started, and stopped for want of it) says so.
+    async fn note_what_it_waits_for(&self, view: &View, row: &WorkerRow) {
+        if row.phase == Phase::Queued && row.why.cause == Cause::NoCapacity {
+            self.note("that there is no room", self.workers.no_room_since(Some((self.clock)())).await);
+        }
+        self.note_the_queue(view, row).await;
+    }
+
+    /// What a launch found out about the room, for all.
+    async fn note_the_room(&self, view: &View, answer: &Answer) {
+        match answer {
+            Answer::NoCapacity(_) => {
+                self.note("that there is no room", self.workers.no_room_since(Some((self.clock)())).await);
+            }
+            Answer::Launched { .. } | Answer::Existing { .. } if view.fleet.no_room => {
+                self.note("that there is room again", self.workers.no_room_since(None).await);
+            }
+            Answer::Launched { .. }
+            | Answer::Existing { .. }
+            | Answer::Throttled(_)
+            | Answer::Refused(_)
+            | Answer::Retry(_) => {}
+        }
+    }
+
+    fn note(&self, what: &str, noted: Result<(), PortError>) {
+        if let Err(error) = noted {
+            tracing::warn!(%error, "{what} could not be noted for the other controllers");
+        }
+    }
 }
 
-impl<S, W: Workers, O, B: Bus, C> Controller<S, W, O, B, C> {
+impl<S, W: Workers, O, B: Bus, C, T> Controller<S, W, O, B, C, T> {
     /// Tells the bus what nobody has been told of this row. An error of the bus keeps no session from anything: an open row has
     /// its next look, which tells the same again, and an ended one, which has none, is marked to be tried again.
     pub(crate) async fn tell(&self, row: Option<&WorkerRow>) -> Result<(), PortError> {

@@ -1,32 +1,34 @@
 //! Event → sessions → look → response.
 //!
-//! **Guarantees.** The records of a stream batch are taken in order; the first that fails is reported by its sequence number
-//! and nothing after it is touched, so that Lambda delivers it and the rest again.
+//! **Guarantees.** The sessions of a stream batch are looked at several at a time; what it says of one session is one look, after all of its
+//! records. The first record that fails, by its place in the stream, is reported by its sequence number, so that Lambda delivers it and the rest
+//! again (a look may be repeated at will).
 //!
 //! **Poison.** A record that no retry can help (a key that is no session id, a row of ours that nobody can read) is told at
-//! ERROR with its sequence number and the reason, and reported as failed, *while the records after it are handled all the
-//! same* (a look may be repeated at will). Lambda bisects the batch, spends the record's few retries and sends its metadata
+//! ERROR with its sequence number and the reason, and reported as failed. Lambda bisects the batch, spends the record's few retries and sends its metadata
 //! (shard and sequence numbers) to the failure destination; the log line with the same sequence number holds the reason.
 //! Nothing behind the record waits for it, not even for one delivery.
 
 use crate::memory::Memory;
-use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
+use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Workers};
 use crate::tick::Swept;
+use crate::timer::{FOLLOW_MS, Timers};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use controller_core::model::Policy;
 use controller_core::triggers::{self, Look, Trigger, UnknownEvent};
+use futures_util::StreamExt as _;
 use lambda_runtime::Diagnostic;
-use schemas::ids::Timestamp;
+use schemas::ids::{SessionId, TaskArn, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 /// The controller with its capabilities.
 #[derive(Debug)]
-pub struct Controller<S, W, O, B, C> {
+pub struct Controller<S, W, O, B, C, T> {
     /// Their table.
     pub sessions: S,
     /// Our table.
@@ -37,6 +39,8 @@ pub struct Controller<S, W, O, B, C> {
     pub bus: B,
     /// The signaling channels.
     pub channels: C,
+    /// Timers.
+    pub timer: T,
     /// What the process remembers.
     pub memory: Memory,
     /// The numbers of the decisions.
@@ -54,7 +58,7 @@ pub type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Response {
-    /// To a stream.
+    /// To a stream, or to timers.
     Batch(DynamoDbEventResponse),
     /// To the schedule.
     Swept(Swept),
@@ -98,25 +102,72 @@ impl From<HandlerError> for Diagnostic {
     }
 }
 
+/// Sessions of one batch that are looked at at the same time. A shard gives its next batch when this one is done, and one of a hundred calls of
+/// RunTask takes seconds: with few at once a surge would wait for them.
+const RECORDS_AT_ONCE: usize = 64;
+
 /// Time that is left unused before the deadline, ms: for the answer, and for the call that is under way.
 pub(crate) const DEADLINE_MARGIN_MS: i64 = 3_000;
 
-impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
     /// Handles one event; `deadline_ms` is Lambda's deadline, epoch ms.
     ///
     /// # Errors
     /// [`HandlerError`] when the sender should retry the whole event.
     pub async fn handle(&self, event: &Value, deadline_ms: u64) -> Result<Response, HandlerError> {
         let deadline = Timestamp(i64::try_from(deadline_ms).unwrap_or(i64::MAX)).plus_ms(-DEADLINE_MARGIN_MS);
-        match triggers::read(event)? {
-            Trigger::Sweep => self.sweep_alone(deadline).await.map_err(HandlerError::Sweep),
-            Trigger::Sessions(looks) => self.look_at_all(&looks, deadline).await.map(Response::Batch),
-        }
+        let trigger = triggers::read(event)?;
+        let timers = Timers::default();
+        let response = match trigger {
+            Trigger::Sweep => self.sweep_alone(deadline, &timers).await.map_err(HandlerError::Sweep),
+            Trigger::Sessions(looks) => self.look_at_all(&looks, deadline, &timers).await.map(Response::Batch),
+            Trigger::Woken { sessions, queue } => {
+                self.watch(&sessions, deadline, &timers).await;
+                let admitted = if queue { self.admit_the_queue(deadline, &timers).await } else { Ok(()) };
+                if let Err(error) = admitted {
+                    tracing::warn!(%error, "the queue could not be looked at; the next tick looks");
+                }
+                Ok(Response::Batch(DynamoDbEventResponse::default()))
+            }
+        };
+        self.set(timers).await;
+        response
     }
 
-    async fn look_at_all(&self, looks: &[Look], deadline: Timestamp) -> Result<DynamoDbEventResponse, HandlerError> {
+    async fn look_at_all(
+        &self,
+        looks: &[Look],
+        deadline: Timestamp,
+        timers: &Timers,
+    ) -> Result<DynamoDbEventResponse, HandlerError> {
+        let until = (self.clock)().plus_ms(FOLLOW_MS);
+        let look = async |(id, named): (SessionId, Vec<TaskArn>)| {
+            if (self.clock)() >= deadline {
+                return (id, Some(PortError::OutOfTime));
+            }
+            let looked = self.look(&id, &named).await;
+            if let Ok(rest) = &looked {
+                timers.note(&id, *rest, (self.clock)(), until);
+            }
+            (id, looked.err())
+        };
+        let results = futures_util::stream::iter(by_session(looks)).map(look).buffer_unordered(RECORDS_AT_ONCE);
+        let failed: HashMap<SessionId, PortError> =
+            results.filter_map(async |(id, error)| Some((id, error?))).collect().await;
+        for (id, error) in &failed {
+            self.memory.count(|metrics| metrics.look_errors += 1);
+            crate::look::log_failure(id, error);
+        }
+        self.report(looks, failed)
+    }
+
+    /// Reports what failed, in the order of the records.
+    fn report(
+        &self,
+        looks: &[Look],
+        mut failed: HashMap<SessionId, PortError>,
+    ) -> Result<DynamoDbEventResponse, HandlerError> {
         let mut response = DynamoDbEventResponse::default();
-        let mut seen = HashSet::new();
         for look in looks {
             let id = match &look.session {
                 Ok(id) => id,
@@ -125,21 +176,12 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
                     continue;
                 }
             };
-            if !seen.insert(id) {
-                continue; // one look sees the state after all of the batch's records
-            }
-            let result = if (self.clock)() >= deadline { Err(PortError::OutOfTime) } else { self.look(id, &[]).await };
-            let Err(source) = result else { continue };
-            self.memory.count(|metrics| metrics.look_errors += 1);
+            let Some(source) = failed.remove(id) else { continue };
             if source.is_poison() && look.sequence.is_some() {
                 self.poison(&mut response, look, &source.to_string());
-                continue;
-            }
-            crate::look::log_failure(id, &source);
-            if !fail(&mut response, look) {
+            } else if !fail(&mut response, look) {
                 return Err(HandlerError::Session { session: id.to_string(), source });
             }
-            break;
         }
         Ok(response)
     }
@@ -157,6 +199,23 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             tracing::debug!(why, "not a session of ours");
         }
     }
+}
+
+/// Each session once, in the order of its first record, with the tasks that its records name.
+fn by_session(looks: &[Look]) -> Vec<(SessionId, Vec<TaskArn>)> {
+    let mut place = HashMap::new();
+    let mut sessions: Vec<(SessionId, Vec<TaskArn>)> = Vec::new();
+    for look in looks {
+        let Ok(id) = &look.session else { continue };
+        let n = *place.entry(id).or_insert(sessions.len());
+        if n == sessions.len() {
+            sessions.push((id.clone(), Vec::new()));
+        }
+        if let Some((_, named)) = sessions.get_mut(n) {
+            named.extend(look.task.clone());
+        }
+    }
+    sessions
 }
 
 /// Reports a record as failed; false for an event without a place in a stream. Lambda begins again at the lowest.

@@ -7,21 +7,22 @@
 //! **Errors.** Without the table there is no lease, and no sweep: the next tick tries again.
 
 use crate::handler::{Controller, DEADLINE_MARGIN_MS, Response};
-use crate::ports::{Bus, Channels, Lease, Orchestrator, PortError, Sessions, Workers};
+use crate::ports::{Bus, Channels, Lease, Orchestrator, PortError, Sessions, Timer, Workers};
+use crate::timer::Timers;
 use schemas::ids::Timestamp;
 
 /// Clocks of two controllers differ by so much at most, ms.
 const CLOCKS_APART_MS: i64 = 2_000;
 
-impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
     /// Sweeps until `deadline`, unless another sweep is under way: says whose.
-    pub(crate) async fn sweep_alone(&self, deadline: Timestamp) -> Result<Response, PortError> {
+    pub(crate) async fn sweep_alone(&self, deadline: Timestamp, timers: &Timers) -> Result<Response, PortError> {
         let until = deadline.plus_ms(DEADLINE_MARGIN_MS + CLOCKS_APART_MS);
         if let Lease::HeldBy { held_by, until } = self.workers.take_sweep(until, (self.clock)()).await? {
             tracing::info!(held_by, until = until.0, "another sweep is under way: this one ends");
             return Ok(Response::Held { held_by, until });
         }
-        let swept = self.sweep(deadline).await;
+        let swept = self.tick(deadline, timers).await;
         if let Err(error) = self.workers.give_sweep_back().await {
             tracing::warn!(%error, until = until.0, "the lease of the sweep could not be given back; it ends by itself");
         }

@@ -11,8 +11,9 @@
 //! | [`handler`] | event → sessions → look → response |
 //! | [`look`] | one session: view → plan |
 //! | [`act`] | a plan: its effects, intent first |
-//! | [`tick`] | the schedule: every session that is due, and every one that was missed |
+//! | [`tick`] | the schedule: bulk facts → the sessions that need a look |
 //! | [`admit`] | whose turn it is to launch |
+//! | [`timer`] | what cannot wait for the next tick |
 //! | [`sqs`] | messages that come back after a delay |
 //! | [`store`] | DynamoDB |
 //! | [`ecs`] | ECS, and the one table of what RunTask's answers mean |
@@ -27,9 +28,8 @@
 //! retried and kept in the failure destination, and it costs nothing: Lambda's reads of a stream are free, and what a filter
 //! drops is no invocation. An order within the row could not be told from a heartbeat by a filter, which compares with constants.
 //!
-//! The schedule alone suffices: every tick looks at the rows that are due, at the tasks that run, and at the Sessions table
-//! itself, which is scanned as the last net for wanted sessions without an open row. The scan reads each session row once a
-//! minute (half a read unit per 4 kB): at 10,000 rows of 1 kB about 1,250 read units a minute.
+//! The schedule alone suffices: every tick reads the open rows, the running tasks and the Sessions table in bulk, and looks at whoever needs it.
+//! The scan reads each session row once a minute (half a read unit per 4 kB): at 10,000 rows of 1 kB about 1,250 read units a minute.
 
 pub mod act;
 pub mod admit;
@@ -49,3 +49,4 @@ pub mod sqs;
 pub mod store;
 pub mod telemetry;
 pub mod tick;
+pub mod timer;

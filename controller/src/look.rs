@@ -6,11 +6,11 @@ pub(crate) use says::log_failure;
 
 use crate::act::Applied;
 use crate::handler::Controller;
-use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
+use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Workers};
 use controller_core::action::Plan;
 use controller_core::capacity::Lanes;
-use controller_core::model::{Fleet, Tasks, View, status_is_stopped};
-use controller_core::{admission, liveness, reconcile, strays, verdict};
+use controller_core::model::{Fleet, Task, Tasks, View, generation_of};
+use controller_core::{admission, liveness, reconcile, sight, strays, verdict};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
 use schemas::worker::WorkerRow;
@@ -28,63 +28,79 @@ const SECOND_LOOK: Duration = Duration::from_secs(3);
 pub(crate) enum Knowing {
     /// No more than the controllers share.
     Nothing,
-    /// It is made in the order of the wishes, by a sweep that may have counted the handovers.
-    TheQueue {
-        /// Sessions that hand over at this moment.
-        lanes: Lanes,
-    },
+    /// That it is this session's turn to launch.
+    ItsTurn,
+    /// How many hand over: a tick has counted them.
+    TheLanes(Lanes),
 }
 
 impl Knowing {
     fn lanes(self) -> Lanes {
         match self {
-            Self::Nothing => Lanes::default(),
-            Self::TheQueue { lanes } => lanes,
+            Self::Nothing | Self::ItsTurn => Lanes::default(),
+            Self::TheLanes(lanes) => lanes,
         }
     }
 }
 
-impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
-    /// Looks at one session and does what it needs. `hints` are tasks of it that were seen elsewhere.
+/// What is known of a session's tasks before a look.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Hints {
+    /// Tasks that were seen elsewhere: ECS is asked for them.
+    pub(crate) named: Vec<TaskArn>,
+    /// What ECS has just said, so that it needs not be asked again at once.
+    pub(crate) seen: Option<Vec<Task>>,
+}
+
+/// What a session waits for after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Its turn to launch.
+    Turn,
+    /// A look at this time.
+    Until(Timestamp),
+    /// Nothing that comes by itself.
+    Nothing,
+}
+
+impl Rest {
+    /// After a look that has left this row, and wants the next one then.
+    pub(crate) fn of(row: Option<&WorkerRow>, next_look: Option<Timestamp>, now: Timestamp) -> Self {
+        if row.is_some_and(|row| admission::waits(row, now).is_some()) {
+            return Self::Turn;
+        }
+        next_look.map_or(Self::Nothing, Self::Until)
+    }
+}
+
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
+    /// Looks at one session and does what it needs. `named` are tasks of it that were seen elsewhere.
     ///
     /// # Errors
     /// [`PortError`] when a read or an effect failed; what was done before it stands.
-    pub async fn look(&self, id: &SessionId, hints: &[TaskArn]) -> Result<(), PortError> {
-        self.look_knowing(id, hints, Knowing::Nothing).await
+    pub async fn look(&self, id: &SessionId, named: &[TaskArn]) -> Result<Rest, PortError> {
+        self.look_knowing(id, Hints { named: named.to_vec(), seen: None }, Knowing::Nothing).await
     }
 
-    /// The same, knowing more of the fleet.
-    pub(crate) async fn look_knowing(
-        &self,
-        id: &SessionId,
-        hints: &[TaskArn],
-        knowing: Knowing,
-    ) -> Result<(), PortError> {
+    /// The same, knowing more.
+    pub(crate) async fn look_knowing(&self, id: &SessionId, hints: Hints, knowing: Knowing) -> Result<Rest, PortError> {
         self.memory.looks_at(id.as_str());
         let span = tracing::info_span!("look", session = %id);
         self.passes(id, hints, knowing).instrument(span).await
     }
 
-    /// What the controllers share of the fleet, as this look may use it.
-    async fn fleet(&self, knowing: Knowing) -> Result<Fleet, PortError> {
-        let known = self.workers.capacity().await?;
-        let now = (self.clock)();
-        self.memory.versions_are(&known.versions, now);
-        let mut fleet = known.fleet(knowing.lanes(), &self.policy, now);
-        if let Knowing::TheQueue { .. } = knowing {
-            fleet.ahead = 0; // It is looked at in the order of the wishes.
-        }
-        Ok(fleet)
-    }
-
-    async fn passes(&self, id: &SessionId, hints: &[TaskArn], knowing: Knowing) -> Result<(), PortError> {
+    async fn passes(&self, id: &SessionId, mut hints: Hints, knowing: Knowing) -> Result<Rest, PortError> {
         let mut lost = 0;
         for _ in 0..PASSES {
-            let (view, plan, decided_at) = self.decide(id, hints, knowing).await?;
+            let (view, plan, decided_at) = self.decide(id, &hints, knowing).await?;
             self.mind_the_streams(&view, decided_at).await;
             if plan.actions.is_empty() {
                 tracing::debug!(session = %id, next_look = ?plan.next_look, "nothing to do");
-                return self.tell(view.worker.as_ref()).await;
+                self.tell(view.worker.as_ref()).await?;
+                if let (Some(row), Knowing::Nothing) = (&view.worker, knowing) {
+                    self.note_the_queue(&view, row).await; // one whose backoff is over joins it without a write
+                }
+                return Ok(Rest::of(view.worker.as_ref(), plan.next_look, decided_at));
             }
             log_plan(&view, &plan, decided_at);
             let applied = self.apply(&view, &plan).await?;
@@ -94,20 +110,25 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             match applied {
                 Applied::AtRest => {
                     let row = self.workers.read(id).await?;
-                    return self.tell(row.as_ref()).await;
+                    self.tell(row.as_ref()).await?;
+                    // What RunTask has answered is in the row, and later than the plan.
+                    let planned = plan.next_look.filter(|_| !plan.launches());
+                    let next = [planned, row.as_ref().and_then(|row| row.next_look_at)].into_iter().flatten().min();
+                    return Ok(Rest::of(row.as_ref(), next, (self.clock)()));
                 }
                 Applied::Changed => {}
                 Applied::Lost => lost += 1,
             }
+            hints.seen = None; // It was seen before this was done.
         }
-        if lost == PASSES { Err(PortError::Contended(lost)) } else { Ok(()) }
+        if lost == PASSES { Err(PortError::Contended(lost)) } else { Ok(Rest::Nothing) }
     }
 
     /// Reads and decides; with the time that the decision was made for.
     async fn decide(
         &self,
         id: &SessionId,
-        hints: &[TaskArn],
+        hints: &Hints,
         knowing: Knowing,
     ) -> Result<(View, Plan, Timestamp), PortError> {
         let (mut view, plan, now) = self.decide_alone(id, hints, knowing).await?;
@@ -117,10 +138,15 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         }
         // Only a launch, a handover and a verdict ask what the others do. The leave is taken before the intent is written, so that no crash and no
         // other controller can take it twice.
-        view.fleet = self.fleet(knowing).await?;
+        let known = self.workers.capacity().await?;
         let now = (self.clock)();
+        self.memory.versions_are(&known.versions, now);
+        view.fleet = known.clone().fleet(knowing.lanes(), &self.policy, now);
+        if knowing == Knowing::ItsTurn {
+            view.fleet.ahead = 0;
+        }
         let plan = reconcile(&view, &self.policy, now);
-        if !plan.launches() || self.workers.take_launch(&self.policy, now).await? {
+        if !plan.launches() || self.workers.take_launch(&known, &self.policy, now).await? {
             return Ok((view, plan, now));
         }
         view.fleet.launches_left = 0;
@@ -133,25 +159,25 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
     async fn decide_alone(
         &self,
         id: &SessionId,
-        hints: &[TaskArn],
+        hints: &Hints,
         knowing: Knowing,
     ) -> Result<(View, Plan, Timestamp), PortError> {
-        let view = self.view(id, hints, knowing).await?;
-        let now = (self.clock)();
-        let plan = reconcile(&view, &self.policy, now);
+        let (view, plan, now) = self.view(id, hints, knowing).await?;
         let silent = view.worker.as_ref().is_some_and(|row| liveness::is_silent(row, &self.policy, now));
         if !silent || !plan.is_noteworthy() {
             return Ok((view, plan, now));
         }
         (self.pause)(SECOND_LOOK).await;
-        let view = self.view(id, hints, knowing).await?;
-        let now = (self.clock)();
-        let plan = reconcile(&view, &self.policy, now);
-        Ok((view, plan, now))
+        self.view(id, hints, knowing).await
     }
 
-    /// The session read afresh. A final row whose task has ended does not need ECS, unless there is something to do after all.
-    async fn view(&self, id: &SessionId, hints: &[TaskArn], knowing: Knowing) -> Result<View, PortError> {
+    /// The session read afresh, and what follows from it. ECS is asked where the decision may rest on it.
+    async fn view(
+        &self,
+        id: &SessionId,
+        hints: &Hints,
+        knowing: Knowing,
+    ) -> Result<(View, Plan, Timestamp), PortError> {
         // Ours first: what is written rests on our row being unchanged, and so on a session row that was read after it. The
         // other way round, a session row read before its end would bring the ended session back.
         let worker = self.workers.read(id).await?;
@@ -169,29 +195,43 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
             },
             strikes: Vec::new(),
         };
-        let settled = view.worker.as_ref().is_some_and(is_settled) && hints.is_empty();
-        if settled && reconcile(&view, &self.policy, (self.clock)()).actions.is_empty() {
-            return Ok(view);
-        }
-        view.tasks = self.orchestrator.tasks(id, view.worker.as_ref(), hints).await;
+        let now = (self.clock)();
+        let blind = reconcile(&view, &self.policy, now);
+        view.tasks = match &hints.seen {
+            Some(seen) => Tasks::Known(of_this_row(view.worker.as_ref(), seen)),
+            None if hints.named.is_empty() && !sight::needs_ecs(&view, &blind, &self.policy, now) => {
+                return Ok((view, blind, now));
+            }
+            None => self.orchestrator.tasks(id, view.worker.as_ref(), &hints.named).await,
+        };
         if strays::strays(&view).next().is_some() {
             view.strikes = self.workers.strikes(id).await?;
         }
-        Ok(view)
+        let now = (self.clock)();
+        let plan = reconcile(&view, &self.policy, now);
+        Ok((view, plan, now))
     }
 
     /// A worker that Transcribe gives no stream tells it for all: new sessions wait. Best effort, and again with the next look.
     async fn mind_the_streams(&self, view: &View, now: Timestamp) {
-        if !view.worker.as_ref().is_some_and(|row| admission::finds_no_stream(row, &self.policy, now)) {
-            return;
+        if view.worker.as_ref().is_some_and(|row| admission::finds_no_stream(row, &self.policy, now)) {
+            self.note_full_streams(now).await;
         }
+    }
+
+    /// Notes that Transcribe gives no further stream.
+    pub(crate) async fn note_full_streams(&self, now: Timestamp) {
         if let Err(error) = self.workers.streams_are_full(now).await {
             tracing::warn!(%error, "that Transcribe gives no further stream could not be noted");
         }
     }
 }
 
-/// Whether nothing of the row's task is open any more.
-fn is_settled(row: &WorkerRow) -> bool {
-    row.phase.is_final() && row.task.as_ref().is_none_or(|task| status_is_stopped(&task.last_status))
+/// These tasks, each with the generation that it belongs to by this row.
+fn of_this_row(row: Option<&WorkerRow>, tasks: &[Task]) -> Vec<Task> {
+    let of_row = |task: &Task| {
+        let launched = Some(task.generation);
+        Task { generation: generation_of(row, &task.arn, launched).unwrap_or(task.generation), ..task.clone() }
+    };
+    tasks.iter().map(of_row).collect()
 }

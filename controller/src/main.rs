@@ -3,7 +3,7 @@
 use controller::config::Config;
 use controller::handler::Controller;
 use controller::memory::Memory;
-use controller::{channels, clients, ecs, events, store, telemetry};
+use controller::{channels, clients, ecs, events, sqs, store, telemetry};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use std::process::ExitCode;
@@ -27,6 +27,7 @@ async fn main() -> ExitCode {
             .named(telemetry::process_name()),
         bus: events::EventBridge::new(clients.eventbridge, config.event_bus.clone()),
         channels: channels::Kinesis::new(clients.kinesisvideo),
+        timer: sqs::Queue::new(clients.sqs, config.timer_queue.clone()),
         memory: Memory::default(),
         orchestrator: ecs::Ecs::new(clients.ecs, config),
         policy,

@@ -23,7 +23,6 @@ pub struct Memory {
 struct Inner {
     metrics: Metrics,
     session: Session,
-    full_sweep_rows: usize,
     waiting: Option<usize>,
     versions: Option<(Rollout, Timestamp)>,
     resting: Resting,
@@ -61,16 +60,6 @@ impl Memory {
     /// The versions were read.
     pub(crate) fn versions_are(&self, known: &Rollout, now: Timestamp) {
         self.lock().versions = Some((known.clone(), now));
-    }
-
-    /// How many rows the last complete sweep read.
-    pub(crate) fn full_sweep_rows(&self) -> usize {
-        self.lock().full_sweep_rows
-    }
-
-    /// A complete sweep read so many rows.
-    pub(crate) fn full_sweep_read(&self, rows: usize) {
-        self.lock().full_sweep_rows = rows;
     }
 
     /// Whether the last net has seen that a session of this record needs nothing for now.

@@ -5,14 +5,15 @@ use controller_core::action::RowWrite;
 use controller_core::capacity::Capacity;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
+use controller_core::triggers::Wake;
 use controller_core::verdict::Evidence;
-use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
+use schemas::ids::{ChannelArn, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::{LifecycleEvent, Published};
-use schemas::reason::Cause;
 use schemas::rollout::Rollout;
 use schemas::session::SessionRecord;
-use schemas::worker::{Phase, WorkerRow};
+use schemas::worker::WorkerRow;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::future::Future;
 
 /// Why an effect or a read did not happen.
@@ -85,38 +86,20 @@ pub trait Sessions {
     ) -> impl Future<Output = Result<Page<(SessionId, SessionRecord), String>, PortError>> + Send;
 }
 
-/// A row that is not final, as the index of due rows knows it.
+/// A row that is not final, as the index knows it: its keys, which no heartbeat changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRow {
     /// The session.
     pub session_id: SessionId,
-    /// The worker that it speaks of.
-    pub generation: Generation,
-    /// The task of that worker, where it is known.
-    pub task: Option<TaskArn>,
-    /// When somebody must look.
+    /// When somebody must look at the latest.
     pub next_look_at: Timestamp,
-    /// Where it is.
-    pub phase: Option<Phase>,
-    /// Why.
-    pub cause: Option<Cause>,
-    /// Since when the run is wanted.
-    pub wanted_since: Option<Timestamp>,
 }
 
 impl OpenRow {
     /// What the index says of a row; `None` for one that is final.
     #[must_use]
     pub fn of(row: &WorkerRow) -> Option<Self> {
-        Some(Self {
-            session_id: row.session_id.clone(),
-            generation: row.generation,
-            task: row.task.as_ref().map(|task| task.arn.clone()),
-            next_look_at: row.next_look_at?,
-            phase: Some(row.phase),
-            cause: Some(row.why.cause),
-            wanted_since: row.intent.as_ref().and_then(|intent| intent.wanted_since),
-        })
+        Some(Self { session_id: row.session_id.clone(), next_look_at: row.next_look_at? })
     }
 }
 
@@ -142,20 +125,8 @@ pub enum Written {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Cursor {
-    /// The last due row that was looked at: when it was due, and whose it is.
-    pub due: Option<(Timestamp, SessionId)>,
-    /// The last session of those with tasks that no open row speaks of.
-    pub stray: Option<SessionId>,
-    /// The key of the last row of the Sessions table that had its turn.
-    pub scan: Option<String>,
-}
-
-impl Cursor {
-    /// Whether a complete sweep is to be gone on with.
-    #[must_use]
-    pub fn is_within_a_complete_sweep(&self) -> bool {
-        self.stray.is_some() || self.scan.is_some()
-    }
+    /// The last session that had its turn.
+    pub looked: Option<SessionId>,
 }
 
 /// The lease of the sweep.
@@ -176,8 +147,16 @@ pub enum Lease {
 pub trait Shared {
     /// What is known of the launches.
     fn capacity(&self) -> impl Future<Output = Result<Capacity, PortError>> + Send;
-    /// Takes the leave for one launch; false when none is left.
-    fn take_launch(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<bool, PortError>> + Send;
+    /// Takes the leave for one launch; false when none is left. When `known` says that there is no room, this launch goes to see: false when
+    /// another went meanwhile.
+    fn take_launch(
+        &self,
+        known: &Capacity,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
+    /// A launch found no room (since then), or there is some again (`None`).
+    fn no_room_since(&self, at: Option<Timestamp>) -> impl Future<Output = Result<(), PortError>> + Send;
     /// RunTask was throttled: nothing is left for anybody.
     fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
     /// So many sessions wait for their turn.
@@ -222,12 +201,13 @@ pub trait Workers: Shared {
     ) -> impl Future<Output = Result<Written, PortError>> + Send;
     /// Moves the next look, if the row is still open and the one that was read.
     fn look_again(&self, read: &WorkerRow, at: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// A page of the rows that are not final, the most urgent first: those due until then, or (`None`) all.
-    fn open(
-        &self,
-        until: Option<Timestamp>,
-        after: Option<OpenRow>,
-    ) -> impl Future<Output = Result<Page<OpenRow, OpenRow>, PortError>> + Send;
+    /// A page of the rows that are not final, in no order that means anything.
+    fn open(&self, after: Option<OpenRow>) -> impl Future<Output = Result<Page<OpenRow, OpenRow>, PortError>> + Send;
+    /// Those of them that are queued. It is read every few seconds while somebody waits: the index keeps them apart.
+    fn queued(&self) -> impl Future<Output = Result<Vec<OpenRow>, PortError>> + Send;
+    /// The current rows of these sessions, not consistently: by hundreds, and what the table did not process again until it has. A row that
+    /// is not there, or that nobody can read, is left out.
+    fn read_many(&self, ids: &[SessionId]) -> impl Future<Output = Result<Vec<WorkerRow>, PortError>> + Send;
     /// The marks on strays of this session.
     fn strikes(&self, id: &SessionId) -> impl Future<Output = Result<Vec<Strike>, PortError>> + Send;
     /// Marks a stray, unless it is marked already.
@@ -256,9 +236,22 @@ pub trait Orchestrator {
     fn run_task(&self, row: &WorkerRow) -> impl Future<Output = Answer> + Send;
     /// Stops a task; one that ECS does not know any more is stopped.
     fn stop_task(&self, arn: &TaskArn, reason: &str) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// Every task of ours that runs. An error is no verdict on any.
-    fn running(&self) -> impl Future<Output = Result<Vec<(SessionId, Task)>, PortError>> + Send;
+    /// The names of all tasks of ours that ECS wants to run. An error is no verdict on any.
+    fn running(&self) -> impl Future<Output = Result<HashSet<TaskArn>, PortError>> + Send;
+    /// What ECS says of these, by hundreds, each with the session and the generation that it was launched for; one that it does not know, or
+    /// that is none of ours, is left out.
+    fn described(&self, arns: &[TaskArn]) -> impl Future<Output = Result<Vec<(SessionId, Task)>, PortError>> + Send;
 }
+
+/// Timers, for what cannot wait for the next tick.
+pub trait Timer {
+    /// Hands this to the controller then, or within a second after. Best effort: a timer that is lost costs no more than the wait for the
+    /// next tick. At most [`MOST_WAKES`] sessions in one.
+    fn at(&self, when: Timestamp, wake: &Wake, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// Sessions that one timer may wake: their names fit into one message of SQS (256 KiB), and their rows are read in ten calls.
+pub const MOST_WAKES: usize = 1_000;
 
 /// Whoever wants to know what happens.
 pub trait Bus {

@@ -5,8 +5,9 @@
 //! **Guarantees.** Best effort, and at least once: a message that is lost costs no more than the wait for the next tick, and one that comes
 //! twice wakes whoever is awake already.
 
-use crate::ports::PortError;
-use crate::remedy::aws;
+use crate::ports::{PortError, Timer};
+use crate::remedy::{Remedy, aws};
+use controller_core::triggers::Wake;
 use schemas::ids::Timestamp;
 
 /// The longest delay of a message, s (SQS API reference, SendMessage). What is due later is told then; the next tick comes long before.
@@ -41,6 +42,17 @@ impl Queue {
 fn delay_s(when: Timestamp, now: Timestamp) -> i32 {
     let seconds = (when.since(now).saturating_add(999)).div_euclid(1_000).clamp(0, LONGEST_DELAY_S);
     i32::try_from(seconds).unwrap_or_default()
+}
+
+impl Timer for Queue {
+    async fn at(&self, when: Timestamp, wake: &Wake, now: Timestamp) -> Result<(), PortError> {
+        let body = serde_json::to_string(wake).map_err(|error| PortError::Aws {
+            operation: "SendMessage to the queue of timers",
+            remedy: Remedy::Repair,
+            detail: error.to_string(),
+        })?;
+        self.send(when, body, now).await
+    }
 }
 
 #[cfg(test)]

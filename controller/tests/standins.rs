@@ -15,6 +15,7 @@ use controller::ports::{Channels, Cursor, Lease, OpenRow, PortError, Shared, Wor
 use controller::remedy::Remedy;
 use controller::store::WorkersTable;
 use controller_core::action::RowWrite;
+use controller_core::capacity::Capacity;
 use controller_core::model::Policy;
 use local_stack::kvs::{self, KvsConfig};
 use schemas::ids::{ChannelArn, Generation, SessionId, Timestamp};
@@ -148,7 +149,7 @@ async fn the_table_does_over_http_what_its_expressions_say() {
     let client = aws_sdk_dynamodb::Client::new(&config(&emulator.url).await);
     let table = table(&client, OpenIndex::New).await;
     a_heartbeat_writes_no_index(&client, &table, "byShard", 0.0).await;
-    the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(&table).await;
+    open_rows_are_known_by_their_keys_and_read_by_the_hundred(&table).await;
     a_launch_is_taken_once_whoever_takes_it(&table).await;
     a_cursor_and_a_count_are_read_as_they_were_written(&table).await;
     an_untold_end_is_marked_tried_again_and_unmarked(&table).await;
@@ -159,32 +160,26 @@ async fn the_table_does_over_http_what_its_expressions_say() {
     assert!(missing.needs_somebody() && missing.to_string().contains("deploy it"), "{missing}");
 }
 
-async fn the_index_knows_what_is_due_and_of_it_what_a_sweep_needs(table: &WorkersTable) {
+async fn open_rows_are_known_by_their_keys_and_read_by_the_hundred(table: &WorkersTable) {
     put(table, 1, Phase::Queued, NOW).await;
     put(table, 2, Phase::Launching, NOW.plus_ms(-5)).await;
     put(table, 3, Phase::Launching, NOW.plus_ms(5)).await;
     put(table, 4, Phase::Stopped, NOW).await;
-    let due = table.open(Some(NOW), None).await.unwrap();
-    let row = |n: usize, phase, at| OpenRow {
-        task: None,
-        session_id: id(n),
-        generation: Generation(3),
-        next_look_at: at,
-        phase: Some(phase),
-        cause: Some(Cause::NoCapacity),
-        wanted_since: None,
+    let open = |rows: Vec<OpenRow>| {
+        let mut ids: Vec<SessionId> = rows.into_iter().map(|row| row.session_id).collect();
+        ids.sort();
+        ids
     };
-    assert_eq!(
-        due.items,
-        [row(2, Phase::Launching, NOW.plus_ms(-5)), row(1, Phase::Queued, NOW)],
-        "the most urgent first"
-    );
-    assert!(due.next.is_none());
-    let all = table.open(None, None).await.unwrap().items;
-    assert_eq!(all.iter().map(|row| row.session_id.clone()).collect::<Vec<_>>(), [id(2), id(1), id(3)], "no final row");
+    assert_eq!(open(table.open(None).await.unwrap().items), [id(1), id(2), id(3)], "no final row");
+    assert_eq!(open(table.queued().await.unwrap()), [id(1)]);
+    let many: Vec<SessionId> = (1..=250).map(id).collect();
+    let mut rows = table.read_many(&many).await.unwrap();
+    rows.sort_by(|a, b| a.session_id.cmp(&b.session_id));
+    let phases: Vec<Phase> = rows.iter().map(|row| row.phase).collect();
+    assert_eq!(phases, [Phase::Queued, Phase::Launching, Phase::Launching, Phase::Stopped], "who has none is left out");
     let read = table.read(&id(1)).await.unwrap().unwrap();
     table.look_again(&read, NOW.plus_ms(60_000)).await.unwrap();
-    assert_eq!(table.open(Some(NOW), None).await.unwrap().items.len(), 1);
+    assert_eq!(table.read(&id(1)).await.unwrap().unwrap().next_look_at, Some(NOW.plus_ms(60_000)));
 }
 
 /// The worker's write as worker/src/io/table.rs has it, and what DynamoDB bills for it.
@@ -269,7 +264,7 @@ async fn a_deployed_stack_goes_from_the_old_index_to_the_new_one_and_no_row_is_e
 /// Every open row that a listing finds, by name.
 async fn sight(table: &WorkersTable) -> Vec<SessionId> {
     let mut seen: Vec<SessionId> =
-        table.open(None, None).await.unwrap().items.into_iter().map(|row| row.session_id).collect();
+        table.open(None).await.unwrap().items.into_iter().map(|row| row.session_id).collect();
     seen.sort();
     seen
 }
@@ -289,11 +284,11 @@ async fn of_an_older_release(client: &aws_sdk_dynamodb::Client, id: &SessionId, 
 }
 
 async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
-    let policy = Policy { launch_burst: 5, ..Policy::default() };
+    let (policy, room) = (Policy { launch_burst: 5, ..Policy::default() }, Capacity::default());
     assert_eq!(table.capacity().await.unwrap().bucket, None, "nobody has launched yet");
     let takes = async || {
         // Two at a time, as two controllers would.
-        let (one, two) = tokio::join!(table.take_launch(&policy, NOW), table.take_launch(&policy, NOW));
+        let (one, two) = tokio::join!(table.take_launch(&room, &policy, NOW), table.take_launch(&room, &policy, NOW));
         usize::from(one.unwrap()) + usize::from(two.unwrap())
     };
     let taken = takes().await + takes().await + takes().await + takes().await;
@@ -301,17 +296,30 @@ async fn a_launch_is_taken_once_whoever_takes_it(table: &WorkersTable) {
     let bucket = table.capacity().await.unwrap().bucket.unwrap();
     assert_eq!(bucket.left(&policy, NOW), 0);
     let later = NOW.plus_ms(100);
-    assert!(table.take_launch(&policy, later).await.unwrap() && table.take_launch(&policy, later).await.unwrap());
-    assert!(!table.take_launch(&policy, later).await.unwrap(), "two in 100 ms at 20 a second");
+    assert!(
+        table.take_launch(&room, &policy, later).await.unwrap()
+            && table.take_launch(&room, &policy, later).await.unwrap()
+    );
+    assert!(!table.take_launch(&room, &policy, later).await.unwrap(), "two in 100 ms at 20 a second");
     table.no_launch_is_left(&policy, NOW.plus_ms(10_000)).await.unwrap();
-    assert!(!table.take_launch(&policy, NOW.plus_ms(10_000)).await.unwrap(), "RunTask was throttled");
+    assert!(!table.take_launch(&room, &policy, NOW.plus_ms(10_000)).await.unwrap(), "RunTask was throttled");
     table.no_launch_is_left(&policy, NOW).await.unwrap();
-    assert!(table.take_launch(&policy, NOW.plus_ms(20_000)).await.unwrap(), "and it fills again");
+    assert!(table.take_launch(&room, &policy, NOW.plus_ms(20_000)).await.unwrap(), "and it fills again");
+    table.no_room_since(Some(NOW)).await.unwrap();
+    let known = table.capacity().await.unwrap();
+    let (one, two) = tokio::join!(
+        table.take_launch(&known, &policy, NOW.plus_ms(30_000)),
+        table.take_launch(&known, &policy, NOW.plus_ms(30_000))
+    );
+    assert!(one.unwrap() ^ two.unwrap(), "one goes to see whether there is room");
+    assert_eq!(table.capacity().await.unwrap().no_room_at, Some(NOW.plus_ms(30_000)));
+    table.no_room_since(None).await.unwrap();
+    assert_eq!(table.capacity().await.unwrap().no_room_at, None);
 }
 
 async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable) {
     assert_eq!(table.cursor().await.unwrap(), Cursor::default());
-    let cursor = Cursor { due: Some((NOW, id(1))), stray: None, scan: Some("calm-river-002".to_owned()) };
+    let cursor = Cursor { looked: Some(id(1)) };
     table.keep_cursor(&cursor).await.unwrap();
     assert_eq!(table.cursor().await.unwrap(), cursor);
     table.queue_is(7, NOW).await.unwrap();
@@ -346,7 +354,7 @@ async fn an_untold_end_is_marked_tried_again_and_unmarked(table: &WorkersTable) 
     table.mark_untold(&id(4), NOW).await.unwrap();
     table.mark_untold(&id(4), NOW.plus_ms(1_000)).await.unwrap();
     assert_eq!(table.untold(NOW).await.unwrap(), [(id(4), NOW)], "since the first time");
-    assert_eq!(table.open(None, None).await.unwrap().items.len(), 3, "it is no open row");
+    assert_eq!(table.open(None).await.unwrap().items.len(), 3, "it is no open row");
     table.try_again_at(&id(4), Some(NOW.plus_ms(50_000))).await.unwrap();
     assert_eq!(table.untold(NOW).await.unwrap(), []);
     assert_eq!(table.untold(NOW.plus_ms(50_000)).await.unwrap().len(), 1);

@@ -28,11 +28,11 @@ async fn stack(name: &str) -> (Stack, Events, String) {
         stack.put_session(session).await.unwrap();
     }
     for session in SERVED {
-        // The last event of its task is recorded: no invocation is under way when the function's variables change.
-        let settled = |row: &Value| row["worker"].is_object() && row["task"]["lastStatus"] == "RUNNING";
-        stack.until_row(session, false, "served", settled).await.unwrap();
+        let speaks = |row: &Value| row["worker"].is_object();
+        stack.until_row(session, false, "served", speaks).await.unwrap();
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The last event of a task has come: no invocation is under way when the function's variables change.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     (stack, events, good)
 }
 

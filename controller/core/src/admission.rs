@@ -2,20 +2,22 @@
 //!
 //! **Flow.** All controllers share one [`crate::capacity::Bucket`] at the rate that AWS grants RunTask: a number in a row of our table, which
 //! every launch moves by a conditional write before its intent is written. The decision is told what is left
-//! ([`crate::model::Fleet`]). A launch without leave becomes a `Queued` row; the schedule looks at the rows that are due, the
-//! oldest wish first.
+//! ([`crate::model::Fleet`]). A launch without leave becomes a `Queued` row. The queue is read as a whole, and its first, by the age of
+//! their wishes, are admitted in one decision ([`admitted`]): as many as may launch. That is done with every tick, and every few
+//! seconds while somebody waits.
 //!
 //! **Guarantees.** A surge is admitted at the rate, whatever number of controllers run, in the order of the wishes, and nobody
-//! is lost: every queued row has its next look. A controller that dies between the leave and its launch wastes one launch of
+//! is lost: the next tick reads the queue whatever became of a timer. Who comes anew goes behind those that wait, whatever is left of
+//! the rate. While there is no room, one session at a time goes to see whether there is some; the others wait. A controller that dies between the leave and its launch wastes one launch of
 //! the rate (50 ms), and never takes one twice.
 //!
 //! **Caveat.** What the account's other callers do is seen only by RunTask's own throttle, which empties the bucket and queues
 //! the session in the same way.
 
 use crate::model::{Fleet, Policy};
-use schemas::ids::Timestamp;
+use schemas::ids::{SessionId, Timestamp};
 use schemas::reason::Cause;
-use schemas::worker::{WorkerRow, WorkerStatus};
+use schemas::worker::{Intent, Phase, WorkerRow, WorkerStatus};
 
 /// Whether a session may launch now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +31,45 @@ pub enum Turn {
 /// Whether it is this session's turn.
 #[must_use]
 pub fn turn(fleet: &Fleet, policy: &Policy) -> Turn {
-    if fleet.ahead < fleet.launches_left {
+    if fleet.ahead == 0 && fleet.launches_left > 0 {
         return Turn::Now;
     }
     let rate = policy.launches_per_second;
     Turn::Later(match fleet.ahead {
+        _ if fleet.no_room => {
+            "waits for room: the last launch found none, and one session at a time goes to see".to_owned()
+        }
         0 => format!("waits for its turn: {rate} tasks a second may be started"),
         n => format!("waits for its turn: {n} sessions have waited longer, and {rate} tasks a second may be started"),
     })
+}
+
+/// A session that waits for nothing but its turn.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiting {
+    /// Since when it is wanted.
+    pub since: Timestamp,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// Whether this row waits for its turn: it is queued, and no backoff lies ahead of it.
+#[must_use]
+pub fn waits(row: &WorkerRow, now: Timestamp) -> Option<Waiting> {
+    let ready = row.phase == Phase::Queued && row.restarts.not_before.is_none_or(|at| at <= now);
+    let wanted = |intent: &Intent| intent.wanted_since.unwrap_or(intent.decided_at);
+    let since = row.intent.as_ref().map_or(row.phase_since, wanted);
+    ready.then(|| Waiting { since, session: row.session_id.clone() })
+}
+
+/// Splits the queue: those whose turn it is, by the age of their wishes, as many as may launch; and how many wait on.
+#[must_use]
+pub fn admitted(mut queue: Vec<Waiting>, launches_left: u32) -> (Vec<Waiting>, usize) {
+    queue.sort_unstable();
+    let first = queue.len().min(usize::try_from(launches_left).unwrap_or(usize::MAX));
+    let waiting = queue.len() - first;
+    queue.truncate(first);
+    (queue, waiting)
 }
 
 /// Whether this worker says that Transcribe gives the account no further stream, and is there to say it: what a worker said that has fallen silent since (a
@@ -55,7 +88,6 @@ mod tests {
     use crate::capacity::Bucket;
     use crate::fixtures::{NOW, SECOND, World};
     use schemas::reason::Why;
-    use schemas::worker::Phase;
 
     #[test]
     fn a_session_that_has_to_wait_is_queued_with_a_reason_and_a_next_look_and_its_turn_comes() {
@@ -80,10 +112,26 @@ mod tests {
     fn who_has_waited_longer_goes_first() {
         let policy = Policy::default();
         let fleet = |launches_left, ahead| Fleet { launches_left, ahead, ..Fleet::default() };
-        assert_eq!(turn(&fleet(3, 2), &policy), Turn::Now);
+        assert_eq!(turn(&fleet(1, 0), &policy), Turn::Now);
+        let later = turn(&fleet(100, 3), &policy);
         assert!(
-            matches!(turn(&fleet(3, 3), &policy), Turn::Later(why) if why.contains("3 sessions have waited longer"))
+            matches!(&later, Turn::Later(why) if why.contains("3 sessions have waited longer")),
+            "whatever is left of the rate: {later:?}"
         );
+        let id = |n: i64| SessionId::try_new(format!("a-b-{n}")).unwrap();
+        let queue = [5, 1, 4, 2, 3].map(|n| Waiting { since: NOW.plus_ms(n), session: id(n) });
+        let (first, waiting) = admitted(queue.to_vec(), 2);
+        assert_eq!((first.iter().map(|w| w.session.clone()).collect::<Vec<_>>(), waiting), (vec![id(1), id(2)], 3));
+    }
+
+    #[test]
+    fn who_waits_for_a_backoff_is_not_yet_in_the_queue() {
+        let mut row = World::active().live().row();
+        assert_eq!(waits(&row, NOW), None, "it is served");
+        row.phase = Phase::Queued;
+        row.restarts.not_before = Some(NOW.plus_ms(1));
+        assert_eq!(waits(&row, NOW), None);
+        assert!(waits(&row, NOW.plus_ms(1)).is_some());
     }
 
     #[test]

@@ -7,6 +7,9 @@ use schemas::rollout::Rollout;
 /// What was last counted of the fleet is good for so long, ms: two sweeps.
 const IS_KNOWN_MS: i64 = 120_000;
 
+/// That somebody waits is good for longer, ms: ticks may fail in a row, and who queues behind nobody waits for the next tick only.
+const QUEUE_IS_KNOWN_MS: i64 = 900_000;
+
 /// What the controllers know together of the launches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capacity {
@@ -16,21 +19,47 @@ pub struct Capacity {
     pub waiting: Option<(u32, Timestamp)>,
     /// When a worker last said that Transcribe gives no further stream.
     pub streams_full_at: Option<Timestamp>,
+    /// When a launch last found no room, or somebody last went to see whether there is some; `None` while there is.
+    pub no_room_at: Option<Timestamp>,
     /// What is known of the versions of the worker.
     pub versions: Rollout,
 }
 
 impl Capacity {
+    /// How many may launch now: as many as the rate leaves. While there is no room, one at a time goes to see whether there is some, and
+    /// nobody else.
+    #[must_use]
+    pub fn launches_left(&self, policy: &Policy, now: Timestamp) -> u32 {
+        let left = self.bucket.map_or(policy.launch_burst, |bucket| bucket.left(policy, now));
+        match self.no_room_at {
+            None => left,
+            Some(at) if now.since(at) < policy.capacity_wait_ms => 0,
+            Some(_) => left.min(1),
+        }
+    }
+
+    /// Whether a worker has said lately that Transcribe gives the account no further stream.
+    #[must_use]
+    pub fn streams_are_full(&self, now: Timestamp) -> bool {
+        self.streams_full_at.is_some_and(|at| now.since(at) < IS_KNOWN_MS)
+    }
+
+    /// How many wait for their turn, as last counted; nobody, when that was long ago.
+    #[must_use]
+    pub fn waiting(&self, now: Timestamp) -> u32 {
+        self.waiting.filter(|(_, at)| now.since(*at) < QUEUE_IS_KNOWN_MS).map_or(0, |(waiting, _)| waiting)
+    }
+
     /// What a decision that is made now is told of it.
     #[must_use]
     pub fn fleet(self, lanes: Lanes, policy: &Policy, now: Timestamp) -> Fleet {
-        let lately = |at: Timestamp| now.since(at) < IS_KNOWN_MS;
         Fleet {
-            launches_left: self.bucket.map_or(policy.launch_burst, |bucket| bucket.left(policy, now)),
-            ahead: self.waiting.filter(|(_, at)| lately(*at)).map_or(0, |(waiting, _)| waiting),
+            launches_left: self.launches_left(policy, now),
+            ahead: self.waiting(now),
+            no_room: self.no_room_at.is_some(),
             handing_over: lanes.rollout,
             draining: lanes.drains,
-            streams_are_full: self.streams_full_at.is_some_and(lately),
+            streams_are_full: self.streams_are_full(now),
             versions: Some(self.versions),
         }
     }
@@ -127,6 +156,15 @@ mod tests {
             }
             prop_assert!(taken <= 100 + now.since(NOW) * 20 / 1_000);
         }
+    }
+
+    #[test]
+    fn while_there_is_no_room_one_launch_in_a_while_goes_to_see() {
+        let policy = Policy::default();
+        let full = Capacity { no_room_at: Some(NOW), ..Capacity::default() };
+        let left = |ms| full.launches_left(&policy, NOW.plus_ms(ms));
+        assert_eq!((left(0), left(policy.capacity_wait_ms - 1), left(policy.capacity_wait_ms)), (0, 0, 1));
+        assert_eq!(Capacity::default().launches_left(&policy, NOW), policy.launch_burst);
     }
 
     #[test]

@@ -177,6 +177,7 @@ impl World {
             worker: self.row.clone(),
             tasks: if self.ecs_answers { Tasks::Known(self.seen()) } else { Tasks::Unknown("throttled".into()) },
             fleet: Fleet {
+                no_room: false,
                 launches_left: self.launches_left,
                 ahead: 0,
                 handing_over: self.handing_over,

@@ -97,6 +97,12 @@ fn queue(write: RowWrite, until: Option<Timestamp>, why: Why) -> Plan {
     Plan::write(RowWrite { next_look_at: until, ..write }.to(Phase::Queued, why))
 }
 
+/// Whether this session that waits would add to those that are served: what one had before has been given back.
+#[must_use]
+pub fn adds_a_session(row: &WorkerRow) -> bool {
+    begins_a_run(Some(row), &row.restarts)
+}
+
 /// Whether a launch adds to those that are served: the worker that a handover or a crash replaces has given its stream back.
 fn begins_a_run(old: Option<&WorkerRow>, restarts: &Restarts) -> bool {
     let waits = |row: &WorkerRow| row.phase.is_final() || row.phase == Phase::Queued;
@@ -146,6 +152,10 @@ pub fn under_way(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: 
     }
     match view.tasks_of(row.generation).next() {
         Some(task) => Plan::write(adopt(row, task, watch(deadline, policy, now), now)),
+        // Whoever wrote the row may be waiting for RunTask's answer.
+        None if row.phase_since.plus_ms(policy.confirm_ms) > now => {
+            Plan::rest(Some(row.phase_since.plus_ms(policy.confirm_ms)))
+        }
         None if view.fleet.launches_left == 0 => {
             Plan::rest(Some(now.plus_ms(policy.admission_wait_ms).min(deadline).min(run.ends_at)))
         }

@@ -24,6 +24,7 @@
 //! | [`settle`] | a task that has ended |
 //! | [`drain`] | a worker that is asked to end |
 //! | [`finished`] | a row in a final phase, and the new run that reopens it |
+//! | [`sight`] | what a decision has to read |
 //! | [`strays`] | tasks that are nobody's: fenced ones, and two strikes for those that no row speaks of |
 //! | [`batch`] | how rows are read by the hundred |
 //! | [`channel`] | the signaling channel of a run that has ended |
@@ -58,6 +59,7 @@ pub mod rollout;
 pub mod rule;
 pub mod run_rule;
 pub mod settle;
+pub mod sight;
 pub mod strays;
 pub mod triggers;
 pub mod verdict;

@@ -26,15 +26,30 @@ pub fn running(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Ti
     launch::replace(view, row, run, Why::new(Cause::HeartbeatLost, text, now), policy, now)
 }
 
+/// Whether a worker runs and has been heard lately: it needs no look of its own and nothing of ECS. Every tick and a timer see whether it still is.
+#[must_use]
+pub fn is_heard(row: &WorkerRow, policy: &Policy, now: Timestamp) -> bool {
+    runs(row.phase) && row.worker.is_some() && deadline(row, policy) > now
+}
+
+/// When this worker must have been heard again.
+#[must_use]
+pub fn deadline(row: &WorkerRow, policy: &Policy) -> Timestamp {
+    last_heartbeat(row).plus_ms(policy.heartbeat_deadline_ms)
+}
+
 /// Whether the worker of this row should have heartbeat. When the table was away for everybody, all workers look silent until they have
 /// written again: whoever acts on it looks twice, some seconds apart.
 #[must_use]
 pub fn is_silent(row: &WorkerRow, policy: &Policy, now: Timestamp) -> bool {
-    let runs = match row.phase {
+    runs(row.phase) && deadline(row, policy) <= now
+}
+
+fn runs(phase: Phase) -> bool {
+    match phase {
         Phase::Joining | Phase::WaitingForSpeaker | Phase::Live | Phase::Paused => true,
         Phase::Queued | Phase::Launching | Phase::Draining | Phase::Stopped | Phase::Failed => false,
-    };
-    runs && last_heartbeat(row).plus_ms(policy.heartbeat_deadline_ms) <= now
+    }
 }
 
 fn last_heartbeat(row: &WorkerRow) -> Timestamp {

@@ -34,6 +34,8 @@ pub struct Fleet {
     pub launches_left: u32,
     /// Sessions that wait for their turn and have waited longer than this one.
     pub ahead: u32,
+    /// Whether the last launch found no room, so that one session at a time goes to see whether there is some.
+    pub no_room: bool,
     /// Sessions whose worker hands over at this moment; `None` when nobody has counted, which is no leave to begin another.
     pub handing_over: Option<u32>,
     /// Sessions that are between two workers at this moment because of a drain, a restart or a rollout, which is the lane of drains; `None` when nobody
@@ -51,6 +53,7 @@ impl Default for Fleet {
         Self {
             launches_left: u32::MAX,
             ahead: 0,
+            no_room: false,
             handing_over: None,
             draining: None,
             streams_are_full: false,
@@ -254,14 +257,14 @@ impl Default for Policy {
             idle_look_ms: 60_000,
             restart_budget: RESTART_BUDGET,
             healthy_after_ms: HEALTHY_AFTER_MS,
-            park_ms: 300_000,
+            park_ms: 180_000,
             capacity_wait_ms: 15_000,
             backoff_first_ms: 1_000,
             backoff_most_ms: 60_000,
             max_duration_ms: 24 * 3_600_000,
             launches_per_second: 20,
             launch_burst: 100,
-            admission_wait_ms: 5_000,
+            admission_wait_ms: 2_000,
             task_definition: None,
             rollout: Switch::Off,
             bake_ms: BAKE_MS,

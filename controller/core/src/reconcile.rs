@@ -18,7 +18,8 @@ use crate::model::{Policy, View};
 use crate::rule::Rule;
 use crate::run_rule::{Run, Wish};
 use crate::{
-    drain, finished, handover, hold, interruption, launch, liveness, order, relaunch, run_rule, settle, strays, verdict,
+    admission, drain, finished, handover, hold, interruption, launch, liveness, order, relaunch, run_rule, settle,
+    strays, verdict,
 };
 use schemas::ids::Timestamp;
 use schemas::reason::{Cause, Why};
@@ -47,7 +48,7 @@ pub fn explain(view: &View, policy: &Policy, now: Timestamp) -> (Rule, Plan) {
     if let Some(evidence) = verdict::due(view, &plan, policy, now) {
         return (Rule::Verdict, Plan::rest(plan.next_look).then(Action::Judge(evidence)));
     }
-    (rule, if row.phase.is_final() { plan } else { rearm(row, plan, now) })
+    (rule, if row.phase.is_final() { plan } else { rearm(row, plan, policy, now) })
 }
 
 /// A session without a row of ours. One that is paused at first sight is launched when it resumes.
@@ -115,19 +116,31 @@ fn served(view: &View, row: &WorkerRow, run: &Run, policy: &Policy, now: Timesta
         rule = Rule::Handover;
         plan.next_look = plan.next_look.min(handover.next_look);
     }
-    if let Some(told) = liveness::follow_the_row(row, run, plan.next_look) {
+    let written = next_look_of(row, plan.next_look, policy, now);
+    if let Some(told) = liveness::follow_the_row(row, run, written) {
         return (Rule::Intent, told);
     }
-    match settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, plan.next_look)) {
+    match settle::newer_facts(view, row).and_then(|facts| settle::recording(row, facts, written)) {
         Some(recorded) => (Rule::Facts, recorded),
         None => (rule, plan),
     }
 }
 
+/// The next look as the row says it. Whoever is watched without it (a worker that is heard, by its heartbeat; a session that waits for its turn, by the
+/// queue) has one for the end of its run only: else every row would be written with every tick.
+fn next_look_of(row: &WorkerRow, at: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let watched = liveness::is_heard(row, policy, now) || admission::waits(row, now).is_some();
+    let held = row.operator.hold.as_ref().map(|hold| hold.until).filter(|until| *until > now);
+    let ends_at =
+        row.intent.as_ref().map(|intent| held.map_or(intent.expires_at, |until| until.min(intent.expires_at)));
+    at.max(ends_at.filter(|_| watched))
+}
+
 /// Moves the row's next look when it has passed, is missing, or would come too late.
-fn rearm(row: &WorkerRow, mut plan: Plan, now: Timestamp) -> Plan {
+fn rearm(row: &WorkerRow, mut plan: Plan, policy: &Policy, now: Timestamp) -> Plan {
     let writes = plan.actions.iter().any(|action| matches!(action, Action::Write(_)));
-    let Some(at) = plan.next_look.filter(|_| !writes) else { return plan };
+    let next_look = plan.next_look.filter(|_| !writes);
+    let Some(at) = next_look.and_then(|at| next_look_of(row, Some(at), policy, now)) else { return plan };
     if row.next_look_at.is_none_or(|old| old <= now || old > at) {
         plan.actions.insert(0, Action::LookAgain { at });
     }

@@ -3,7 +3,8 @@
 //! | event | becomes |
 //! |---|---|
 //! | DynamoDB stream batch (`Records`) of the session service's table or of ours | one [`Look`] per record, with its sequence number |
-//! | EventBridge `ECS Task State Change` | the session of `detail.startedBy` |
+//! | EventBridge `ECS Task State Change` | the session of `detail.startedBy`; one that tells of an end names the task, so that ECS is asked for it |
+//! | SQS batch: what a timer was set for ([`Wake`]) | [`Trigger::Woken`] |
 //! | EventBridge schedule (`Scheduled Event`), or `{"sweep": true}` | [`Trigger::Sweep`] |
 //! | operator: `{"sessionIds": ["…"]}` | those sessions |
 //!
@@ -11,9 +12,11 @@
 //! stream (its keys have a `record`) an order and a row that ends are; a heartbeat is not, and the mapping's filter drops it
 //! before it costs an invocation.
 
-use schemas::ids::{SessionId, parse_started_by};
+use schemas::ids::{SessionId, TaskArn, Timestamp, parse_started_by};
 use schemas::table::workers::{CURRENT, ORDER};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A reason to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,28 @@ pub enum Trigger {
     Sessions(Vec<Look>),
     /// Every session that is due, and every one that was missed.
     Sweep,
+    /// Timers that were set: each session once.
+    Woken {
+        /// These sessions, each with the time up to which timers may follow.
+        sessions: Vec<(SessionId, Timestamp)>,
+        /// Whether the queue is among them.
+        queue: bool,
+    },
+}
+
+/// What a timer wakes: the body of its message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Wake {
+    /// These sessions. By `until` a tick has looked at them anyway, so that no further timer is set beyond it.
+    Sessions {
+        /// Who.
+        ids: Vec<SessionId>,
+        /// Until when timers may follow.
+        until: Timestamp,
+    },
+    /// The sessions that wait for their turn.
+    Queue,
 }
 
 /// One entry of a trigger.
@@ -31,6 +56,8 @@ pub struct Look {
     pub session: Result<SessionId, String>,
     /// The record's place in its stream, which a failure is reported by.
     pub sequence: Option<String>,
+    /// The task whose end it tells of.
+    pub task: Option<TaskArn>,
 }
 
 /// An event of another form than any that is wired to the controller.
@@ -61,6 +88,9 @@ const FINAL: [&str; 2] = ["Stopped", "Failed"];
 /// [`UnknownEvent`] when nothing of ours sends such an event.
 pub fn read(event: &Value) -> Result<Trigger, UnknownEvent> {
     if let Some(records) = event.get("Records").and_then(Value::as_array) {
+        if records.iter().any(|record| text(record, "/eventSource") == Some("aws:sqs")) {
+            return Ok(read_wakes(records));
+        }
         let looks = records.iter().filter(|record| concerns_us(record));
         return Ok(Trigger::Sessions(looks.map(read_record).collect()));
     }
@@ -84,12 +114,25 @@ fn read_record(record: &Value) -> Look {
         Some(id) => SessionId::try_new(id).map_err(|e| e.to_string()),
         None => Err("the stream record has no key sessionId".to_owned()),
     };
-    Look { session, sequence }
+    Look { session, sequence, task: None }
 }
 
 fn read_id(id: &Value) -> Look {
     let session = SessionId::try_new(id.as_str().unwrap_or_default()).map_err(|e| e.to_string());
-    Look { session, sequence: None }
+    Look { session, sequence: None, task: None }
+}
+
+/// A body that nobody can read wakes nobody: the next tick does.
+fn read_wakes(records: &[Value]) -> Trigger {
+    let (mut sessions, mut queue) = (BTreeMap::new(), false);
+    let bodies = records.iter().filter_map(|record| text(record, "/body"));
+    for wake in bodies.filter_map(|body| serde_json::from_str(body).ok()) {
+        match wake {
+            Wake::Sessions { ids, until } => sessions.extend(ids.into_iter().map(|id| (id, until))),
+            Wake::Queue => queue = true,
+        }
+    }
+    Trigger::Woken { sessions: sessions.into_iter().collect(), queue }
 }
 
 fn read_task_event(event: &Value) -> Look {
@@ -99,7 +142,10 @@ fn read_task_event(event: &Value) -> Look {
         }
         None => Err("the task event has no startedBy".to_owned()),
     };
-    Look { session, sequence: None }
+    let detail = |name: &str| text(event, &format!("/detail/{name}"));
+    let runs = detail("lastStatus") == Some("RUNNING") && detail("desiredStatus") == Some("RUNNING");
+    let task = detail("taskArn").filter(|_| !runs).and_then(|arn| TaskArn::try_new(arn).ok());
+    Look { session, sequence: None, task }
 }
 
 fn concerns_us(record: &Value) -> bool {
@@ -223,6 +269,34 @@ mod tests {
         assert_eq!(sessions(&json!({"sessionIds": ["a-b-1", ""]})).len(), 2);
         assert!(read(&json!({"hello": 1})).is_err());
         assert!(read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn a_task_event_names_its_task_unless_it_only_runs() {
+        let arn = "arn:aws:ecs:us-east-1:123456789012:task/workers/abc";
+        let named = |last: &str, desired: &str| {
+            let detail = json!({"startedBy": "a-b-1/1", "taskArn": arn, "lastStatus": last, "desiredStatus": desired});
+            let event = json!({"detail-type": "ECS Task State Change", "detail": detail});
+            sessions(&event)[0].task.as_ref().map(ToString::to_string)
+        };
+        assert_eq!(named("RUNNING", "RUNNING"), None);
+        assert_eq!(named("RUNNING", "STOPPED").as_deref(), Some(arn), "its end is decided");
+        assert_eq!(named("STOPPED", "STOPPED").as_deref(), Some(arn));
+    }
+
+    #[test]
+    fn a_batch_of_timers_wakes_each_session_once_and_what_nobody_can_read_wakes_nobody() {
+        let id = |n: usize| SessionId::try_new(format!("a-b-{n}")).unwrap();
+        let until = Timestamp(7);
+        let message = |body: String| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body});
+        let wake = |wake: &Wake| message(serde_json::to_string(wake).unwrap());
+        let one = Wake::Sessions { ids: vec![id(1), id(2)], until };
+        let two = Wake::Sessions { ids: vec![id(2), id(3)], until };
+        let event = json!({"Records": [wake(&one), wake(&two), message("hello".into())]});
+        let sessions = (1..=3).map(|n| (id(n), until)).collect();
+        assert_eq!(read(&event), Ok(Trigger::Woken { sessions, queue: false }));
+        let queue = read(&json!({"Records": [wake(&Wake::Queue)]}));
+        assert_eq!(queue, Ok(Trigger::Woken { sessions: vec![], queue: true }));
     }
 
     /// An image as the row that it shows; the kinds of value that rows of the Sessions table have.

@@ -17,7 +17,7 @@ use controller_core::launch::{self, Answer};
 use controller_core::model::{self, Task, Tasks};
 use schemas::ids::{Generation, SessionId, TaskArn, client_token, parse_started_by, started_by};
 use schemas::worker::WorkerRow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Tasks of one DescribeTasks call at most (ECS API reference).
 const DESCRIBE_AT_ONCE: usize = 100;
@@ -181,9 +181,12 @@ impl Orchestrator for Ecs {
         }
     }
 
-    async fn running(&self) -> Result<Vec<(SessionId, Task)>, PortError> {
-        let arns = self.list(None).await?.into_iter().collect();
-        let tasks = self.describe(&arns).await?;
+    async fn running(&self) -> Result<HashSet<TaskArn>, PortError> {
+        Ok(self.list(None).await?.into_iter().collect())
+    }
+
+    async fn described(&self, arns: &[TaskArn]) -> Result<Vec<(SessionId, Task)>, PortError> {
+        let tasks = self.describe(&arns.iter().cloned().collect()).await?;
         let ours = tasks.iter().filter_map(|task| {
             let (session, generation) = launch_of(task)?;
             Some((session, task::read(task, generation, &self.config.container)?))

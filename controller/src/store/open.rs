@@ -16,7 +16,7 @@ use super::WorkersTable;
 use super::item::Item;
 use super::workers::{current_key, key};
 use crate::config::OpenIndex;
-use crate::ports::PortError;
+use crate::ports::{OpenRow, PortError};
 use crate::remedy::{Remedy, aws};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -45,29 +45,17 @@ pub(super) enum Which {
     /// All of them.
     All,
     /// Those that wait for their turn.
-    #[expect(dead_code, reason = "the queue is read with all others still")]
     Queued,
 }
 
-/// What the index says of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Indexed {
-    /// The session.
-    pub(super) id: SessionId,
-    /// When somebody must look.
-    pub(super) next_look_at: Timestamp,
-}
-
-impl Indexed {
-    fn of(item: &Item) -> Option<Self> {
-        let id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
-        Some(Self { id, next_look_at: Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?) })
-    }
+fn open_row(item: &Item) -> Option<OpenRow> {
+    let session_id = SessionId::try_new(item.get(SESSION_ID)?.as_s().ok()?).ok()?;
+    Some(OpenRow { session_id, next_look_at: Timestamp(item.get(NEXT_LOOK_AT)?.as_n().ok()?.parse().ok()?) })
 }
 
 impl WorkersTable {
     /// What the index says of these open rows, the most urgent first.
-    pub(super) async fn indexed(&self, which: Which) -> Result<Vec<Indexed>, PortError> {
+    pub(super) async fn indexed(&self, which: Which) -> Result<Vec<OpenRow>, PortError> {
         let mut rows = match self.index {
             OpenIndex::Old => self.by_old(which).await?,
             OpenIndex::New => self.by_shards(which).await?,
@@ -82,21 +70,21 @@ impl WorkersTable {
             }
         };
         let mut known = HashSet::new();
-        rows.retain(|row| known.insert(row.id.clone()));
-        rows.sort_by(|a, b| (a.next_look_at, &a.id).cmp(&(b.next_look_at, &b.id)));
+        rows.retain(|row| known.insert(row.session_id.clone()));
+        rows.sort_by(|a, b| (a.next_look_at, &a.session_id).cmp(&(b.next_look_at, &b.session_id)));
         Ok(rows)
     }
 
-    async fn by_shards(&self, which: Which) -> Result<Vec<Indexed>, PortError> {
+    async fn by_shards(&self, which: Which) -> Result<Vec<OpenRow>, PortError> {
         let shards: Vec<String> = match which {
             Which::All => open_shards().collect(),
             Which::Queued => queued_shards().collect(),
         };
         let items = self.of_shards(shards, None).await?;
-        Ok(items.iter().filter_map(Indexed::of).collect())
+        Ok(items.iter().filter_map(open_row).collect())
     }
 
-    async fn by_old(&self, which: Which) -> Result<Vec<Indexed>, PortError> {
+    async fn by_old(&self, which: Which) -> Result<Vec<OpenRow>, PortError> {
         let query = self
             .by(BY_DUE, OPEN, OPEN_VALUE.to_owned(), None)
             .projection_expression("#session, #record, #next, #shard, #phase")
@@ -110,7 +98,7 @@ impl WorkersTable {
             self.give_shards(&items).await;
         }
         let rows = items.iter().filter(|item| which == Which::All || phase(item) == Some(Phase::Queued));
-        Ok(rows.filter_map(Indexed::of).collect())
+        Ok(rows.filter_map(open_row).collect())
     }
 
     /// The marks of untold ends that are due, the oldest first.
@@ -118,7 +106,7 @@ impl WorkersTable {
         let old = async || all(self.by(BY_DUE, OPEN, UNTOLD.to_owned(), Some(until)), "Query of the untold ends").await;
         let new = async || {
             let mut due = self.of_shards(untold_shards().collect(), Some(until)).await?;
-            due.sort_by_key(|item| Indexed::of(item).map(|mark| mark.next_look_at));
+            due.sort_by_key(|item| open_row(item).map(|mark| mark.next_look_at));
             due.truncate(MARKS);
             self.batches(due.iter().filter_map(key_of).collect()).await
         };
@@ -132,7 +120,7 @@ impl WorkersTable {
                 marks
             }
         };
-        marks.sort_by_key(|item| Indexed::of(item).map(|mark| mark.next_look_at));
+        marks.sort_by_key(|item| open_row(item).map(|mark| mark.next_look_at));
         Ok(marks)
     }
 
@@ -194,7 +182,7 @@ impl WorkersTable {
     /// Rows of older releases get the shard that they lack. Best effort: the next listing finds what is left.
     async fn give_shards(&self, items: &[Item]) {
         let lacking = items.iter().filter_map(|item| {
-            let (id, phase) = (Indexed::of(item)?.id, phase(item)?);
+            let (id, phase) = (open_row(item)?.session_id, phase(item)?);
             let shard = AttributeValue::S(open_shard(&id, phase));
             (item.get(SHARD) != Some(&shard)).then_some((id, phase, shard))
         });

@@ -25,6 +25,8 @@ const WAITING: &str = "waiting";
 const COUNTED_AT: &str = "countedAt";
 /// When a worker last found no stream at Transcribe.
 const STREAMS_FULL_AT: &str = "streamsFullAt";
+/// When a launch last found no room, or somebody last went to see.
+const NO_ROOM_AT: &str = "noRoomAt";
 /// Where a sweep stopped, as JSON.
 const CURSOR: &str = "cursor";
 /// A verdict that meets others is tried so often.
@@ -66,28 +68,56 @@ impl Shared for WorkersTable {
         let at = |name: &str| number(&item, name).map(Timestamp);
         let waiting = number(&item, WAITING).and_then(|n| u32::try_from(n).ok()).zip(at(COUNTED_AT));
         let bucket = at(FULL_AT).map(|full_at| Bucket { full_at });
-        Ok(Capacity { bucket, waiting, streams_full_at: at(STREAMS_FULL_AT), versions: versions(&item).0 })
+        Ok(Capacity {
+            bucket,
+            waiting,
+            streams_full_at: at(STREAMS_FULL_AT),
+            no_room_at: at(NO_ROOM_AT),
+            versions: versions(&item).0,
+        })
     }
 
-    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+    async fn take_launch(&self, known: &Capacity, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
         const OPERATION: &str = "UpdateItem of the admission row";
         let step = AttributeValue::N(Bucket::step_ms(policy).to_string());
-        let row = || self.update(CONTROLLERS, ADMISSION).expression_attribute_names("#full", FULL_AT);
+        // Whoever goes to see whether there is room says so in the same write: nobody else goes for a while.
+        let (sees, nobody_went) = match known.no_room_at {
+            Some(_) => (", #room = :now", " AND #room = :room"),
+            None => ("", ""),
+        };
+        let row = || {
+            let row = self.update(CONTROLLERS, ADMISSION).expression_attribute_names("#full", FULL_AT);
+            match known.no_room_at {
+                Some(at) => {
+                    row.expression_attribute_names("#room", NO_ROOM_AT).expression_attribute_values(":room", epoch(at))
+                }
+                None => row,
+            }
+        };
         let quiet = row()
-            .update_expression("SET #full = :next")
-            .condition_expression("attribute_not_exists(#full) OR #full < :now")
+            .update_expression(format!("SET #full = :next{sees}"))
+            .condition_expression(format!("(attribute_not_exists(#full) OR #full < :now){nobody_went}"))
             .expression_attribute_values(":next", epoch(now.plus_ms(Bucket::step_ms(policy))))
             .expression_attribute_values(":now", epoch(now));
         if self.send(quiet, OPERATION).await? {
             return Ok(true);
         }
         let busy = row()
-            .update_expression("SET #full = #full + :step")
-            .condition_expression("#full BETWEEN :now AND :latest")
+            .update_expression(format!("SET #full = #full + :step{sees}"))
+            .condition_expression(format!("#full BETWEEN :now AND :latest{nobody_went}"))
             .expression_attribute_values(":step", step)
             .expression_attribute_values(":now", epoch(now))
             .expression_attribute_values(":latest", epoch(Bucket::latest(policy, now)));
         self.send(busy, OPERATION).await
+    }
+
+    async fn no_room_since(&self, at: Option<Timestamp>) -> Result<(), PortError> {
+        let update = self.update(CONTROLLERS, ADMISSION).expression_attribute_names("#room", NO_ROOM_AT);
+        let update = match at {
+            Some(at) => update.update_expression("SET #room = :at").expression_attribute_values(":at", epoch(at)),
+            None => update.update_expression("REMOVE #room"),
+        };
+        self.send(update, "UpdateItem of the admission row").await.map(drop)
     }
 
     async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {

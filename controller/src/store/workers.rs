@@ -140,18 +140,17 @@ impl Workers for WorkersTable {
     }
 
     /// One page holds all: the shards are read side by side.
-    async fn open(
-        &self,
-        until: Option<Timestamp>,
-        _after: Option<OpenRow>,
-    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
-        let mut rows = self.indexed(Which::All).await?;
-        rows.retain(|row| until.is_none_or(|until| row.next_look_at <= until));
-        let items = self.batches(rows.iter().map(|row| current_key(&row.id)).collect()).await?;
-        let mut items: Vec<OpenRow> =
-            items.into_iter().filter_map(|item| OpenRow::of(&item::row(item).ok()?)).collect();
-        items.sort_by(|a, b| (a.next_look_at, &a.session_id).cmp(&(b.next_look_at, &b.session_id)));
-        Ok(Page { items, next: None })
+    async fn open(&self, _after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        Ok(Page { items: self.indexed(Which::All).await?, next: None })
+    }
+
+    async fn queued(&self) -> Result<Vec<OpenRow>, PortError> {
+        self.indexed(Which::Queued).await
+    }
+
+    async fn read_many(&self, ids: &[SessionId]) -> Result<Vec<WorkerRow>, PortError> {
+        let items = self.batches(ids.iter().map(current_key).collect()).await?;
+        Ok(items.into_iter().filter_map(|item| item::row(item).ok()).collect())
     }
 
     async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {

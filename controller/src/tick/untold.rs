@@ -3,9 +3,10 @@
 //! **Guarantees.** A mark is tried again with every tick, a page of them at a time and the oldest first, until the end was
 //! told, the row is gone, or [`GIVE_UP_MS`] have passed, which is said at ERROR.
 
-use super::Sweep;
+use super::Tick;
 use crate::handler::Controller;
-use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Workers};
+use crate::look::{Hints, Knowing};
+use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Workers};
 use controller_core::happening;
 use schemas::ids::{SessionId, Timestamp};
 
@@ -14,9 +15,9 @@ pub const GIVE_UP_MS: i64 = 24 * 3_600_000;
 /// The next try follows after so long, ms: the next tick.
 const AGAIN_MS: i64 = 50_000;
 
-impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S, W, O, B, C> {
+impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
     /// Tries them again, one after another: a bus that fails still, fails for all.
-    pub(super) async fn tell_the_untold(&self, sweep: &Sweep) {
+    pub(super) async fn tell_the_untold(&self, tick: &Tick<'_>) {
         let marks = match self.workers.untold((self.clock)()).await {
             Ok(marks) => marks,
             Err(error) => {
@@ -26,11 +27,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels> Controller<S
         };
         for (id, since) in marks {
             let now = (self.clock)();
-            if now >= sweep.deadline {
+            if now >= tick.deadline {
                 return;
             }
-            sweep.lock().done.remove(&id);
-            self.look_once(sweep, &id, &[]).await;
+            self.look_once(tick, &id, Hints::default(), Knowing::Nothing).await;
             if let Err(error) = self.settle_mark(&id, since, now).await {
                 tracing::warn!(session = %id, %error, "the mark of an untold end could not be moved");
             }

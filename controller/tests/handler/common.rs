@@ -3,19 +3,21 @@
 use controller::handler::Controller;
 use controller::memory::Memory;
 use controller::ports::{
-    Bus, Channels, Cursor, Lease, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Workers, Written,
+    Bus, Channels, Cursor, Lease, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Shared, Timer, Workers,
+    Written,
 };
 use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
 use controller_core::capacity::{Bucket, Capacity};
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Strike, Task, Tasks};
+use controller_core::triggers::Wake;
 use controller_core::verdict::{self, Evidence};
 use schemas::ids::{ChannelArn, Generation, SessionId, TaskArn, Timestamp};
 use schemas::lifecycle::LifecycleEvent;
 use schemas::rollout::Rollout;
 use schemas::session::{SessionRecord, read_session};
-use schemas::worker::WorkerRow;
+use schemas::worker::{Phase, WorkerRow};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
@@ -99,11 +101,21 @@ impl Shared for WorkersInMemory {
     async fn capacity(&self) -> Result<Capacity, PortError> {
         Ok(self.capacity.lock().unwrap().clone())
     }
-    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+    async fn take_launch(&self, known: &Capacity, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
         let mut capacity = self.capacity.lock().unwrap();
+        if known.no_room_at.is_some() && known.no_room_at != capacity.no_room_at {
+            return Ok(false);
+        }
         let taken = capacity.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
         capacity.bucket = taken.or(capacity.bucket);
+        if let (Some(_), Some(_)) = (known.no_room_at, taken) {
+            capacity.no_room_at = Some(now);
+        }
         Ok(taken.is_some())
+    }
+    async fn no_room_since(&self, at: Option<Timestamp>) -> Result<(), PortError> {
+        self.capacity.lock().unwrap().no_room_at = at;
+        Ok(())
     }
     async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
         self.capacity.lock().unwrap().bucket = Some(Bucket::empty(policy, now));
@@ -201,18 +213,19 @@ impl Workers for WorkersInMemory {
         }
         Ok(())
     }
-    async fn open(
-        &self,
-        until: Option<Timestamp>,
-        _after: Option<OpenRow>,
-    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
+    async fn open(&self, _after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
         if *self.fails_to_list.lock().unwrap() {
             return Err(PortError::Aws { operation: "Query", remedy: Remedy::Wait, detail: "throttled".into() });
         }
+        Ok(Page { items: self.rows.lock().unwrap().values().filter_map(OpenRow::of).collect(), next: None })
+    }
+    async fn queued(&self) -> Result<Vec<OpenRow>, PortError> {
         let rows = self.rows.lock().unwrap();
-        let open = rows.values().filter_map(OpenRow::of);
-        let due = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until));
-        Ok(Page { items: due.collect(), next: None })
+        Ok(rows.values().filter(|row| row.phase == Phase::Queued).filter_map(OpenRow::of).collect())
+    }
+    async fn read_many(&self, ids: &[SessionId]) -> Result<Vec<WorkerRow>, PortError> {
+        let (rows, unreadable) = (self.rows.lock().unwrap(), self.unreadable.lock().unwrap());
+        Ok(ids.iter().filter(|id| !unreadable.contains(id)).filter_map(|id| rows.get(id)).cloned().collect())
     }
     async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
         let strikes = self.strikes.lock().unwrap();
@@ -283,6 +296,9 @@ pub struct EcsInMemory {
     pub answers: Mutex<Vec<Answer>>,
     pub run_task_calls: Mutex<Vec<(SessionId, Generation)>>,
     pub stopped: Mutex<Vec<TaskArn>>,
+    /// How often a session's tasks were asked for, and how many tasks were described in bulk.
+    pub asked: Mutex<usize>,
+    pub described: Mutex<usize>,
 }
 
 pub fn task(session: &str, generation: u64) -> Task {
@@ -302,6 +318,7 @@ pub fn task(session: &str, generation: u64) -> Task {
 
 impl Orchestrator for EcsInMemory {
     async fn tasks(&self, id: &SessionId, _row: Option<&WorkerRow>, _hints: &[TaskArn]) -> Tasks {
+        *self.asked.lock().unwrap() += 1;
         let tasks = self.tasks.lock().unwrap();
         Tasks::Known(tasks.iter().filter(|(session, _)| session == id).map(|(_, task)| task.clone()).collect())
     }
@@ -325,12 +342,31 @@ impl Orchestrator for EcsInMemory {
         }
         Ok(())
     }
-    async fn running(&self) -> Result<Vec<(SessionId, Task)>, PortError> {
-        Ok(self.tasks.lock().unwrap().iter().filter(|(_, task)| !task.is_stopping()).cloned().collect())
+    async fn running(&self) -> Result<HashSet<TaskArn>, PortError> {
+        let tasks = self.tasks.lock().unwrap();
+        Ok(tasks.iter().filter(|(_, task)| !task.is_stopping()).map(|(_, task)| task.arn.clone()).collect())
+    }
+    async fn described(&self, arns: &[TaskArn]) -> Result<Vec<(SessionId, Task)>, PortError> {
+        *self.described.lock().unwrap() += arns.len();
+        let tasks = self.tasks.lock().unwrap();
+        Ok(tasks.iter().filter(|(_, task)| arns.contains(&task.arn)).cloned().collect())
     }
 }
 
-pub type InMemory = Controller<SessionsInMemory, WorkersInMemory, EcsInMemory, BusInMemory, ChannelsInMemory>;
+#[derive(Debug, Default)]
+pub struct TimersInMemory {
+    pub set: Mutex<Vec<(Timestamp, Wake)>>,
+}
+
+impl Timer for TimersInMemory {
+    async fn at(&self, when: Timestamp, wake: &Wake, _now: Timestamp) -> Result<(), PortError> {
+        self.set.lock().unwrap().push((when, wake.clone()));
+        Ok(())
+    }
+}
+
+pub type InMemory =
+    Controller<SessionsInMemory, WorkersInMemory, EcsInMemory, BusInMemory, ChannelsInMemory, TimersInMemory>;
 
 pub fn controller() -> InMemory {
     Controller {
@@ -339,6 +375,7 @@ pub fn controller() -> InMemory {
         orchestrator: EcsInMemory::default(),
         bus: BusInMemory::default(),
         channels: ChannelsInMemory::default(),
+        timer: TimersInMemory::default(),
         memory: Memory::default(),
         policy: Policy::default(),
         clock: || NOW,

@@ -4,14 +4,15 @@
 mod common;
 mod launching;
 mod leasing;
-mod sweeping;
 mod telling;
+mod ticking;
 
 use common::{InMemory, NOW, controller, id, session, task};
 use controller::handler::Response;
 use controller_core::action::Plan;
 use controller_core::launch::Answer;
 use controller_core::model::{Policy, Switch, View};
+use controller_core::triggers::Wake;
 use schemas::ids::{Generation, Timestamp};
 use schemas::lifecycle::Happening;
 use schemas::reason::Cause;
@@ -28,6 +29,11 @@ fn record(session: &str, sequence: usize) -> Value {
     json!({"eventName": "INSERT", "dynamodb": {"Keys": {"sessionId": {"S": session}}, "SequenceNumber": sequence.to_string()}})
 }
 
+/// The message of a timer.
+fn wake(wake: &Wake) -> Value {
+    json!({"Records": [{"eventSource": "aws:sqs", "body": serde_json::to_string(wake).unwrap()}]})
+}
+
 async fn handle(controller: &InMemory, event: &Value) -> Value {
     serde_json::to_value(controller.handle(event, FAR).await.unwrap()).unwrap()
 }
@@ -37,7 +43,7 @@ fn launched(controller: &InMemory) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn when_record_7_of_10_fails_1_to_6_are_done_and_7_is_reported() {
+async fn when_record_7_of_10_fails_the_others_are_done_and_7_is_reported() {
     let controller = controller();
     for n in 1..=10 {
         controller.sessions.put(&name(n), session("active"));
@@ -46,7 +52,11 @@ async fn when_record_7_of_10_fails_1_to_6_are_done_and_7_is_reported() {
     let records: Vec<Value> = (1..=10).map(|n| record(&name(n), 100 + n)).collect();
     let response = handle(&controller, &json!({"Records": records})).await;
     assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "107"}]}));
-    assert_eq!(launched(&controller), (1..=6).map(name).collect::<Vec<_>>());
+    assert_eq!(launched(&controller), (1..=10).filter(|n| *n != 7).map(name).collect::<Vec<_>>());
+    controller.sessions.broken.lock().unwrap().clear();
+    let rest: Vec<Value> = (7..=10).map(|n| record(&name(n), 100 + n)).collect();
+    assert_eq!(handle(&controller, &json!({"Records": rest})).await, json!({"batchItemFailures": []}));
+    assert_eq!(launched(&controller).len(), 10, "delivered again, and done once");
 }
 
 #[tokio::test]
@@ -90,11 +100,11 @@ async fn a_poison_record_is_reported_and_a_failure_behind_it_is_delivered_again_
     ];
     let response = handle(&controller, &json!({"Records": records})).await;
     assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "12"}]}));
-    assert_eq!(launched(&controller), [name(1), name(2)], "order is kept behind the one that failed");
+    assert_eq!(launched(&controller), [name(1), name(2), name(4)], "nobody waits for those that fail");
     assert_eq!(controller.memory.take_metrics().0.poison_records, 1);
     let again = handle(&controller, &json!({"Records": records[1..]})).await;
     assert_eq!(again, json!({"batchItemFailures": [{"itemIdentifier": "12"}]}));
-    assert_eq!(launched(&controller), [name(1), name(2)], "delivered twice, done once");
+    assert_eq!(launched(&controller), [name(1), name(2), name(4)], "delivered twice, done once");
 }
 
 #[tokio::test]
@@ -180,7 +190,7 @@ async fn a_lost_write_is_decided_again_from_a_fresh_read() {
 
 #[tokio::test]
 async fn no_capacity_queues_the_session_and_a_lost_answer_repeats_the_same_launch() {
-    let controller = controller();
+    let mut controller = controller();
     controller.sessions.put(&name(1), session("active"));
     controller.orchestrator.answers.lock().unwrap().push(Answer::NoCapacity("vCPU quota".into()));
     handle(&controller, &json!({"sessionIds": [name(1)]})).await;
@@ -189,7 +199,9 @@ async fn no_capacity_queues_the_session_and_a_lost_answer_repeats_the_same_launc
 
     controller.sessions.put(&name(2), session("active"));
     controller.orchestrator.answers.lock().unwrap().push(Answer::Retry("connection reset".into()));
+    controller.workers.capacity.lock().unwrap().no_room_at = None;
     handle(&controller, &json!({"sessionIds": [name(2)]})).await;
+    controller.clock = || NOW.plus_ms(10_000);
     handle(&controller, &json!({"sessionIds": [name(2)]})).await;
     let calls = controller.orchestrator.run_task_calls.lock().unwrap().clone();
     assert_eq!(calls[1..], [(id(&name(2)), Generation(1)), (id(&name(2)), Generation(1))]);
@@ -219,8 +231,9 @@ async fn an_ecs_event_settles_the_row_of_its_session() {
         tasks[0].1.last_status = "STOPPED".into();
         tasks[0].1.exit_code = Some(101);
     }
+    let arn = controller.orchestrator.tasks.lock().unwrap()[0].1.arn.to_string();
     let event = json!({"source": "aws.ecs", "detail-type": "ECS Task State Change",
-        "detail": {"startedBy": format!("{}/1", name(1)), "lastStatus": "STOPPED"}});
+        "detail": {"startedBy": format!("{}/1", name(1)), "taskArn": arn, "lastStatus": "STOPPED"}});
     handle(&controller, &event).await;
     let row = controller.workers.row(&name(1));
     assert_eq!((row.phase, row.generation, row.restarts.consecutive), (Phase::Launching, Generation(2), 1));
@@ -270,12 +283,19 @@ async fn a_surge_beyond_the_rate_is_queued_and_nobody_is_lost() {
     assert_eq!(launched(&controller).len(), 100, "the burst");
     assert_eq!(controller.workers.row(&name(130)).phase, Phase::Queued);
     controller.clock = || NOW.plus_ms(5_000);
-    handle(&controller, &json!({"sweep": true})).await;
+    let timers = controller.timer.set.lock().unwrap().clone();
+    let queue: Vec<Timestamp> = timers.iter().filter(|(_, wake)| *wake == Wake::Queue).map(|(at, _)| *at).collect();
+    assert_eq!(queue, [NOW.plus_ms(controller.policy.admission_wait_ms)], "one, by the first that waits");
+    handle(&controller, &wake(&Wake::Queue)).await;
     let mut all = launched(&controller);
     all.sort();
     assert_eq!(all, (1..=130).map(name).collect::<Vec<_>>());
     let (metrics, _) = controller.memory.take_metrics();
-    assert_eq!((metrics.launches, metrics.queue_depth), (130, Some(0)));
+    assert_eq!(
+        (metrics.launches, metrics.queue_depth),
+        (130, Some(30)),
+        "who is being launched counts until the next pass"
+    );
 }
 
 #[tokio::test]

@@ -41,11 +41,15 @@ pub enum Invariant {
     FaultsOfOthersHeal,
     /// Where two releases run side by side, the older one reads every row that the newer one has written.
     RowsReadForward,
+    /// No session that waits for its turn is passed by one that came later.
+    QueueIsFair,
+    /// No key of DynamoDB takes more than it gives, and ECS is read with half of what an account may read, storms apart.
+    NoQuotaIsExceeded,
 }
 
 impl Invariant {
-    /// Those that a broken rule is shown to be noticed by. [`Self::FaultsOfOthersHeal`] is checked, and has none yet: hardly a session of the simulation
-    /// is parked when it is left alone.
+    /// Those that a broken rule is shown to be noticed by. [`Self::FaultsOfOthersHeal`], [`Self::QueueIsFair`] and [`Self::NoQuotaIsExceeded`] are
+    /// checked, and not yet shown to fail.
     pub const ALL: [Self; 13] = [
         Self::AtMostOneWriter,
         Self::ListenersFollowTheNewest,
@@ -302,6 +306,17 @@ pub fn not_served(row: Option<&WorkerRow>, seen: String) -> Violation {
     });
     let invariant = if faulty { Invariant::FaultsOfOthersHeal } else { Invariant::LiveSessionEventuallyServed };
     Violation::of(invariant, seen)
+}
+
+/// [`Invariant::QueueIsFair`]: so many wait for longer than the session that is launched, and nobody has looked at them.
+///
+/// # Errors
+/// [`Violation`] when it does not hold.
+pub fn queue_is_fair(passed: usize) -> Holds {
+    if passed == 0 {
+        return Ok(());
+    }
+    Err(Violation::of(Invariant::QueueIsFair, format!("{passed} sessions that came earlier still wait")))
 }
 
 /// Whether a hold stands in this row now.

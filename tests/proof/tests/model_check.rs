@@ -164,8 +164,8 @@ fn orphans_that_are_left_alone_are_noticed() {
 }
 
 #[test]
-fn a_row_that_nobody_looks_at_again_is_noticed() {
-    breaks(World::of(1, 1, 1, 0).with(Mutation::NoNextLook), Invariant::LiveSessionEventuallyServed);
+fn a_schedule_that_reads_no_open_row_is_noticed() {
+    breaks(World::of(1, 1, 1, 0).with(Mutation::OpenRowsAreForgotten), Invariant::LiveSessionEventuallyServed);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
 use proof::sim::broken::Broken;
-use proof::sim::run::{Setup, run};
+use proof::sim::run::run;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let (began, mut hours, mut sessions) = (Instant::now(), 0_i64, 0_usize);
     for n in 0..wanted.runs {
         let seed = wanted.seed.wrapping_add(n);
-        match run(Setup { broken: wanted.broken, ..Setup::of(seed) }) {
+        match run(wanted.broken.setup(seed)) {
             Ok(seen) => {
                 hours += seen.session_ms / 3_600_000;
                 sessions += seen.sessions;

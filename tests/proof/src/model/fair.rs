@@ -3,6 +3,7 @@
 
 use super::control::{Eyes, Look, Outcome};
 use super::event::tick;
+use super::mutation::Mutation;
 use super::state::{Process, Session, State, Task, Told, Wish, arn};
 use super::{TICK, World};
 use crate::invariants::{Invariant, Violation, is_a_fault_of_others, not_served, the_session_row_ended_it};
@@ -100,19 +101,19 @@ fn quiet(state: &State) -> State {
     State { controllers, faults: 0, edits: 0, orders: 0, ..state.clone() }
 }
 
-/// One tick and one sweep, in the order of `controller/src/tick.rs`: what is due, what is astray, what was missed.
+/// One tick, in the order of `controller/src/tick.rs`: every open row, what is astray, what was missed.
 fn round(world: &World, state: &mut State) -> Result<(), Violation> {
     tick(world, state)?;
     for n in 0..state.sessions.len() {
         let session = &state.sessions[n];
         let open = session.row.as_ref().filter(|row| !row.phase.is_final());
-        let due = open.is_some_and(|row| row.next_look_at.is_some_and(|at| at <= state.now));
         let is_of =
             |row: &WorkerRow, task: &Task| row.generation == task.generation || row.names(&arn(n, task.generation));
         let runs = |task: &Task| task.listed && !task.stopping && task.told != Told::Stopped;
         let astray = session.tasks.iter().any(|task| runs(task) && !open.is_some_and(|row| is_of(row, task)));
         let missed = open.is_none() && session.is_wanted();
-        if due || missed {
+        let is_read = open.is_some() && world.mutation != Mutation::OpenRowsAreForgotten;
+        if is_read || missed {
             let handing_over = state.handing_over();
             let counts = world.policy.rollout == Switch::On;
             look(world, state, n, if counts { Eyes::Schedule { handing_over } } else { Eyes::Row })?;

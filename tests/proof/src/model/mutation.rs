@@ -28,8 +28,8 @@ pub enum Mutation {
     RetryBeatsStop,
     /// Older tasks are left alone.
     OrphansAreLeft,
-    /// A wanted session is not looked at again by itself.
-    NoNextLook,
+    /// The schedule reads no open row.
+    OpenRowsAreForgotten,
     /// A worker that does not end when asked is never stopped.
     NoStopAtTheDeadline,
     /// The session row is read before ours.
@@ -67,6 +67,7 @@ pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestam
         | Mutation::SessionReadFirst
         | Mutation::HoldsAreNotRead
         | Mutation::HoldIsNoLock
+        | Mutation::OpenRowsAreForgotten
         | Mutation::HandoversAreNotCounted
         | Mutation::ClaimWithoutLock
         | Mutation::TasksAreTheirLaunches => {}
@@ -78,14 +79,6 @@ pub fn reconcile(mutation: Mutation, view: &View, policy: &Policy, now: Timestam
         }
         Mutation::RetryBeatsStop => keep_going(view, &mut plan),
         Mutation::OrphansAreLeft => plan.actions.retain(|action| !is_stop_of_an_orphan(view, action)),
-        Mutation::NoNextLook => {
-            for action in &mut plan.actions {
-                if let Action::Write(write) = action {
-                    write.next_look_at = Some(Timestamp(i64::MAX / 2));
-                }
-            }
-            plan.actions.retain(|action| !matches!(action, Action::LookAgain { .. }));
-        }
         Mutation::NoStopAtTheDeadline => {
             let draining = view.worker.as_ref().is_some_and(|row| row.phase == Phase::Draining || row.phase.is_final());
             plan.actions.retain(|action| !(draining && matches!(action, Action::StopTask { .. })));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub const HOLD: i64 = 2 * TICK;
 
 /// One wish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wished {
     /// Hands off, for [`HOLD`].
     Hold,

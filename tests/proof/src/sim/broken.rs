@@ -1,5 +1,6 @@
 //! Rules broken on purpose, in the world around the real handler: a simulation that cannot fail proves nothing.
 
+use super::run::Setup;
 use crate::invariants::Invariant;
 
 /// What is broken.
@@ -40,10 +41,18 @@ pub enum Broken {
     VersionsAreNotJudged,
     /// A word that is not known makes a row unreadable.
     WordsAreRefused,
+    /// A session that is parked is never looked at again.
+    ParkedAreForgotten,
+    /// Nobody is told that others wait.
+    NewcomersPass,
+    /// The index of open rows has one key, and holds what heartbeats change.
+    HeartbeatsInTheIndex,
+    /// ECS is asked for each task that runs.
+    EcsIsAskedForEach,
 }
 
 impl Broken {
-    /// All of them, each with the invariant that must notice it.
+    /// Those that are shown to be noticed, each with the invariant that must notice it. The last four are not yet.
     pub const ALL: [(Self, Invariant); 16] = [
         (Self::WorkerWithoutFence, Invariant::AtMostOneWriter),
         (Self::WorkerWithoutLease, Invariant::AtMostOneWriter),
@@ -62,6 +71,34 @@ impl Broken {
         (Self::VersionsAreNotJudged, Invariant::BadVersionCostsOneSession),
         (Self::WordsAreRefused, Invariant::RowsReadForward),
     ];
+
+    /// The run in which it shows: with what AWS allows, if it is about that.
+    #[must_use]
+    pub fn setup(self, seed: u64) -> Setup {
+        let setup = match self {
+            Self::HeartbeatsInTheIndex | Self::EcsIsAskedForEach => Setup::fleet(seed, 1_200, 12 * 60_000),
+            Self::Nothing
+            | Self::WorkerWithoutFence
+            | Self::WorkerWithoutLease
+            | Self::ListenersFollowAnybody
+            | Self::FreshTokenPerCall
+            | Self::WantedAreForgotten
+            | Self::DrainsAreNotStopped
+            | Self::OrphansAreNotStopped
+            | Self::WriteWithoutLock
+            | Self::LaunchAheadOfTheRow
+            | Self::HoldsAreNotRead
+            | Self::HoldIsNoLock
+            | Self::HandoversAreNotCounted
+            | Self::EndsAreToldEarly
+            | Self::TasksAreTheirLaunches
+            | Self::VersionsAreNotJudged
+            | Self::WordsAreRefused
+            | Self::ParkedAreForgotten
+            | Self::NewcomersPass => Setup::of(seed),
+        };
+        Setup { broken: self, ..setup }
+    }
 
     /// By the name that a failing run prints.
     #[must_use]

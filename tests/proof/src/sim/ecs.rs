@@ -8,9 +8,10 @@ use crate::exit::Exit;
 use crate::invariants::{self, Violation};
 use controller_core::launch::Answer;
 use controller_core::model;
-use schemas::ids::{Generation, TaskArn, Timestamp};
+use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::reason::Cause;
 use schemas::worker::WorkerRow;
+use std::collections::HashSet;
 
 /// ECS forgets a stopped task after about an hour.
 const REMEMBERED_MS: i64 = 3_600_000;
@@ -34,6 +35,7 @@ impl World {
             return Answer::Retry("timed out".into());
         }
         if !self.may_call() {
+            self.bill.run_throttled += u64::from(self.limits.is_some());
             return Answer::Throttled("Rate exceeded".into());
         }
         if self.rng.chance(self.weather.refused) {
@@ -42,6 +44,10 @@ impl World {
                 1 => Answer::NoCapacity("Capacity is unavailable at this time".into()),
                 _ => Answer::Throttled("ClientException: Request was throttled".into()),
             };
+        }
+        let failing = self.incident.is_some_and(|until| until > self.now);
+        if failing && self.rng.chance(20_000) {
+            return Answer::NoCapacity("Capacity is unavailable at this time".into());
         }
         let fresh = self.broken_rule == Broken::FreshTokenPerCall;
         let known = self.sessions[n].tasks.iter().position(|task| task.generation == generation && !fresh);
@@ -52,6 +58,9 @@ impl World {
             return Answer::NoCapacity("the limit on the number of vCPUs".into());
         }
         let t = known.unwrap_or_else(|| self.start(n, generation, full));
+        if failing && known.is_none() {
+            self.after(8_000, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
+        }
         let task = &self.sessions[n].tasks[t];
         let arn = task.arn.clone();
         let last_status = status(task, self.now).to_owned();
@@ -96,6 +105,7 @@ impl World {
             version,
             lease: generation,
             began: self.now,
+            skew_ms: if self.limits.is_some() { self.rng.between(-1_000, 1_001) } else { 0 },
             listed_at,
             booted_at: None,
             process: Process::Booting,
@@ -107,11 +117,13 @@ impl World {
             outlived: 0,
         });
         self.running += 1;
+        self.nobody_is_passed(n, decided_at);
         self.launches.push((self.now, n, wanted_since));
         self.tell(n, "a task starts, generation", generation.0);
         self.one_task_per_generation(n);
         self.starts_from(n, decided_at);
-        let ms = self.rng.between(12_000, 45_000);
+        let ms =
+            if self.limits.is_some() { self.rng.between(15_000, 40_000) } else { self.rng.between(12_000, 45_000) };
         if full {
             self.after(8_000, Event::Task(n, t, Happening::Exits(Exit::NotStarted)));
         } else if self.rng.chance(self.weather.not_started) {
@@ -141,12 +153,7 @@ impl World {
 
     /// StopTask by the name of the task.
     pub fn stop_named(&mut self, arn: &TaskArn, invocation: usize) {
-        let Some(n) = arn.as_str().rsplit('/').next().and_then(|name| name.get(..8)?.parse::<usize>().ok()) else {
-            return;
-        };
-        let Some(t) = self.sessions.get(n).and_then(|s| s.tasks.iter().position(|task| task.arn == *arn)) else {
-            return;
-        };
+        let Some((n, t)) = self.place_of(arn) else { return };
         if self.sessions[n].tasks[t].stopping.is_none() && self.sessions[n].tasks[t].lives() {
             let session = &self.sessions[n];
             let stopped = session.tasks[t].lease;
@@ -200,7 +207,7 @@ impl World {
             Happening::Exits(exit) => self.exit(n, t, exit),
             Happening::IsTold => {
                 self.sessions[n].tasks[t].told_at = Some(self.now);
-                self.trigger(Event::TaskEvent(n));
+                self.trigger(Event::TaskEvent(n, t));
             }
             Happening::MeetsChance => self.meet_chance(n, t),
             Happening::Recovers => self.recover(n, t),
@@ -219,8 +226,12 @@ impl World {
         task.listed_at = task.listed_at.min(now);
         task.process = Process::Serving;
         let lease = task.lease;
+        if t == 0 {
+            let began = self.sessions[n].began;
+            self.started_after.push(now.since(began));
+        }
         self.displace(n, lease);
-        self.trigger(Event::TaskEvent(n));
+        self.trigger(Event::TaskEvent(n, t));
         self.after(BEAT_MS, Event::Task(n, t, Happening::Beats));
         self.may_crash_by_itself(n, t);
         let ms = self.rng.between(1_000, 300_000);
@@ -311,14 +322,42 @@ impl World {
         seen
     }
 
+    /// How many tasks ECS lists as running.
+    #[must_use]
+    pub fn running_tasks(&self) -> usize {
+        self.sessions.iter().flat_map(|session| &session.tasks).filter(|task| is_listed_running(task, self.now)).count()
+    }
+
     /// Every task that ECS lists as running.
     #[must_use]
-    pub fn all_running(&self) -> Vec<(schemas::ids::SessionId, model::Task)> {
-        let of_session = |n: usize| {
-            let listed = self.sessions[n].tasks.iter().filter(|task| is_listed_running(task, self.now));
-            listed.map(move |task| (name(n), describe(task, self.now)))
-        };
-        (0..self.sessions.len()).flat_map(of_session).collect()
+    pub fn all_running(&self) -> HashSet<TaskArn> {
+        let all = self.sessions.iter().flat_map(|session| &session.tasks);
+        let early = self.broken_rule == Broken::EndsAreToldEarly;
+        let runs = |task: &&Task| is_listed_running(task, self.now) && !(early && task.process == Process::Flushing);
+        all.filter(runs).map(|task| task.arn.clone()).collect()
+    }
+
+    /// What ECS says of the task of this name.
+    #[must_use]
+    pub fn described_by_name(&self, arn: &TaskArn) -> Option<(SessionId, model::Task)> {
+        let (n, t) = self.place_of(arn)?;
+        let task = self.sessions.get(n)?.tasks.get(t).filter(|task| is_known(task, self.now))?;
+        Some((name(n), self.described(task, None)))
+    }
+
+    /// Whose task has this name, and which it is.
+    fn place_of(&self, arn: &TaskArn) -> Option<(usize, usize)> {
+        let n = arn.as_str().rsplit('/').next().and_then(|name| name.get(..8)?.parse::<usize>().ok())?;
+        Some((n, self.sessions.get(n)?.tasks.iter().position(|task| task.arn == *arn)?))
+    }
+
+    /// What an event of this task says.
+    #[must_use]
+    pub fn task_event(&self, n: usize, t: usize) -> serde_json::Value {
+        let task = describe(&self.sessions[n].tasks[t], self.now);
+        serde_json::json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
+            "startedBy": format!("{}/{}", name(n), task.generation), "taskArn": task.arn.as_str(),
+            "lastStatus": task.last_status, "desiredStatus": task.desired_status}})
     }
 }
 

@@ -8,14 +8,17 @@ const MINUTE: i64 = 60_000;
 
 impl World {
     /// A session is created, and its end is planned: one of the many ways.
-    pub fn begin(&mut self, n: usize) {
+    pub fn begin(&mut self, n: usize, changes: bool) {
         let life = self.rng.between(20 * MINUTE, 90 * MINUTE);
         let way = self.rng.between(0, 100);
         let now = self.now;
         let session = &mut self.sessions[n];
         session.began = now;
-        session.expires_at = now.plus_ms(if way < 10 { life } else { 24 * 60 * MINUTE });
+        session.expires_at = now.plus_ms(if way < 10 && changes { life } else { 24 * 60 * MINUTE });
         self.edit(n, Edit::Replace);
+        if !changes {
+            return;
+        }
         match way {
             0..10 => {}
             10..50 => self.after(life, Event::Edit(n, Edit::End)),

@@ -18,6 +18,8 @@
 //! | [`releases`] | two releases side by side, and what the older one reads |
 //! | [`ecs`] | what ECS does with its tasks |
 //! | [`ports`] | the controller's capabilities; each call may fail, wait, or be the last of its invocation |
+//! | [`physics`] | what AWS's calls take, cost and allow |
+//! | [`aws`] | ECS, the bus, the channels and the timers |
 //! | [`invocation`] | the invocations that are under way, call by call |
 //! | [`run`] | one seed from its first session to its last |
 //!
@@ -27,12 +29,14 @@
 //! computed when somebody reads it; a worker is Live from its first heartbeat; RunTask's answers are the classified ones.
 
 pub mod again;
+pub mod aws;
 pub mod broken;
 pub mod ecs;
 pub mod faults;
 pub mod goals;
 pub mod invocation;
 pub mod lives;
+pub mod physics;
 pub mod ports;
 pub mod releases;
 pub mod rng;

@@ -1,20 +1,21 @@
-//! The controller's three capabilities in memory. A call may fail, may wait while others go on, and may be the last of its
+//! The controller's tables in memory ([`super::aws`] has the rest). A call may fail, may wait while others go on, and may be the last of its
 //! invocation: the future is then never polled again, which is a Lambda that dies between two effects.
 
 use super::broken::Broken;
 use super::invocation::Real;
+use super::physics::Call;
 use super::world::{Pause, World, hold_of, name, number};
 use controller::handler::Controller;
 use controller::memory::Memory;
-use controller::ports::{Bus, Channels, Note, OpenRow, Orchestrator, Page, PortError, Sessions, Workers, Written};
+use controller::ports::{Note, OpenRow, Page, PortError, Sessions, Workers, Written};
 use controller::remedy::Remedy;
 use controller_core::action::RowWrite;
-use controller_core::launch::Answer;
-use controller_core::model::{Policy, Strike, Task, Tasks};
-use schemas::ids::{ChannelArn, SessionId, TaskArn, Timestamp};
-use schemas::lifecycle::LifecycleEvent;
+use controller_core::model::{Policy, Strike};
+use controller_core::restart;
+use schemas::ids::{SessionId, TaskArn, Timestamp};
+use schemas::reason::Cause;
 use schemas::session::SessionRecord;
-use schemas::worker::WorkerRow;
+use schemas::worker::{Phase, WorkerRow};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -27,8 +28,9 @@ thread_local! {
     static WAITING: RefCell<Option<Ports>> = const { RefCell::new(None) };
 }
 
-/// Rows of one page of a listing.
-const PAGE: usize = 1_000;
+/// Rows of a page of the index, which has their keys alone, and of a page of the Sessions table.
+const PAGE: usize = 8_000;
+const SCANNED: usize = 500;
 
 /// The controller's clock: the virtual time of this thread.
 #[must_use]
@@ -72,6 +74,7 @@ impl Ports {
             orchestrator: self.clone(),
             bus: self.clone(),
             channels: self.clone(),
+            timer: self.clone(),
             memory: Memory::default(),
             policy,
             clock,
@@ -84,7 +87,29 @@ impl Ports {
         self.0.lock().expect("one thread")
     }
 
-    pub(super) async fn call(&self) {
+    /// A call goes out, and its answer comes: with physics it takes its time, and may meet a limit.
+    ///
+    /// # Errors
+    /// [`PortError`] when a limit is met, or no answer comes in time.
+    pub(super) async fn call(&self, call: Call) -> Result<(), PortError> {
+        self.calls(call, 1).await
+    }
+
+    /// The same for a call over so many rows.
+    pub(super) async fn calls(&self, call: Call, rows: usize) -> Result<(), PortError> {
+        self.stand().await;
+        let asked = self.world().ask(call, rows);
+        if let Some(ms) = asked.takes_ms {
+            Still { ports: self.clone(), until: clock().plus_ms(ms) }.await;
+        }
+        match asked.fails {
+            None => Ok(()),
+            Some(remedy) => Err(PortError::Aws { operation: call.operation(), remedy, detail: "physics".into() }),
+        }
+    }
+
+    /// Where an invocation may stand still, or die.
+    pub(super) async fn stand(&self) {
         let pause = {
             let mut world = self.world();
             if world.call_ms > 0 {
@@ -113,7 +138,7 @@ impl Ports {
         if world.rng.chance(of_100_000) { Err(aws(operation)) } else { Ok(()) }
     }
 
-    fn is_blind(&self) -> bool {
+    pub(super) fn is_blind(&self) -> bool {
         let mut world = self.world();
         let of_100_000 = world.weather.blind;
         let blind = world.rng.chance(of_100_000);
@@ -153,7 +178,7 @@ impl Future for Still {
 
 impl Sessions for Ports {
     async fn read(&self, id: &SessionId) -> Result<Option<SessionRecord>, PortError> {
-        self.call().await;
+        self.call(Call::ReadSession).await?;
         self.table_fails("GetItem")?;
         let mut world = self.world();
         let invocation = world.invocation;
@@ -164,14 +189,18 @@ impl Sessions for Ports {
     }
 
     async fn scan(&self, after: Option<String>) -> Result<Page<(SessionId, SessionRecord), String>, PortError> {
+        self.calls(Call::ScanSessions, SCANNED).await?;
         self.table_fails("Scan")?;
         let mut world = self.world();
         world.scans += 1;
         let forgets = world.broken_rule == Broken::WantedAreForgotten;
         let first = after.and_then(|after| SessionId::try_new(after).ok()).map_or(0, |id| number(&id) + 1);
-        let last = (first + 500).min(world.sessions.len());
+        let last = (first + SCANNED).min(world.sessions.len());
         let rows = world.sessions.iter().enumerate().take(last).skip(first);
+        let parked = world.broken_rule == Broken::ParkedAreForgotten;
+        let is_parked = |row: &WorkerRow| restart::is_parked(row.phase, row.why.cause);
         let rows = rows.filter(|(_, session)| !(forgets && session.wanted));
+        let rows = rows.filter(|(_, session)| !(parked && session.row.as_ref().is_some_and(is_parked)));
         let items = rows.filter_map(|(n, session)| Some((name(n), session.record.clone()?))).collect();
         let next = (last < world.sessions.len() && last > 0).then(|| name(last - 1).to_string());
         Ok(Page { items, next })
@@ -180,7 +209,14 @@ impl Sessions for Ports {
 
 impl Workers for Ports {
     async fn read(&self, id: &SessionId) -> Result<Option<WorkerRow>, PortError> {
-        self.call().await;
+        {
+            let mut world = self.world();
+            let now = world.now;
+            if let Some(session) = world.sessions.get_mut(number(id)) {
+                session.looked_at = now;
+            }
+        }
+        self.call(Call::ReadRow(number(id))).await?;
         self.table_fails("GetItem")?;
         let mut world = self.world();
         world.looks += 1;
@@ -205,7 +241,7 @@ impl Workers for Ports {
         write: &RowWrite,
         now: Timestamp,
     ) -> Result<Written, PortError> {
-        self.call().await;
+        self.call(Call::WriteRow(number(id))).await?;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
         let (n, invocation) = (number(id), world.invocation);
@@ -224,7 +260,7 @@ impl Workers for Ports {
     }
 
     async fn look_again(&self, read: &WorkerRow, at: Timestamp) -> Result<(), PortError> {
-        self.call().await;
+        self.call(Call::WriteRow(number(&read.session_id))).await?;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
         let row = world.sessions[number(&read.session_id)].row.as_mut();
@@ -234,29 +270,53 @@ impl Workers for Ports {
         Ok(())
     }
 
-    async fn open(
-        &self,
-        until: Option<Timestamp>,
-        after: Option<OpenRow>,
-    ) -> Result<Page<OpenRow, OpenRow>, PortError> {
-        self.call().await;
+    async fn open(&self, after: Option<OpenRow>) -> Result<Page<OpenRow, OpenRow>, PortError> {
+        self.calls(Call::QueryIndex, PAGE).await?;
         self.table_fails("Query")?;
         let mut world = self.world();
         world.listings += 1;
-        let forgets = world.broken_rule == Broken::WantedAreForgotten && until.is_some();
-        let found = world.sessions.iter().filter(|session| !(forgets && session.wanted));
-        let open = found.filter_map(|session| OpenRow::of(session.row.as_ref()?));
-        let mut items: Vec<OpenRow> = open.filter(|row| until.is_none_or(|until| row.next_look_at <= until)).collect();
-        let place = |row: &OpenRow| (row.next_look_at, number(&row.session_id));
-        items.sort_by_key(place);
-        items.retain(|row| after.as_ref().is_none_or(|last| place(row) > place(last)));
-        let next = (items.len() > PAGE).then(|| items[PAGE - 1].clone());
-        items.truncate(PAGE);
+        let forgets = world.broken_rule == Broken::WantedAreForgotten;
+        let parked = world.broken_rule == Broken::ParkedAreForgotten;
+        let first = after.map_or(0, |last| number(&last.session_id) + 1);
+        let found = world.sessions.iter().skip(first).filter(|session| !(forgets && session.wanted));
+        let rows = found.filter_map(|session| session.row.as_ref());
+        let rows = rows.filter(|row| !(parked && restart::is_parked(row.phase, row.why.cause)));
+        let items: Vec<OpenRow> = rows.filter_map(OpenRow::of).take(PAGE).collect();
+        let next = if items.len() == PAGE { items.last().cloned() } else { None };
         world.rows_listed += items.len() as u64;
-        if world.broken_rule == Broken::HandoversAreNotCounted {
-            items.iter_mut().for_each(|row| row.cause = None);
-        }
         Ok(Page { items, next })
+    }
+
+    async fn queued(&self) -> Result<Vec<OpenRow>, PortError> {
+        self.calls(Call::QueryIndex, PAGE).await?;
+        self.table_fails("Query")?;
+        let world = self.world();
+        let parked = world.broken_rule == Broken::ParkedAreForgotten;
+        let rows = world.sessions.iter().filter_map(|session| session.row.as_ref());
+        let rows = rows.filter(|row| row.phase == Phase::Queued);
+        let rows = rows.filter(|row| !(parked && restart::is_parked(row.phase, row.why.cause)));
+        Ok(rows.filter_map(OpenRow::of).collect())
+    }
+
+    async fn read_many(&self, ids: &[SessionId]) -> Result<Vec<WorkerRow>, PortError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(100) {
+            self.calls(Call::BatchGetRows, chunk.len()).await?;
+            self.table_fails("BatchGetItem")?;
+            let mut world = self.world();
+            let (broken, release) = (world.broken_rule, world.release);
+            for n in chunk.iter().map(number).filter(|n| *n < world.sessions.len()).collect::<Vec<_>>() {
+                world.beat_until_now(n);
+                let mut row = world.as_read(n, release);
+                if broken == Broken::HandoversAreNotCounted {
+                    row.iter_mut()
+                        .filter(|row| row.phase != Phase::Live)
+                        .for_each(|row| row.why.cause = Cause::SessionActive);
+                }
+                rows.extend(row);
+            }
+        }
+        Ok(rows)
     }
 
     async fn strikes(&self, id: &SessionId) -> Result<Vec<Strike>, PortError> {
@@ -264,7 +324,7 @@ impl Workers for Ports {
     }
 
     async fn strike(&self, id: &SessionId, arn: &TaskArn, now: Timestamp) -> Result<(), PortError> {
-        self.call().await;
+        self.call(Call::WriteRow(number(id))).await?;
         let mut world = self.world();
         let Some(session) = world.sessions.get_mut(number(id)) else { return Ok(()) };
         if session.strikes.iter().all(|strike| strike.arn != *arn) {
@@ -274,7 +334,7 @@ impl Workers for Ports {
     }
 
     async fn note(&self, row: &WorkerRow, note: &Note) -> Result<(), PortError> {
-        self.call().await;
+        self.call(Call::WriteRow(number(&row.session_id))).await?;
         let mut world = self.world();
         let current = world.sessions[number(&row.session_id)].row.as_mut();
         if let Some(current) = current.filter(|current| current.generation == row.generation) {
@@ -286,62 +346,7 @@ impl Workers for Ports {
         Ok(())
     }
 
-    async fn keep_decision(&self, _id: &SessionId, _json: String, _now: Timestamp) -> Result<(), PortError> {
-        Ok(())
-    }
-}
-
-impl Bus for Ports {
-    async fn publish(&self, _events: &[LifecycleEvent]) -> Result<(), PortError> {
-        self.call().await;
-        self.table_fails("PutEvents")
-    }
-}
-
-impl Channels for Ports {
-    async fn delete(&self, arn: &ChannelArn) -> Result<(), PortError> {
-        self.call().await;
-        self.table_fails("DeleteSignalingChannel")?;
-        self.world().channel_goes(arn);
-        Ok(())
-    }
-}
-
-impl Orchestrator for Ports {
-    async fn tasks(&self, id: &SessionId, row: Option<&WorkerRow>, hints: &[TaskArn]) -> Tasks {
-        self.call().await;
-        if self.is_blind() {
-            return Tasks::Unknown("throttled".into());
-        }
-        Tasks::Known(self.world().tasks(number(id), row, hints))
-    }
-
-    async fn run_task(&self, row: &WorkerRow) -> Answer {
-        self.call().await;
-        let ahead = self.world().broken_rule == Broken::LaunchAheadOfTheRow;
-        let generation = if ahead { row.generation.next() } else { row.generation };
-        let answer = self.world().run_task(number(&row.session_id), generation);
-        self.call().await;
-        answer
-    }
-
-    async fn stop_task(&self, arn: &TaskArn, _reason: &str) -> Result<(), PortError> {
-        self.call().await;
-        let mut world = self.world();
-        let of_100_000 = world.weather.stop_failed;
-        if world.rng.chance(of_100_000) {
-            return Err(aws("StopTask"));
-        }
-        let invocation = world.invocation;
-        world.stop_named(arn, invocation);
-        Ok(())
-    }
-
-    async fn running(&self) -> Result<Vec<(SessionId, Task)>, PortError> {
-        self.call().await;
-        if self.is_blind() {
-            return Err(aws("ListTasks"));
-        }
-        Ok(self.world().all_running())
+    async fn keep_decision(&self, id: &SessionId, _json: String, _now: Timestamp) -> Result<(), PortError> {
+        self.call(Call::WriteBeside(number(id))).await
     }
 }

@@ -2,12 +2,13 @@
 
 use super::broken::Broken;
 use super::schedule::{Edit, Event};
-use super::world::{Task, World, name, number};
+use super::world::{Session, Task, World, name, number};
 use crate::invariants::{self, Basis, Invariant, Violation};
 use crate::model::operator::{self, Wished};
 use controller_core::action::RowWrite;
 use controller_core::handover;
 use schemas::ids::{ChannelArn, SessionId, Timestamp};
+use schemas::reason::Cause;
 use schemas::session::read_session;
 use schemas::worker::{Phase, WorkerRow};
 use serde_json::json;
@@ -123,7 +124,13 @@ impl World {
             task.replaced_at.get_or_insert(now);
         }
         session.writers.controller = release;
+        let silent = session.row.as_ref().filter(|row| {
+            row.generation < after.generation && after.why.cause == Cause::HeartbeatLost && !row.phase.is_final()
+        });
+        let last_sign = silent.and_then(|row| row.worker.as_ref()).map(|worker| worker.heartbeat_at);
         session.row = Some(after.clone());
+        let true_now = self.now;
+        self.replaced_after.extend(last_sign.map(|at| true_now.since(at)));
         self.hold(n, holds);
         self.hold(n, held);
         let rolled = self.sessions.iter().filter(|session| session.between_workers).count();
@@ -132,6 +139,36 @@ impl World {
         self.wake_workers(n);
         self.check(n);
         Some(after)
+    }
+}
+
+/// A session is passed when it waits for its turn for so long, and nobody looks at it, ms.
+const PASSED_MS: i64 = 300_000;
+/// In a storm so many of 100,000 triggers are lost; whether the queue is fair is not asked then.
+const STORM: u32 = 50_000;
+
+impl World {
+    /// [`Invariant::QueueIsFair`]: a launch that was decided just now passes nobody who is wanted for longer, waits for nothing but a turn, and was not
+    /// looked at for long.
+    pub fn nobody_is_passed(&mut self, n: usize, decided_at: Option<Timestamp>) {
+        let now = self.now;
+        if self.weather.trigger_lost >= STORM {
+            return; // every second timer is lost, and ticks fail in a row
+        }
+        let wanted = |row: &WorkerRow| row.intent.as_ref().and_then(|intent| intent.wanted_since);
+        let Some(since) = self.sessions[n].row.as_ref().and_then(wanted) else { return };
+        if decided_at.is_none_or(|at| now.since(at) > 10_000) {
+            return; // the same launch again
+        }
+        let is_passed = |session: &&Session| {
+            let row = session.row.as_ref().filter(|row| row.phase == Phase::Queued);
+            let ready = row.map(|row| row.restarts.not_before.map_or(row.phase_since, |at| at.max(row.phase_since)));
+            let older = row.and_then(wanted).is_some_and(|theirs| since.since(theirs) > PASSED_MS);
+            let long = |at: Timestamp| now.since(at) > PASSED_MS;
+            older && session.wanted && session.expires_at > now && ready.is_some_and(long) && long(session.looked_at)
+        };
+        let passed = self.sessions.iter().filter(is_passed).count();
+        self.hold(n, invariants::queue_is_fair(passed));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::broken::Broken;
 use super::faults::Weather;
 use super::invocation::{Invocations, Real};
+use super::physics::{Bill, Limits};
 use super::ports::{Ports, let_wait, pause, set_clock};
 use super::schedule::{Event, Happening};
 use super::versions::BadVersion;
@@ -12,6 +13,7 @@ use controller::handler::Pause;
 use controller_core::model::{Policy, Switch};
 use schemas::ids::Timestamp;
 use std::fmt;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,8 +36,12 @@ pub struct Setup {
     pub lasts_ms: i64,
     /// How bad it is.
     pub weather: Weather,
-    /// Whether a sweep waits inside its invocation while sessions wait for their turn, as the real one does.
-    pub waits: bool,
+    /// Whether calls take their time, and meet what AWS allows.
+    pub physics: bool,
+    /// Whether sessions end, change and are wished something of; else they live until the end.
+    pub changes: bool,
+    /// From when until when launches fail, ms after the beginning.
+    pub incident: Option<(i64, i64)>,
     /// What is broken on purpose.
     pub broken: Broken,
 }
@@ -45,8 +51,38 @@ impl Setup {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let weather = if seed.is_multiple_of(5) { Weather::storm() } else { Weather::rough() };
-        let (waits, broken) = (false, Broken::Nothing);
-        Self { seed, sessions: 500, arrivals_ms: 120 * MINUTE, lasts_ms: 240 * MINUTE, weather, waits, broken }
+        let lasts_ms = 240 * MINUTE;
+        let fails = seed % 4 == 1 && !seed.is_multiple_of(3);
+        let incident = fails.then_some((lasts_ms - 40 * MINUTE, lasts_ms));
+        Self {
+            seed,
+            sessions: 500,
+            arrivals_ms: 120 * MINUTE,
+            lasts_ms,
+            weather,
+            physics: false,
+            changes: true,
+            incident,
+            broken: Broken::Nothing,
+        }
+    }
+
+    /// So many sessions that come as fast as they can be launched and live until the end, in calm weather, with all that AWS's calls take and allow.
+    #[must_use]
+    pub fn fleet(seed: u64, sessions: usize, lasts_ms: i64) -> Self {
+        let arrivals_ms = i64::try_from(sessions).unwrap_or(0) * 60;
+        let (weather, broken) = (Weather::calm(), Broken::Nothing);
+        Self {
+            seed,
+            sessions,
+            arrivals_ms,
+            lasts_ms: lasts_ms.max(arrivals_ms),
+            weather,
+            physics: true,
+            changes: false,
+            incident: None,
+            broken,
+        }
     }
 }
 
@@ -55,6 +91,8 @@ impl Setup {
 pub struct Seen {
     /// Sum of the lives of its sessions, ms.
     pub session_ms: i64,
+    /// The same until the sessions are left alone, which is what the bill is for.
+    pub served_ms: i64,
     /// Sessions.
     pub sessions: usize,
     /// Reads of our row by looks.
@@ -71,6 +109,14 @@ pub struct Seen {
     pub deleted_channels: u64,
     /// Whether the deployed version was found bad.
     pub found_bad: bool,
+    /// What was used until the sessions were left alone.
+    pub bill: Bill,
+    /// How long the workers that fell silent were silent when they were replaced, ms.
+    pub replaced_after: Vec<i64>,
+    /// How long after its creation a session's first worker spoke, ms.
+    pub started_after: Vec<i64>,
+    /// Every event and every line of every story, hashed: equal for equal seeds.
+    pub log: u64,
     /// Every launch, in order: ms after the beginning, the session, and since when it was wanted (ms after the beginning).
     pub launches: Vec<(i64, usize, i64)>,
 }
@@ -102,6 +148,7 @@ struct Run {
     controller: Arc<Real>,
     invocations: Invocations,
     quiet: bool,
+    bill: Bill,
 }
 
 /// Runs one seed to its end.
@@ -117,12 +164,15 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
         let Some((now, event)) = next.filter(|(now, _)| *now <= end) else { break };
         set_clock(now);
         run.ports.world().now = now;
+        (now.0, event).hash(&mut run.ports.world().log);
         run.happen(event);
         run.fail_if_broken()?;
     }
     run.check_goals();
     run.fail_if_broken()?;
     let world = run.ports.world();
+    (seen.bill, seen.replaced_after) = (run.bill, world.replaced_after.clone());
+    (seen.started_after, seen.log) = (world.started_after.clone(), world.log.finish());
     seen.looks = world.looks;
     seen.claimed = world.claimed;
     (seen.wishes, seen.rolled, seen.deleted_channels) = (world.wishes, world.rolled, world.deleted_channels);
@@ -132,6 +182,9 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
     seen.tasks = world.sessions.iter().map(|session| session.tasks.len()).sum();
     let life = |s: &Session| s.over.unwrap_or(world.now).min(s.expires_at).since(s.began).max(0);
     seen.session_ms = world.sessions.iter().map(life).sum();
+    let quiet = EPOCH.plus_ms(run.setup.lasts_ms);
+    let until = |s: &Session| s.over.unwrap_or(quiet).min(s.expires_at).min(quiet).since(s.began).max(0);
+    seen.served_ms = world.sessions.iter().map(until).sum();
     Ok(seen)
 }
 
@@ -140,7 +193,7 @@ fn version(revision: u32) -> String {
 }
 
 /// The real controller on these ports, with this revision of the task definition.
-fn controller(ports: &Ports, revision: u32, waits: bool) -> Arc<Real> {
+fn controller(ports: &Ports, revision: u32, physics: bool) -> Arc<Real> {
     let policy = Policy {
         task_definition: Some(version(revision)),
         rollout: Switch::On,
@@ -148,7 +201,7 @@ fn controller(ports: &Ports, revision: u32, waits: bool) -> Arc<Real> {
         ..Policy::default()
     };
     // Where nobody waits inside an invocation, the next tick goes on.
-    let pause: fn(Duration) -> Pause = if waits { pause } else { |_| Box::pin(std::future::ready(())) };
+    let pause: fn(Duration) -> Pause = if physics { pause } else { |_| Box::pin(std::future::ready(())) };
     Arc::new(ports.controller(policy, pause))
 }
 
@@ -156,6 +209,10 @@ impl Run {
     fn new(setup: Setup) -> Self {
         let mut world = World::of(setup.sessions, setup.seed, setup.weather.clone(), EPOCH);
         world.broken_rule = setup.broken;
+        world.limits = setup.physics.then(|| Limits::of_aws(EPOCH));
+        if let Some((from, until)) = setup.incident {
+            world.after(from, Event::Incident(until - from));
+        }
         for n in 0..setup.sessions {
             let ms = world.rng.between(0, setup.arrivals_ms.max(1));
             world.after(ms, Event::Begin(n));
@@ -164,15 +221,17 @@ impl Run {
         world.after(MINUTE, Event::Room);
         world.after(setup.lasts_ms, Event::Quiet);
         let deployed = world.rng.between(30 * MINUTE, 180 * MINUTE);
-        world.after(deployed, Event::Deploy);
+        if setup.changes {
+            world.after(deployed, Event::Deploy);
+        }
         let ports = Ports(Arc::new(Mutex::new(world)));
         set_clock(EPOCH);
-        if setup.waits {
+        if setup.physics {
             let_wait(&ports);
         }
-        let controller = controller(&ports, 1, setup.waits);
+        let controller = controller(&ports, 1, setup.physics);
         let invocations = Invocations::on(ports.clone());
-        Self { setup, ports, controller, invocations, quiet: false }
+        Self { setup, ports, controller, invocations, quiet: false, bill: Bill::default() }
     }
 
     fn happen(&mut self, event: Event) {
@@ -184,7 +243,7 @@ impl Run {
             }
             // Whoever is at work goes on with what it knows.
             Event::Deploy => self.deploy(),
-            Event::Begin(n) => self.ports.world().begin(n),
+            Event::Begin(n) => self.ports.world().begin(n, self.setup.changes),
             Event::Edit(n, edit) => {
                 let over = self.ports.world().sessions[n].over.is_some();
                 if !self.quiet && !over {
@@ -195,16 +254,28 @@ impl Run {
             Event::Room => self.change_room(),
             Event::Quiet => {
                 self.quiet = true;
+                self.bill = self.ports.world().bill;
                 let mut world = self.ports.world();
                 world.weather = Weather::calm();
                 world.room = usize::MAX;
             }
-            Event::Resume(place) => self.invocations.resume(place),
-            Event::Record(_) | Event::TaskEvent(_) => self.invocations.begin(&self.controller, event),
+            Event::Incident(ms) => {
+                let mut world = self.ports.world();
+                world.incident = Some(world.now.plus_ms(ms));
+            }
+            Event::Resume(place) => {
+                self.invocations.resume(place);
+                self.invocations.go_on(&self.controller);
+            }
+            Event::Record(_) | Event::TaskEvent(..) | Event::Wake(_) => self.invocations.begin(&self.controller, event),
             Event::Sweep => {
                 let mut world = self.ports.world();
                 let ms = world.rng.between(55_000, 65_000);
                 world.after(ms, Event::Sweep);
+                world.beats_of_a_minute();
+                if world.incident.is_some_and(|until| until <= world.now) {
+                    world.incident = None;
+                }
                 drop(world);
                 // The schedule does not overlap itself.
                 if !self.invocations.sweeps() {
@@ -217,7 +288,7 @@ impl Run {
     /// The second version. For every third seed it cannot run: its workers end with an error at once, or before the five minutes are over in
     /// which it would be found good. Without a good version before it there is nothing to go back to.
     fn deploy(&mut self) {
-        self.controller = controller(&self.ports, 2, self.setup.waits);
+        self.controller = controller(&self.ports, 2, self.setup.physics);
         let mut world = self.ports.world();
         if self.setup.seed.is_multiple_of(3) && world.common.has_a_good_version() {
             let ms = [100, 1_000, 90_000, 239_000][usize::try_from(world.rng.between(0, 4)).unwrap_or(0)];

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// One thing that will happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Event {
     /// The schedule.
     Sweep,
@@ -19,8 +19,12 @@ pub enum Event {
     Edit(usize, Edit),
     /// A stream record of a session arrives.
     Record(usize),
-    /// A task event of a session arrives.
-    TaskEvent(usize),
+    /// An event of a session's nth task arrives.
+    TaskEvent(usize, usize),
+    /// A timer comes: the nth that was set.
+    Wake(usize),
+    /// From now on launches fail, for so long, ms.
+    Incident(i64),
     /// Something happens to a session's nth task.
     Task(usize, usize, Happening),
     /// An operator wishes something of a session; a hold for so long, ms.
@@ -34,7 +38,7 @@ pub enum Event {
 }
 
 /// A change of a session row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Edit {
     /// `status` becomes ended.
     End,
@@ -51,7 +55,7 @@ pub enum Edit {
 }
 
 /// What happens to a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Happening {
     /// Its process begins.
     Boots,

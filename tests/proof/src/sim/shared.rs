@@ -1,5 +1,7 @@
 //! What the controllers share beside the rows, in memory: each call may fail or be the last, as any other.
 
+use super::broken::Broken;
+use super::physics::Call;
 use super::ports::Ports;
 use super::world::number;
 use controller::ports::{Cursor, Lease, PortError, Shared};
@@ -31,39 +33,60 @@ impl Common {
 
 impl Shared for Ports {
     async fn capacity(&self) -> Result<Capacity, PortError> {
-        self.call().await;
+        self.call(Call::ReadShared).await?;
         self.table_fails("GetItem")?;
-        Ok(self.world().common.capacity.clone())
+        let world = self.world();
+        let mut known = world.common.capacity.clone();
+        if world.broken_rule == Broken::NewcomersPass {
+            known.waiting = None;
+        }
+        Ok(known)
     }
 
-    async fn take_launch(&self, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
-        self.call().await;
+    async fn take_launch(&self, known: &Capacity, policy: &Policy, now: Timestamp) -> Result<bool, PortError> {
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         let capacity = &mut self.world().common.capacity;
+        if known.no_room_at.is_some() && known.no_room_at != capacity.no_room_at {
+            return Ok(false);
+        }
         let taken = capacity.bucket.unwrap_or(Bucket::full(now)).taken(policy, now);
         capacity.bucket = taken.or(capacity.bucket);
+        if let (Some(_), Some(_)) = (known.no_room_at, taken) {
+            capacity.no_room_at = Some(now);
+        }
         Ok(taken.is_some())
     }
 
+    async fn no_room_since(&self, at: Option<Timestamp>) -> Result<(), PortError> {
+        self.call(Call::WriteShared).await?;
+        self.table_fails("UpdateItem")?;
+        self.world().common.capacity.no_room_at = at;
+        Ok(())
+    }
+
     async fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> Result<(), PortError> {
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         self.world().common.capacity.bucket = Some(Bucket::empty(policy, now));
         Ok(())
     }
 
     async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         self.world().common.capacity.waiting = Some((waiting, now));
         Ok(())
     }
 
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
+        self.call(Call::WriteShared).await?;
         self.world().common.capacity.streams_full_at = Some(now);
         Ok(())
     }
 
     async fn judge(&self, evidence: &Evidence, policy: &Policy, now: Timestamp) -> Result<Rollout, PortError> {
-        self.call().await;
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
         let known = verdict::judged(&world.common.capacity.versions, evidence, policy, now);
@@ -78,7 +101,7 @@ impl Shared for Ports {
     }
 
     async fn take_sweep(&self, until: Timestamp, now: Timestamp) -> Result<Lease, PortError> {
-        self.call().await;
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
         let me = world.invocation;
@@ -90,6 +113,7 @@ impl Shared for Ports {
     }
 
     async fn give_sweep_back(&self) -> Result<(), PortError> {
+        self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
         let mut world = self.world();
         let me = world.invocation;
@@ -98,25 +122,27 @@ impl Shared for Ports {
     }
 
     async fn cursor(&self) -> Result<Cursor, PortError> {
+        self.call(Call::ReadShared).await?;
         self.table_fails("GetItem")?;
         Ok(self.world().common.cursor.clone())
     }
 
     async fn keep_cursor(&self, cursor: &Cursor) -> Result<(), PortError> {
-        self.call().await;
+        self.call(Call::WriteShared).await?;
         self.table_fails("PutItem")?;
         self.world().common.cursor = cursor.clone();
         Ok(())
     }
 
     async fn mark_untold(&self, id: &SessionId, now: Timestamp) -> Result<(), PortError> {
-        self.call().await;
+        self.call(Call::WriteBeside(number(id))).await?;
         self.table_fails("UpdateItem")?;
         self.world().common.untold.entry(number(id)).or_insert((id.clone(), now, now));
         Ok(())
     }
 
     async fn untold(&self, until: Timestamp) -> Result<Vec<(SessionId, Timestamp)>, PortError> {
+        self.calls(Call::QueryIndex, 1).await?;
         self.table_fails("Query")?;
         let world = self.world();
         let due = world.common.untold.values().filter(|(_, _, next)| *next <= until);

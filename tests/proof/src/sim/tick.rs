@@ -29,7 +29,7 @@ const TIME_LIMIT_MS: i64 = 55_000;
 #[derive(Debug)]
 pub struct Fleet {
     ports: Ports,
-    controller: Controller<Ports, Ports, Ports, Ports, Ports>,
+    controller: Controller<Ports, Ports, Ports, Ports, Ports, Ports>,
 }
 
 /// What a tick has read.
@@ -47,6 +47,14 @@ pub struct Reads {
     pub scans: u64,
     /// Single reads of our rows.
     pub rows_read: u64,
+    /// Calls of any kind.
+    pub calls: u64,
+    /// Of these, those of ECS.
+    pub ecs_reads: u64,
+    /// Read units of DynamoDB, and write units.
+    pub read_units: u64,
+    /// See there.
+    pub write_units: u64,
 }
 
 impl Fleet {
@@ -101,12 +109,13 @@ impl Fleet {
     /// One tick of the schedule.
     pub fn tick(&mut self) -> Reads {
         let count = |world: &World| (world.listings, world.rows_listed, world.scans, world.looks);
-        let (before, began) = (count(&self.ports.world()), clock());
+        let count = |world: &World| (count(world), world.bill);
+        let ((before, spent), began) = (count(&self.ports.world()), clock());
         let swept = match self.handle(&json!({"sweep": true})) {
             Response::Swept(swept) => swept,
             Response::Batch(_) | Response::Held { .. } => Swept::default(),
         };
-        let after = count(&self.ports.world());
+        let (after, bill) = count(&self.ports.world());
         Reads {
             swept,
             took_ms: clock().since(began),
@@ -114,6 +123,10 @@ impl Fleet {
             rows_listed: after.1 - before.1,
             scans: after.2 - before.2,
             rows_read: after.3 - before.3,
+            calls: bill.calls - spent.calls,
+            ecs_reads: bill.ecs_reads - spent.ecs_reads,
+            read_units: (bill.half_read_units - spent.half_read_units) / 2,
+            write_units: bill.write_units - spent.write_units,
         }
     }
 
@@ -139,6 +152,12 @@ impl Fleet {
         let mut world = self.ports.world();
         world.happen(n, 0, Happening::SpeakerLeaves);
         world.happen(n, 0, Happening::IsTold);
+    }
+
+    /// Every session is ended by its owner.
+    pub fn end_all(&mut self) {
+        let mut world = self.ports.world();
+        (0..world.sessions.len()).for_each(|n| world.edit(n, Edit::End));
     }
 
     /// An operator drains every session, so many at once.

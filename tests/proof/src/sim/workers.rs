@@ -49,7 +49,7 @@ impl World {
         if let (Some(booted), Some(confirmed)) = (task.booted_at, task.confirmed) {
             let at = booted.plus_ms(now.since(booted) / BEAT_MS * BEAT_MS).max(confirmed);
             task.confirmed = Some(at);
-            worker.heartbeat_at = worker.heartbeat_at.max(at);
+            worker.heartbeat_at = worker.heartbeat_at.max(at.plus_ms(task.skew_ms));
         }
     }
 
@@ -78,7 +78,7 @@ impl World {
         let Some(row) = holder else { return self.exit(n, t, Exit::LeaseLost) };
         let begun = row.worker.as_ref().and_then(|worker| worker.start_up.process_at).or(Some(session.tasks[t].began));
         let mut status = row.worker.take().unwrap_or_else(|| crate::model::worker::TEMPLATE.clone());
-        status.heartbeat_at = now;
+        status.heartbeat_at = now.plus_ms(session.tasks[t].skew_ms);
         status.start_up.process_at = begun;
         status.start_up.first_audio_at.get_or_insert(now);
         row.worker = Some(status);

@@ -2,6 +2,7 @@
 
 use super::broken::Broken;
 use super::faults::Weather;
+use super::physics::{Bill, Limits};
 use super::releases::{Release, Writers};
 use super::rng::Rng;
 use super::schedule::{Event, Schedule};
@@ -9,10 +10,12 @@ use super::versions::BadVersion;
 use crate::exit::Exit;
 use crate::invariants::Violation;
 use controller_core::model::Strike;
+use controller_core::triggers::Wake;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
 use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _};
 use std::task::Waker;
 use worker_core::start::Claim;
 
@@ -82,6 +85,20 @@ pub struct World {
     pub rolled: u64,
     /// Channels that were deleted so far.
     pub deleted_channels: u64,
+    /// What was used so far.
+    pub bill: Bill,
+    /// What AWS allows; without it every call is answered at once.
+    pub limits: Option<Limits>,
+    /// Until when launches fail.
+    pub incident: Option<Timestamp>,
+    /// Timers that were set; none once it has come.
+    pub wakes: Vec<Option<Wake>>,
+    /// When workers that had fallen silent were replaced, ms after their last sign of life.
+    pub replaced_after: Vec<i64>,
+    /// When first workers spoke, ms after their sessions were created.
+    pub started_after: Vec<i64>,
+    /// Everything that was told and every event, in one number.
+    pub log: DefaultHasher,
     /// What went wrong first.
     pub broken: Option<(usize, Violation)>,
 }
@@ -134,6 +151,8 @@ pub struct Session {
     pub holds_read: BTreeMap<usize, Timestamp>,
     /// How often a look has read its session row.
     pub looked: u64,
+    /// When one last did.
+    pub looked_at: Timestamp,
     /// Whether it is between two workers because of a rollout.
     pub between_workers: bool,
     /// The generation that was asked to hand over last.
@@ -157,6 +176,8 @@ pub struct Task {
     pub lease: Generation,
     /// When its process began last.
     pub began: Timestamp,
+    /// How far its clock is ahead, ms.
+    pub skew_ms: i64,
     /// Since when ECS lists it.
     pub listed_at: Timestamp,
     /// Since when its process runs.
@@ -257,6 +278,13 @@ impl World {
             rolled: 0,
             deleted_channels: 0,
             common: super::shared::Common::default(),
+            bill: Bill::default(),
+            limits: None,
+            incident: None,
+            wakes: Vec::new(),
+            replaced_after: Vec::new(),
+            started_after: Vec::new(),
+            log: DefaultHasher::new(),
             broken: None,
         }
     }
@@ -264,6 +292,7 @@ impl World {
     /// Remembers what happened to a session.
     pub fn tell(&mut self, n: usize, what: &'static str, number: u64) {
         let now = self.now;
+        (now.0, n, what, number).hash(&mut self.log);
         let story = &mut self.sessions[n].story;
         if story.len() == STORY {
             story.pop_front();
