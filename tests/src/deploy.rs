@@ -77,7 +77,13 @@ impl Stack {
             send(request, "lambda", Some(&asked)).await?;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        Ok(())
+        // The emulator kills what is under way, which Lambda lets end: a sweep that was killed cannot give its lease back.
+        let input = json!({
+            "TableName": "SessionWorkers-local",
+            "Key": {"sessionId": {"S": "#controllers"}, "record": {"S": "sweepLease"}},
+            "UpdateExpression": "REMOVE #until", "ExpressionAttributeNames": {"#until": "until"},
+        });
+        self.aws("dynamodb", "DynamoDB_20120810.UpdateItem", &input).await.map(drop)
     }
 
     async fn ecs(&self, operation: &str, input: &Value) -> Result<Value, String> {

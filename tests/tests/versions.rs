@@ -62,13 +62,8 @@ async fn deploy(stack: &Stack, release: &str) -> String {
 
 /// Lets the minutes of the schedule fly until this is so.
 async fn until(stack: &Stack, sessions: &[&str], what: &str, is_so: impl AsyncFn() -> bool) {
-    let (start, mut renewed) = (Instant::now(), Instant::now());
+    let start = Instant::now();
     while !is_so().await {
-        if renewed.elapsed() > Duration::from_secs(10) {
-            // The emulator may have kept a process of the function with the variables from before the deployment; this ends it.
-            stack.reconfigure_controller(&json!({})).await.unwrap();
-            renewed = Instant::now();
-        }
         if start.elapsed() > PATIENCE {
             let mut seen = vec![stack.versions().await.unwrap()];
             for session in sessions {

@@ -131,6 +131,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         let view = self.view_of(id.clone(), facts.records.get(&id).cloned(), Some(row), fleet);
         let plan = reconcile(&view, &self.policy, now);
         if news || !plan.actions.is_empty() {
+            self.note_candidate(&view, now, found); // what else there is to do keeps nobody from its place
             found.look(id);
             return;
         }
@@ -150,12 +151,16 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             }
             Some(_) | None => {}
         }
+        self.note_candidate(&view, now, found);
+        self.rests(tick, &id, Rest::of(view.worker.as_ref(), plan.next_look, now));
+    }
+
+    fn note_candidate(&self, view: &View, now: Timestamp, found: &mut Found) {
         let Some(row) = &view.worker else { return };
-        let rolls = liveness::is_heard(row, &self.policy, now) && self.rolls(&view, row, now);
+        let rolls = liveness::is_heard(row, &self.policy, now) && self.rolls(view, row, now);
         if let Some(candidate) = Candidate::of(row, rolls) {
-            found.candidates.insert(id.clone(), candidate);
+            found.candidates.insert(view.session_id.clone(), candidate);
         }
-        self.rests(tick, &id, Rest::of(Some(row), plan.next_look, now));
     }
 
     /// Whether a rollout would take this session if nobody else handed over.

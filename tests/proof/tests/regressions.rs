@@ -13,7 +13,7 @@ fn stale_generation_write_is_rejected() {
     let mut fleet = Fleet::live(1, |_| 60_000);
     let read = fleet.row(0);
     fleet.crash(0);
-    fleet.look(0);
+    fleet.task_has_stopped(0);
     let newer = fleet.row(0);
     assert_eq!((newer.generation.0, newer.phase), (2, Phase::Launching));
     assert!(!fleet.writes_stopped(&read), "a controller that has read generation 1 is told to read again");

@@ -170,6 +170,13 @@ impl Fleet {
         }
     }
 
+    /// ECS tells that the first task of the nth session has stopped.
+    pub fn task_has_stopped(&mut self, n: usize) {
+        let arn = self.ports.world().sessions[n].tasks[0].arn.clone();
+        self.handle(&json!({"detail-type": "ECS Task State Change", "detail": {
+            "startedBy": format!("{}/1", name(n)), "taskArn": arn.as_str(), "lastStatus": "STOPPED"}}));
+    }
+
     /// Somebody looks at the nth session.
     pub fn look(&mut self, n: usize) {
         self.handle(&json!({"sessionIds": [name(n).as_str()]}));
