@@ -5,7 +5,7 @@ use crate::ports::{Bus, Channels, Note, Orchestrator, PortError, Sessions, Timer
 use controller_core::action::{Action, Plan};
 use controller_core::launch::{self, Answer};
 use controller_core::model::{Policy, View, status_is_stopped};
-use controller_core::verdict::Evidence;
+use controller_core::verdict::{self, Evidence};
 use controller_core::{admission, handover, happening, restart};
 use schemas::ids::Timestamp;
 use schemas::reason::Cause;
@@ -101,6 +101,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             Evidence::Tried { version, session } => {
                 tracing::info!(version, %session, "a version is tried on one session")
             }
+            Evidence::Failed { version, session, why }
+                if !verdict::is_condemned_by(&known, version, session, why) =>
+            {
+                tracing::info!(version, %session, why = why.text, "a failure that changes nothing in what is known of its version");
+            }
             Evidence::Failed { version, session, why } => {
                 self.memory.count(|metrics| metrics.bad_versions += 1);
                 let back_to = known.good.as_deref();
@@ -159,8 +164,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
     pub(crate) async fn note_the_queue(&self, view: &View, row: &WorkerRow) {
         let now = (self.clock)();
         if view.fleet.ahead == 0 && admission::waits(row, now).is_some() {
-            self.note("that somebody waits", self.workers.queue_is(1, now).await);
-            self.wake_the_queue(now.plus_ms(self.policy.admission_wait_ms)).await;
+            match self.workers.somebody_waits(now).await {
+                // Others come with it.
+                Ok(after) => self.wake_the_queue(now.plus_ms(self.policy.admission_wait_ms / 2), after).await,
+                Err(error) => self.note("that somebody waits", Err(error)),
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whose turn it is: the queue is read as a whole, and its first are admitted in one decision.
 //!
-//! **Guarantees.** One pass at a time, as far as clocks agree: a pass that comes soon after another leaves the queue to that one. While somebody waits
-//! every pass sets the timer of the next, also one that fails; a tick that finds the queue unattended begins anew.
+//! **Guarantees.** Of passes that know of the same one before them, one begins, in a conditional write: no two take leave for the same sessions. A timer that
+//! comes when another pass has begun since it was set leaves the queue to that one, whatever clocks say. While somebody waits every pass sets the timer of the next, also one that fails; a tick that finds the queue unattended begins anew.
 
 use crate::handler::Controller;
 use crate::look::{Hints, Knowing, log_failure};
@@ -12,6 +12,7 @@ use controller_core::capacity::{Bucket, Capacity};
 use controller_core::launch;
 use futures_util::StreamExt as _;
 use schemas::ids::{SessionId, Timestamp};
+use std::collections::BTreeSet;
 
 /// Launches under way at once: RunTask may take a second, and twenty are to be started in one.
 const ADMITTED_AT_ONCE: usize = 32;
@@ -19,24 +20,31 @@ const ADMITTED_AT_ONCE: usize = 32;
 const UNATTENDED: i64 = 4;
 
 impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Controller<S, W, O, B, C, T> {
-    /// A timer has come for the queue.
-    pub(crate) async fn admit_the_queue(&self, deadline: Timestamp, timers: &Timers) -> Result<(), PortError> {
-        let soon = (self.clock)().plus_ms(self.policy.admission_wait_ms);
-        let known = self.workers.capacity().await;
-        let admitted = match known {
-            Ok(known) if self.looked_within(&known, self.policy.admission_wait_ms / 2) => {
-                if known.waiting(soon) > 0 {
-                    self.wake_the_queue(soon).await;
-                }
-                return Ok(()); // another pass is at it
+    /// Timers have come for the queue, each to follow one of these passes. When another has begun since, its own timer goes on.
+    pub(crate) async fn admit_the_queue(
+        &self,
+        after: &BTreeSet<Option<Timestamp>>,
+        deadline: Timestamp,
+        timers: &Timers,
+    ) -> Result<(), PortError> {
+        let known = match self.workers.capacity().await {
+            Ok(known) if after.contains(&known.pass_at) => known,
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                self.wake_the_queue_again(after.iter().next_back().copied().flatten()).await;
+                return Err(error);
             }
-            Ok(known) => self.admit(known, deadline, timers).await,
-            Err(error) => Err(error),
         };
+        let last = known.pass_at;
+        let admitted = self.admit(known, deadline, timers).await;
         if admitted.is_err() {
-            self.wake_the_queue(soon).await;
+            self.wake_the_queue_again(last).await;
         }
         admitted
+    }
+
+    async fn wake_the_queue_again(&self, after: Option<Timestamp>) {
+        self.wake_the_queue((self.clock)().plus_ms(self.policy.admission_wait_ms), after).await;
     }
 
     /// The queue as a tick finds it: left to its timers, if they do their work.
@@ -46,13 +54,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         deadline: Timestamp,
         timers: &Timers,
     ) -> Result<(), PortError> {
-        let attended =
-            known.waiting((self.clock)()) > 0 && self.looked_within(&known, self.policy.admission_wait_ms * UNATTENDED);
+        let since = |at: Timestamp| (self.clock)().since(at);
+        let attended = known.pass_at.is_some_and(|at| since(at) < self.policy.admission_wait_ms * UNATTENDED);
         if attended { Ok(()) } else { self.admit(known, deadline, timers).await }
-    }
-
-    fn looked_within(&self, known: &Capacity, ms: i64) -> bool {
-        known.waiting.is_some_and(|(_, at)| (self.clock)().since(at) < ms)
     }
 
     async fn admit(&self, known: Capacity, deadline: Timestamp, timers: &Timers) -> Result<(), PortError> {
@@ -61,17 +65,21 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         // All of them wait until they are launched, whatever becomes of this pass. One pass more follows the last: somebody may have queued meanwhile
         // because others did.
         let waiting = queue.len();
-        let others_waited = known.waiting(now) > 0;
-        let (first, _) = admission::admitted(queue, known.launches_left(&self.policy, now));
-        self.tell_the_queue(waiting, now).await?;
-        // Before the launches, some of which may take long: the next pass finds in their rows that they were begun.
-        if waiting > 0 || others_waited {
-            let room = known.no_room_at.map(|at| at.plus_ms(self.policy.capacity_wait_ms));
-            // These are still being begun until then, twice as fast as the rate: the next pass would only meet them.
-            let launches_ms = Bucket::step_ms(&self.policy) * i64::try_from(first.len()).unwrap_or(0) / 2;
-            let wait_ms = launches_ms.max(self.policy.admission_wait_ms);
-            self.wake_the_queue(room.unwrap_or(now).max(now.plus_ms(wait_ms))).await;
+        self.memory.count(|metrics| metrics.queue_depth = Some(waiting as u64));
+        if waiting == 0 && known.waiting(now) == 0 {
+            return Ok(());
         }
+        let (first, _) = admission::admitted(queue, known.launches_left(&self.policy, now));
+        let count = u32::try_from(waiting).unwrap_or(u32::MAX);
+        if !self.workers.begin_pass(&known, count, now).await? {
+            return Ok(()); // another has begun meanwhile, with the same sessions
+        }
+        // Before the launches, some of which may take long: the next pass finds in their rows that they were begun.
+        let room = known.no_room_at.map(|at| at.plus_ms(self.policy.capacity_wait_ms));
+        // These are still being begun until then, twice as fast as the rate: the next pass would only meet them.
+        let launches_ms = Bucket::step_ms(&self.policy) * i64::try_from(first.len()).unwrap_or(0) / 2;
+        let wait_ms = launches_ms.max(self.policy.admission_wait_ms);
+        self.wake_the_queue(room.unwrap_or(now).max(now.plus_ms(wait_ms)), Some(now)).await;
         let admit = async |session: SessionId| {
             if (self.clock)() >= deadline {
                 return;
@@ -97,14 +105,5 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         let full = known.streams_are_full(now);
         let may = rows.iter().filter(|row| !full || !launch::adds_a_session(row));
         Ok(may.filter_map(|row| admission::waits(row, now)).collect())
-    }
-
-    /// Tells all controllers how many wait: who comes anew goes behind them. An empty queue is told once.
-    async fn tell_the_queue(&self, waiting: usize, now: Timestamp) -> Result<(), PortError> {
-        let known = self.memory.queue_is(waiting);
-        if waiting > 0 || known != Some(0) {
-            self.workers.queue_is(u32::try_from(waiting).unwrap_or(u32::MAX), now).await?;
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! (shard and sequence numbers) to the failure destination; the log line with the same sequence number holds the reason.
 //! Nothing behind the record waits for it, not even for one delivery.
 
+use crate::look::{Hints, Knowing};
 use crate::memory::Memory;
 use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Workers};
 use crate::tick::Swept;
@@ -102,9 +103,11 @@ impl From<HandlerError> for Diagnostic {
     }
 }
 
-/// Sessions of one batch that are looked at at the same time. A shard gives its next batch when this one is done, and one of a hundred calls of
-/// RunTask takes seconds: with few at once a surge would wait for them.
+/// Sessions of one batch that are looked at at the same time.
 const RECORDS_AT_ONCE: usize = 64;
+/// More sessions than these in one batch are a crowd: a shard gives its next batch when this one is done, and one of a hundred calls of RunTask
+/// takes seconds. So whoever wants a launch queues, and the queue's passes, which overlap, launch at the full rate. As many as a second launches.
+const CROWD: usize = 20;
 
 /// Time that is left unused before the deadline, ms: for the answer, and for the call that is under way.
 pub(crate) const DEADLINE_MARGIN_MS: i64 = 3_000;
@@ -123,7 +126,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             Trigger::Sessions(looks) => self.look_at_all(&looks, deadline, &timers).await.map(Response::Batch),
             Trigger::Woken { sessions, queue } => {
                 self.watch(&sessions, deadline, &timers).await;
-                let admitted = if queue { self.admit_the_queue(deadline, &timers).await } else { Ok(()) };
+                let admitted = if queue.is_empty() {
+                    Ok(())
+                } else {
+                    self.admit_the_queue(&queue, deadline, &timers).await
+                };
                 if let Err(error) = admitted {
                     tracing::warn!(%error, "the queue could not be looked at; the next tick looks");
                 }
@@ -141,17 +148,19 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         timers: &Timers,
     ) -> Result<DynamoDbEventResponse, HandlerError> {
         let until = (self.clock)().plus_ms(FOLLOW_MS);
+        let sessions = by_session(looks);
+        let knowing = if sessions.len() > CROWD { Knowing::ACrowd } else { Knowing::Nothing };
         let look = async |(id, named): (SessionId, Vec<TaskArn>)| {
             if (self.clock)() >= deadline {
                 return (id, Some(PortError::OutOfTime));
             }
-            let looked = self.look(&id, &named).await;
+            let looked = self.look_knowing(&id, Hints { named, seen: None }, knowing).await;
             if let Ok(rest) = &looked {
                 timers.note(&id, *rest, (self.clock)(), until);
             }
             (id, looked.err())
         };
-        let results = futures_util::stream::iter(by_session(looks)).map(look).buffer_unordered(RECORDS_AT_ONCE);
+        let results = futures_util::stream::iter(sessions).map(look).buffer_unordered(RECORDS_AT_ONCE);
         let failed: HashMap<SessionId, PortError> =
             results.filter_map(async |(id, error)| Some((id, error?))).collect().await;
         for (id, error) in &failed {

@@ -30,6 +30,8 @@ pub(crate) enum Knowing {
     Nothing,
     /// That it is this session's turn to launch.
     ItsTurn,
+    /// That many others come with it: all of them queue, so that none waits for the launches of the others.
+    ACrowd,
     /// How many hand over: a tick has counted them.
     TheLanes(Lanes),
 }
@@ -37,7 +39,7 @@ pub(crate) enum Knowing {
 impl Knowing {
     fn lanes(self) -> Lanes {
         match self {
-            Self::Nothing | Self::ItsTurn => Lanes::default(),
+            Self::Nothing | Self::ItsTurn | Self::ACrowd => Lanes::default(),
             Self::TheLanes(lanes) => lanes,
         }
     }
@@ -97,7 +99,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             if plan.actions.is_empty() {
                 tracing::debug!(session = %id, next_look = ?plan.next_look, "nothing to do");
                 self.tell(view.worker.as_ref()).await?;
-                if let (Some(row), Knowing::Nothing) = (&view.worker, knowing) {
+                if let (Some(row), Knowing::Nothing | Knowing::ACrowd) = (&view.worker, knowing) {
                     self.note_the_queue(&view, row).await; // one whose backoff is over joins it without a write
                 }
                 return Ok(Rest::of(view.worker.as_ref(), plan.next_look, decided_at));
@@ -142,8 +144,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         let now = (self.clock)();
         self.memory.versions_are(&known.versions, now);
         view.fleet = known.clone().fleet(knowing.lanes(), &self.policy, now);
-        if knowing == Knowing::ItsTurn {
-            view.fleet.ahead = 0;
+        match knowing {
+            Knowing::ItsTurn => view.fleet.ahead = 0,
+            Knowing::ACrowd => view.fleet.launches_left = 0,
+            Knowing::Nothing | Knowing::TheLanes(_) => {}
         }
         let plan = reconcile(&view, &self.policy, now);
         if !plan.launches() || self.workers.take_launch(&known, &self.policy, now).await? {

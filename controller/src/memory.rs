@@ -23,7 +23,6 @@ pub struct Memory {
 struct Inner {
     metrics: Metrics,
     session: Session,
-    waiting: Option<usize>,
     versions: Option<(Rollout, Timestamp)>,
     resting: Resting,
     handovers: u64,
@@ -43,12 +42,6 @@ impl Memory {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many sessions wait for their turn; how many this process knew of before.
-    pub(crate) fn queue_is(&self, waiting: usize) -> Option<usize> {
-        let mut inner = self.lock();
-        inner.metrics.queue_depth = Some(waiting as u64);
-        inner.waiting.replace(waiting)
-    }
 
     /// What was known of the versions when they were last read, unless that is long ago.
     pub(crate) fn versions(&self, now: Timestamp) -> Option<Rollout> {

@@ -159,8 +159,15 @@ pub trait Shared {
     fn no_room_since(&self, at: Option<Timestamp>) -> impl Future<Output = Result<(), PortError>> + Send;
     /// RunTask was throttled: nothing is left for anybody.
     fn no_launch_is_left(&self, policy: &Policy, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
-    /// So many sessions wait for their turn.
-    fn queue_is(&self, waiting: u32, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
+    /// Somebody waits for its turn: whoever comes anew goes behind it. Gives when a pass over the queue last began.
+    fn somebody_waits(&self, now: Timestamp) -> impl Future<Output = Result<Option<Timestamp>, PortError>> + Send;
+    /// Begins a pass over the queue, in which so many wait: false when another has begun since `known` was read.
+    fn begin_pass(
+        &self,
+        known: &Capacity,
+        waiting: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
     /// A worker says that Transcribe gives no further stream.
     fn streams_are_full(&self, now: Timestamp) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Notes what a session says of its version; gives what is known of the versions from now on.

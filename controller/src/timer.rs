@@ -55,9 +55,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         }
     }
 
-    /// Lets the queue be looked at then.
-    pub(crate) async fn wake_the_queue(&self, when: Timestamp) {
-        self.set_one(when, &Wake::Queue).await;
+    /// Lets the queue be looked at then, unless a pass has begun by then that has a timer of its own.
+    pub(crate) async fn wake_the_queue(&self, when: Timestamp, after: Option<Timestamp>) {
+        self.set_one(when, &Wake::Queue { after }).await;
     }
 
     async fn set_one(&self, when: Timestamp, wake: &Wake) {

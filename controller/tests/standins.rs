@@ -322,11 +322,17 @@ async fn a_cursor_and_a_count_are_read_as_they_were_written(table: &WorkersTable
     let cursor = Cursor { looked: Some(id(1)) };
     table.keep_cursor(&cursor).await.unwrap();
     assert_eq!(table.cursor().await.unwrap(), cursor);
-    table.queue_is(7, NOW).await.unwrap();
+    assert_eq!(table.somebody_waits(NOW).await.unwrap(), None);
     table.streams_are_full(NOW).await.unwrap();
     let known = table.capacity().await.unwrap();
-    assert_eq!((known.waiting, known.streams_full_at), (Some((7, NOW)), Some(NOW)));
+    assert_eq!((known.waiting, known.streams_full_at), (Some((1, NOW)), Some(NOW)));
     assert!(known.bucket.is_some(), "beside the bucket, which stays");
+    let (one, other) = tokio::join!(table.begin_pass(&known, 5, NOW), table.begin_pass(&known, 5, NOW));
+    assert!(one.unwrap() ^ other.unwrap(), "of the passes that know of the same one before them, one begins");
+    let known = table.capacity().await.unwrap();
+    assert_eq!((known.waiting, known.pass_at), (Some((5, NOW)), Some(NOW)));
+    assert_eq!(table.somebody_waits(NOW).await.unwrap(), Some(NOW));
+    assert!(table.begin_pass(&known, 0, NOW.plus_ms(1)).await.unwrap());
 }
 
 async fn one_process_has_the_lease_of_the_sweep(table: &WorkersTable) {

@@ -17,6 +17,8 @@ pub struct Capacity {
     pub bucket: Option<Bucket>,
     /// How many sessions waited for their turn when a sweep last counted, and when that was.
     pub waiting: Option<(u32, Timestamp)>,
+    /// When a pass over the queue last began.
+    pub pass_at: Option<Timestamp>,
     /// When a worker last said that Transcribe gives no further stream.
     pub streams_full_at: Option<Timestamp>,
     /// When a launch last found no room, or somebody last went to see whether there is some; `None` while there is.

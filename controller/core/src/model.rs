@@ -191,7 +191,7 @@ pub struct Policy {
     pub confirm_ms: i64,
     /// Longest from RunTask to the worker's first heartbeat, ms.
     pub launch_deadline_ms: i64,
-    /// Longest without a heartbeat, ms.
+    /// Longest without a heartbeat, ms. The second look 3 s later makes it the 30 s of a worker's lease.
     pub heartbeat_deadline_ms: i64,
     /// Longest from the wish to stop to the task's end, ms, before StopTask.
     pub drain_deadline_ms: i64,
@@ -252,7 +252,7 @@ impl Default for Policy {
         Self {
             confirm_ms: 10_000,
             launch_deadline_ms: 180_000,
-            heartbeat_deadline_ms: 30_000,
+            heartbeat_deadline_ms: 27_000,
             drain_deadline_ms: 60_000,
             idle_look_ms: 60_000,
             restart_budget: RESTART_BUDGET,

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_heard_needs_no_ecs_read_and_a_silent_one_does() {
-        let mut world = World::active().live().later(29 * SECOND);
+        let mut world = World::active().live().later(26 * SECOND);
         assert!(!asks(&world));
         assert!(!asks(&world.clone().with("status", "ended")), "nor does its end");
         world = world.later(SECOND);

@@ -16,7 +16,7 @@ use schemas::ids::{SessionId, TaskArn, Timestamp, parse_started_by};
 use schemas::table::workers::{CURRENT, ORDER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A reason to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub enum Trigger {
     Woken {
         /// These sessions, each with the time up to which timers may follow.
         sessions: Vec<(SessionId, Timestamp)>,
-        /// Whether the queue is among them.
-        queue: bool,
+        /// The queue, if it is among them: after the passes that began then (see [`Wake::Queue`]).
+        queue: BTreeSet<Option<Timestamp>>,
     },
 }
 
@@ -46,7 +46,10 @@ pub enum Wake {
         until: Timestamp,
     },
     /// The sessions that wait for their turn.
-    Queue,
+    Queue {
+        /// When the last pass over the queue had begun. Another that has begun since has a timer of its own.
+        after: Option<Timestamp>,
+    },
 }
 
 /// One entry of a trigger.
@@ -124,12 +127,12 @@ fn read_id(id: &Value) -> Look {
 
 /// A body that nobody can read wakes nobody: the next tick does.
 fn read_wakes(records: &[Value]) -> Trigger {
-    let (mut sessions, mut queue) = (BTreeMap::new(), false);
+    let (mut sessions, mut queue) = (BTreeMap::new(), BTreeSet::new());
     let bodies = records.iter().filter_map(|record| text(record, "/body"));
     for wake in bodies.filter_map(|body| serde_json::from_str(body).ok()) {
         match wake {
             Wake::Sessions { ids, until } => sessions.extend(ids.into_iter().map(|id| (id, until))),
-            Wake::Queue => queue = true,
+            Wake::Queue { after } => drop(queue.insert(after)),
         }
     }
     Trigger::Woken { sessions: sessions.into_iter().collect(), queue }
@@ -294,9 +297,11 @@ mod tests {
         let two = Wake::Sessions { ids: vec![id(2), id(3)], until };
         let event = json!({"Records": [wake(&one), wake(&two), message("hello".into())]});
         let sessions = (1..=3).map(|n| (id(n), until)).collect();
-        assert_eq!(read(&event), Ok(Trigger::Woken { sessions, queue: false }));
-        let queue = read(&json!({"Records": [wake(&Wake::Queue)]}));
-        assert_eq!(queue, Ok(Trigger::Woken { sessions: vec![], queue: true }));
+        assert_eq!(read(&event), Ok(Trigger::Woken { sessions, queue: BTreeSet::new() }));
+        let [first, next] = [None, Some(until)].map(|after| wake(&Wake::Queue { after }));
+        let queue = [None, Some(until)].into_iter().collect();
+        let passes = read(&json!({"Records": [first, next.clone(), next]}));
+        assert_eq!(passes, Ok(Trigger::Woken { sessions: vec![], queue }));
     }
 
     /// An image as the row that it shows; the kinds of value that rows of the Sessions table have.

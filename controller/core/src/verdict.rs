@@ -156,6 +156,12 @@ pub fn judged(known: &Rollout, evidence: &Evidence, policy: &Policy, now: Timest
     known
 }
 
+/// Whether it is this failure that the version was found bad by: later ones of it are no news, and nor are those that speak against no version.
+#[must_use]
+pub fn is_condemned_by(known: &Rollout, version: &str, session: &SessionId, why: &Why) -> bool {
+    known.bad(version).is_some_and(|bad| bad.session.as_ref() == Some(session) && bad.why == *why)
+}
+
 /// A worker of this row's version has failed, by what the version may be to blame for: as the plan counts it, as the end of its task says (also of a
 /// session that ends at the same moment), as a worker that was started again within its task says, or because ECS refused its launch.
 fn failure(view: &View, row: &WorkerRow, plan: &Plan, now: Timestamp) -> Option<Why> {

@@ -7,7 +7,7 @@ use crate::ports::{Cursor, Lease, PortError, Shared};
 use crate::remedy::{Remedy, aws};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use controller_core::capacity::{Bucket, Capacity};
 use controller_core::model::Policy;
 use controller_core::verdict::{self, Evidence};
@@ -23,6 +23,8 @@ const FULL_AT: &str = "fullAt";
 /// How many sessions waited when they were last counted, and when that was.
 const WAITING: &str = "waiting";
 const COUNTED_AT: &str = "countedAt";
+/// When a pass over the queue last began.
+const PASS_AT: &str = "passAt";
 /// When a worker last found no stream at Transcribe.
 const STREAMS_FULL_AT: &str = "streamsFullAt";
 /// When a launch last found no room, or somebody last went to see.
@@ -71,6 +73,7 @@ impl Shared for WorkersTable {
         Ok(Capacity {
             bucket,
             waiting,
+            pass_at: at(PASS_AT),
             streams_full_at: at(STREAMS_FULL_AT),
             no_room_at: at(NO_ROOM_AT),
             versions: versions(&item).0,
@@ -130,15 +133,36 @@ impl Shared for WorkersTable {
         self.send(update, "UpdateItem of the admission row").await.map(drop)
     }
 
-    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+    async fn somebody_waits(&self, now: Timestamp) -> Result<Option<Timestamp>, PortError> {
         let update = self
             .update(CONTROLLERS, ADMISSION)
-            .update_expression("SET #waiting = :waiting, #at = :now")
+            .update_expression("SET #waiting = :one, #at = :now")
             .expression_attribute_names("#waiting", WAITING)
             .expression_attribute_names("#at", COUNTED_AT)
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":now", epoch(now))
+            .return_values(ReturnValue::AllNew);
+        let written = update.send().await.map_err(aws("UpdateItem of the queue's length"))?;
+        let item = written.attributes.unwrap_or_default();
+        Ok(number(&item, PASS_AT).map(Timestamp))
+    }
+
+    async fn begin_pass(&self, known: &Capacity, waiting: u32, now: Timestamp) -> Result<bool, PortError> {
+        let update = self
+            .update(CONTROLLERS, ADMISSION)
+            .update_expression("SET #waiting = :waiting, #at = :now, #pass = :now")
+            .expression_attribute_names("#waiting", WAITING)
+            .expression_attribute_names("#at", COUNTED_AT)
+            .expression_attribute_names("#pass", PASS_AT)
             .expression_attribute_values(":waiting", AttributeValue::N(waiting.to_string()))
             .expression_attribute_values(":now", epoch(now));
-        self.send(update, "UpdateItem of the queue's length").await.map(drop)
+        let update = match known.pass_at {
+            Some(at) => {
+                update.condition_expression("#pass = :known").expression_attribute_values(":known", epoch(at))
+            }
+            None => update.condition_expression("attribute_not_exists(#pass)"),
+        };
+        self.send(update, "UpdateItem of the pass over the queue").await
     }
 
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {

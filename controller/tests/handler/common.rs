@@ -121,9 +121,18 @@ impl Shared for WorkersInMemory {
         self.capacity.lock().unwrap().bucket = Some(Bucket::empty(policy, now));
         Ok(())
     }
-    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
-        self.capacity.lock().unwrap().waiting = Some((waiting, now));
-        Ok(())
+    async fn somebody_waits(&self, now: Timestamp) -> Result<Option<Timestamp>, PortError> {
+        let mut capacity = self.capacity.lock().unwrap();
+        capacity.waiting = Some((1, now));
+        Ok(capacity.pass_at)
+    }
+    async fn begin_pass(&self, known: &Capacity, waiting: u32, now: Timestamp) -> Result<bool, PortError> {
+        let mut capacity = self.capacity.lock().unwrap();
+        let begins = capacity.pass_at == known.pass_at;
+        if begins {
+            (capacity.waiting, capacity.pass_at) = (Some((waiting, now)), Some(now));
+        }
+        Ok(begins)
     }
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
         self.capacity.lock().unwrap().streams_full_at = Some(now);

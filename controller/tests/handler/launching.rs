@@ -23,11 +23,16 @@ async fn two_controllers_at_once_never_launch_more_than_the_rate_allows() {
         one.sessions.put(&name(n), session("active"));
         two.sessions.put(&name(n + 80), session("active"));
     }
-    let records = |from: usize| json!({"Records": (from..from + 80).map(|n| record(&name(n), n)).collect::<Vec<_>>()});
-    handle(&one, &records(1)).await;
+    // By twenties: more at once would queue, and wait for a pass.
+    let twenty = |from: usize| json!({"Records": (from..from + 20).map(|n| record(&name(n), n)).collect::<Vec<_>>()});
+    for from in [1, 21, 41, 61] {
+        handle(&one, &twenty(from)).await;
+    }
     // The row that both share, as the second finds it.
     *two.workers.capacity.lock().unwrap() = one.workers.capacity.lock().unwrap().clone();
-    handle(&two, &records(81)).await;
+    for from in [81, 101, 121, 141] {
+        handle(&two, &twenty(from)).await;
+    }
     assert_eq!((launched(&one).len(), launched(&two).len()), (80, 20), "100 at once, whoever launches them");
     assert_eq!(two.workers.row(&name(160)).phase, Phase::Queued);
 }

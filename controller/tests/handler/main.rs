@@ -272,21 +272,36 @@ async fn the_last_decision_can_be_replayed() {
     assert!(plan.is_noteworthy());
 }
 
+/// The last timer of the queue comes.
+async fn next_pass(controller: &InMemory) {
+    let set = controller.timer.set.lock().unwrap().clone();
+    let queue = set.into_iter().rev().find(|(_, set)| matches!(set, Wake::Queue { .. }));
+    handle(controller, &wake(&queue.unwrap().1)).await;
+}
+
 #[tokio::test]
-async fn a_surge_beyond_the_rate_is_queued_and_nobody_is_lost() {
+async fn a_surge_in_one_batch_queues_as_a_whole_and_is_launched_by_age_at_the_rate_and_nobody_is_lost() {
     let mut controller = controller();
     for n in 1..=130 {
         controller.sessions.put(&name(n), session("active"));
     }
     let records: Vec<Value> = (1..=130).map(|n| record(&name(n), 1_000 + n)).collect();
     handle(&controller, &json!({"Records": records})).await;
-    assert_eq!(launched(&controller).len(), 100, "the burst");
+    assert_eq!(launched(&controller).len(), 0, "the next batch waits for no launch");
     assert_eq!(controller.workers.row(&name(130)).phase, Phase::Queued);
+    let set = controller.timer.set.lock().unwrap().clone();
+    assert_eq!(
+        set.last(),
+        Some(&(NOW.plus_ms(controller.policy.admission_wait_ms / 2), Wake::Queue { after: None })),
+        "the first that waits sets the timer"
+    );
+    controller.clock = || NOW.plus_ms(1_000);
+    next_pass(&controller).await;
+    assert_eq!(launched(&controller).len(), 100, "the burst");
+    handle(&controller, &wake(&Wake::Queue { after: None })).await;
+    assert_eq!(launched(&controller).len(), 100, "a timer from before that pass changes nothing");
     controller.clock = || NOW.plus_ms(5_000);
-    let timers = controller.timer.set.lock().unwrap().clone();
-    let queue: Vec<Timestamp> = timers.iter().filter(|(_, wake)| *wake == Wake::Queue).map(|(at, _)| *at).collect();
-    assert_eq!(queue, [NOW.plus_ms(controller.policy.admission_wait_ms)], "one, by the first that waits");
-    handle(&controller, &wake(&Wake::Queue)).await;
+    next_pass(&controller).await;
     let mut all = launched(&controller);
     all.sort();
     assert_eq!(all, (1..=130).map(name).collect::<Vec<_>>());

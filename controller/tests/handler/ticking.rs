@@ -1,7 +1,7 @@
 //! Ticks: what they cost, and that nothing starves when they run out of time.
 
 use super::common::{InMemory, NOW, controller, id, session};
-use super::{handle, launched, name, wake};
+use super::{handle, launched, name, next_pass, wake};
 use controller::handler::{Controller, Response};
 use controller::ports::Cursor;
 use controller::tick::Swept;
@@ -129,7 +129,7 @@ async fn a_tick_over_healthy_sessions_looks_at_none_asks_ecs_nothing_and_sets_on
     assert_eq!((asked(), controller.workers.rows.lock().unwrap().clone()), before, "and nothing is written");
     let timers = controller.timer.set.lock().unwrap();
     let [(at, Wake::Sessions { ids, until })] = &timers[..] else { panic!("{timers:?}") };
-    assert_eq!((*at, ids.len(), *until), (NOW.plus_ms(30_000), 250, NOW.plus_ms(80_000)));
+    assert_eq!((*at, ids.len(), *until), (NOW.plus_ms(27_000), 250, NOW.plus_ms(80_000)));
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_timer_finds_who_has_fallen_silent_and_no_timer_follows_beyond_the_nex
         let mut rows = controller.workers.rows.lock().unwrap();
         rows.get_mut(&id(&name(2))).unwrap().worker.as_mut().unwrap().heartbeat_at = at;
     };
-    heard(NOW.plus_ms(29_000));
+    heard(NOW.plus_ms(26_000));
     handle(&controller, &wake(&timer)).await;
     assert_eq!(controller.workers.row(&name(1)).generation, Generation(2), "silent for 30 s");
     assert_eq!(controller.workers.row(&name(2)).generation, Generation(1));
@@ -170,12 +170,12 @@ async fn while_there_is_no_room_one_session_goes_to_see_and_when_there_is_some_a
     assert_eq!(calls(&controller), 1, "the others wait");
     controller.clock = || NOW.plus_ms(15_000);
     controller.orchestrator.answers.lock().unwrap().push(no_room());
-    handle(&controller, &wake(&Wake::Queue)).await;
+    next_pass(&controller).await;
     assert_eq!(calls(&controller), 2, "one goes to see");
     controller.clock = || NOW.plus_ms(30_000);
-    handle(&controller, &wake(&Wake::Queue)).await;
+    next_pass(&controller).await;
     assert_eq!(calls(&controller), 3);
     controller.clock = || NOW.plus_ms(32_000);
-    handle(&controller, &wake(&Wake::Queue)).await;
+    next_pass(&controller).await;
     assert_eq!(calls(&controller), 7, "there is room again");
 }

@@ -48,9 +48,8 @@ pub enum Invariant {
 }
 
 impl Invariant {
-    /// Those that a broken rule is shown to be noticed by. [`Self::FaultsOfOthersHeal`], [`Self::QueueIsFair`] and [`Self::NoQuotaIsExceeded`] are
-    /// checked, and not yet shown to fail.
-    pub const ALL: [Self; 13] = [
+    /// All of them.
+    pub const ALL: [Self; 16] = [
         Self::AtMostOneWriter,
         Self::ListenersFollowTheNewest,
         Self::AtMostOneTaskPerGeneration,
@@ -63,7 +62,10 @@ impl Invariant {
         Self::ReasonNeverWorsens,
         Self::BadVersionCostsOneSession,
         Self::IntentBeforeEffect,
+        Self::FaultsOfOthersHeal,
         Self::RowsReadForward,
+        Self::QueueIsFair,
+        Self::NoQuotaIsExceeded,
     ];
 }
 

@@ -67,7 +67,7 @@ fn a_version_that_cannot_run_is_met_in_every_third_run_and_found_bad() {
     }
 }
 
-/// 20 in a second: what the rate allows, and a tenth of it. The wishes come within a second, and their records 1.5 s later.
+/// 20 in a second: what the rate allows, and a tenth of it, from the first wish on. The wishes come within a second, and their records 1.5 s later.
 #[test]
 fn a_surge_of_a_thousand_sessions_is_launched_at_the_rate_of_run_task_none_lost_and_in_order() {
     const SURGE: i64 = 1_000;
@@ -85,7 +85,7 @@ fn a_surge_of_a_thousand_sessions_is_launched_at_the_rate_of_run_task_none_lost_
     println!("launched in each five seconds");
     let by_the_rate = (SURGE - burst) * 1_000 / rate;
     assert!(last >= by_the_rate, "faster than RunTask's rate: {last} ms");
-    assert!(last <= 2_500 + SURGE * 1_000 / rate * 11 / 10, "slower than RunTask's rate: {last} ms");
+    assert!(last <= SURGE * 1_000 / rate * 11 / 10, "slower than RunTask's rate: {last} ms");
     for (n, launch) in first.iter().enumerate() {
         let since = first.iter().position(|earlier| launch.0 - earlier.0 < 1_000).unwrap_or(n);
         assert!(n - since <= 120, "more than the burst and the rate within a second, before {launch:?}");
@@ -114,6 +114,18 @@ fn a_fleet_under_what_aws_allows_meets_no_limit_and_loses_no_lease() {
     assert_eq!(seen.replaced_after, [] as [i64; 0]);
 }
 
+/// The whole of it, 10,000 for 24 hours: `fleet day 10000 24` (docs/proofs.md).
+#[test]
+fn sessions_that_come_in_bursts_of_ten_times_as_many_and_live_an_hour_meet_no_limit_and_lose_no_lease() {
+    let seen = run(Setup::day(5, 1_000, 4)).map_err(|e| e.to_string()).expect("every session is served");
+    println!("{:?}; {} session-hours", seen.bill, seen.session_ms / 3_600_000);
+    assert_eq!((seen.bill.table_throttled, seen.bill.ecs_throttled), (0, 0), "{:?}", seen.bill);
+    assert_eq!((seen.tasks, seen.replaced_after.len()), (4_000, 0), "each session has had one worker");
+    let mut started = seen.started_after;
+    started.sort_unstable();
+    assert!(started[started.len() * 99 / 100] <= 50_000, "{:?}", started.last());
+}
+
 #[test]
 fn a_hung_worker_is_replaced_within_35_seconds_of_its_last_sign_of_life() {
     let weather = Weather { accident: 20_000, ..Weather::calm() };
@@ -126,7 +138,7 @@ fn a_hung_worker_is_replaced_within_35_seconds_of_its_last_sign_of_life() {
     // A worker's clock and a controller's are up to 2 s apart, timers have whole seconds, and every hundredth call takes ten times as long.
     let within = |ms: i64| after.iter().filter(|at| **at <= ms).count() * 100 / after.len();
     println!("within 35 s {} %, within 37 s {} %", within(35_000), within(37_000));
-    assert!(within(35_000) >= 50 && within(37_000) >= 85 && within(45_000) >= 98, "{after:?}");
+    assert!(within(35_000) >= 95 && within(37_000) >= 98 && within(45_000) >= 100, "{after:?}");
 }
 
 #[test]
@@ -198,6 +210,8 @@ fn every_broken_rule_is_noticed_within_a_few_seeds_and_its_seed_replays() {
         let again = run(broken.setup(failure.seed)).err().map(|again| again.to_string());
         assert_eq!(again, Some(failure.to_string()), "the seed replays to the word");
         assert!(failure.to_string().contains(&format!("--seed {} --runs 1 --broken {broken:?}", failure.seed)));
+        let kept = run(Setup { broken: Broken::Nothing, ..broken.setup(failure.seed) });
+        assert!(kept.is_ok(), "it is the rule, and not the seed: {:?}", kept.err().map(|kept| kept.to_string()));
     }
 }
 

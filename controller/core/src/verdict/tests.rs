@@ -204,3 +204,22 @@ fn a_crash_speaks_against_the_version_also_when_its_session_ends_at_the_same_mom
     assert!(ends(101, false) && ends(101, true) && ends(139, true));
     assert!(!ends(0, true) && !ends(143, true) && !ends(137, true), "it was asked to leave");
 }
+
+#[test]
+fn only_the_failure_that_a_version_is_found_bad_by_is_news() {
+    let world = deployed();
+    let failed = |version: &str, session: &str, ms: i64| {
+        let why = Why::new(Cause::WorkerCrashed, "the worker exited with code 101", world.now.plus_ms(ms));
+        (version.to_owned(), SessionId::try_new(session).unwrap(), why)
+    };
+    let is_news = |known: &Rollout, (version, session, why): (String, SessionId, Why)| {
+        let evidence = Evidence::Failed { version: version.clone(), session: session.clone(), why: why.clone() };
+        let known = judged(known, &evidence, &world.policy, world.now);
+        (is_condemned_by(&known, &version, &session, &why), known)
+    };
+    let (first, bad) = is_news(known(&world), failed(NEW, "one-001", 1));
+    let (second, still) = is_news(&bad, failed(NEW, "two-002", 2));
+    assert_eq!((first, second), (true, false));
+    assert_eq!(still, bad, "the first verdict stands");
+    assert!(!is_news(known(&world), failed(OLD, "one-001", 1)).0, "a good version is not found bad");
+}

@@ -1,5 +1,6 @@
 //! `fleet SESSIONS MINUTES [SEED]`: what a fleet costs, with all that AWS's calls take and allow, as one line of JSON. The sessions come as fast as
 //! they can be launched; what is counted is from the first to the end, and the hours that they lived.
+//! `fleet day LIVE HOURS [SEED]`: so many live ones for so many hours, which come in bursts and live for an hour each.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people")]
 
 use proof::sim::run::{Setup, run};
@@ -7,13 +8,16 @@ use serde_json::json;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1).map(|word| word.parse::<i64>().ok());
+    let mut words = std::env::args().skip(1).peekable();
+    let is_day = words.next_if(|word| word == "day").is_some();
+    let mut words = words.map(|word| word.parse::<i64>().ok());
     let (Some(Some(sessions)), Some(Some(minutes))) = (words.next(), words.next()) else {
-        eprintln!("usage: fleet SESSIONS MINUTES [SEED]");
+        eprintln!("usage: fleet SESSIONS MINUTES [SEED], or fleet day LIVE HOURS [SEED]");
         return ExitCode::from(2);
     };
     let seed = words.next().flatten().and_then(|seed| u64::try_from(seed).ok()).unwrap_or(1);
-    let setup = Setup::fleet(seed, usize::try_from(sessions).unwrap_or(1), minutes * 60_000);
+    let number = usize::try_from(sessions).unwrap_or(1);
+    let setup = if is_day { Setup::day(seed, number, minutes) } else { Setup::fleet(seed, number, minutes * 60_000) };
     let lasts_ms = setup.lasts_ms;
     match run(setup) {
         Ok(seen) => {
@@ -27,7 +31,7 @@ fn main() -> ExitCode {
                     "sessions": sessions, "minutes": lasts_ms / 60_000, "sessionMs": seen.served_ms,
                     "calls": bill.calls, "readUnits": bill.half_read_units / 2, "writeUnits": bill.write_units,
                     "beatUnits": bill.beat_units, "ecsReads": bill.ecs_reads, "runTasks": bill.run_tasks,
-                    "stops": bill.stops, "messages": bill.messages, "invocations": bill.invocations,
+                    "stops": bill.stops, "tasks": seen.tasks, "replaced": seen.replaced_after.len(), "messages": bill.messages, "invocations": bill.invocations,
                     "lambdaMs": bill.lambda_ms, "ecsThrottled": bill.ecs_throttled, "runThrottled": bill.run_throttled,
                     "tableThrottled": bill.table_throttled, "unanswered": bill.unanswered,
                     "hottestWrite": bill.hottest_write, "hottestRead": bill.hottest_read,

@@ -1,23 +1,60 @@
 //! What is planned for a session when it begins: how it ends, and what its owners and operators do until then.
 
+use super::rng::Rng;
 use super::schedule::{Edit, Event, Happening};
 use super::world::World;
 use crate::model::operator::Wished;
 
 const MINUTE: i64 = 60_000;
+/// In the last of these minutes of each hour a day's sessions come so many times as fast.
+const BURST_MINUTES: i64 = 5;
+const BURST: i64 = 10;
+
+/// How sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lives {
+    /// Until the end of the run.
+    UntilTheEnd,
+    /// 40 to 80 minutes, after which their owners end them. They come for whole hours, ten times as fast in the last five minutes of each.
+    AnHour,
+    /// 20 to 90 minutes, with all that owners and operators may do.
+    Changing,
+}
+
+impl Lives {
+    /// When a session comes, ms after the beginning, if they come for so long.
+    #[must_use]
+    pub fn arrival(self, rng: &mut Rng, arrivals_ms: i64) -> i64 {
+        match self {
+            Self::UntilTheEnd | Self::Changing => rng.between(0, arrivals_ms.max(1)),
+            Self::AnHour => {
+                let (hour, even) = (60 * MINUTE, (60 - BURST_MINUTES) * MINUTE);
+                let weight = even + BURST_MINUTES * MINUTE * BURST;
+                let hours = (arrivals_ms / hour).max(1);
+                let (hours, rest) = (rng.between(0, hours), rng.between(0, weight));
+                hours * hour + if rest < even { rest } else { even + (rest - even) / BURST }
+            }
+        }
+    }
+}
 
 impl World {
     /// A session is created, and its end is planned: one of the many ways.
-    pub fn begin(&mut self, n: usize, changes: bool) {
+    pub fn begin(&mut self, n: usize, lives: Lives) {
         let life = self.rng.between(20 * MINUTE, 90 * MINUTE);
         let way = self.rng.between(0, 100);
         let now = self.now;
         let session = &mut self.sessions[n];
         session.began = now;
-        session.expires_at = now.plus_ms(if way < 10 && changes { life } else { 24 * 60 * MINUTE });
+        session.expires_at = now.plus_ms(if way < 10 && lives == Lives::Changing { life } else { 24 * 60 * MINUTE });
         self.edit(n, Edit::Replace);
-        if !changes {
-            return;
+        match lives {
+            Lives::UntilTheEnd => return,
+            Lives::AnHour => {
+                let life = self.rng.between(40 * MINUTE, 80 * MINUTE);
+                return self.after(life, Event::Edit(n, Edit::End));
+            }
+            Lives::Changing => {}
         }
         match way {
             0..10 => {}

@@ -3,6 +3,7 @@
 use super::broken::Broken;
 use super::faults::Weather;
 use super::invocation::{Invocations, Real};
+use super::lives::Lives;
 use super::physics::{Bill, Limits};
 use super::ports::{Ports, let_wait, pause, set_clock};
 use super::schedule::{Event, Happening};
@@ -38,8 +39,8 @@ pub struct Setup {
     pub weather: Weather,
     /// Whether calls take their time, and meet what AWS allows.
     pub physics: bool,
-    /// Whether sessions end, change and are wished something of; else they live until the end.
-    pub changes: bool,
+    /// How the sessions come and live.
+    pub lives: Lives,
     /// From when until when launches fail, ms after the beginning.
     pub incident: Option<(i64, i64)>,
     /// What is broken on purpose.
@@ -61,7 +62,7 @@ impl Setup {
             lasts_ms,
             weather,
             physics: false,
-            changes: true,
+            lives: Lives::Changing,
             incident,
             broken: Broken::Nothing,
         }
@@ -79,10 +80,18 @@ impl Setup {
             lasts_ms: lasts_ms.max(arrivals_ms),
             weather,
             physics: true,
-            changes: false,
+            lives: Lives::UntilTheEnd,
             incident: None,
             broken,
         }
+    }
+
+    /// So many live sessions for so many hours: an hour each, ten times as many in the last five minutes of each hour, with all that AWS's calls take and allow.
+    #[must_use]
+    pub fn day(seed: u64, live: usize, hours: i64) -> Self {
+        let ms = hours * 60 * MINUTE;
+        let sessions = live * usize::try_from(hours).unwrap_or(1);
+        Self { sessions, arrivals_ms: ms, lasts_ms: ms, lives: Lives::AnHour, ..Self::fleet(seed, 1, ms) }
     }
 }
 
@@ -214,14 +223,14 @@ impl Run {
             world.after(from, Event::Incident(until - from));
         }
         for n in 0..setup.sessions {
-            let ms = world.rng.between(0, setup.arrivals_ms.max(1));
+            let ms = setup.lives.arrival(&mut world.rng, setup.arrivals_ms);
             world.after(ms, Event::Begin(n));
         }
         world.after(MINUTE, Event::Sweep);
         world.after(MINUTE, Event::Room);
         world.after(setup.lasts_ms, Event::Quiet);
         let deployed = world.rng.between(30 * MINUTE, 180 * MINUTE);
-        if setup.changes {
+        if setup.lives == Lives::Changing {
             world.after(deployed, Event::Deploy);
         }
         let ports = Ports(Arc::new(Mutex::new(world)));
@@ -243,7 +252,7 @@ impl Run {
             }
             // Whoever is at work goes on with what it knows.
             Event::Deploy => self.deploy(),
-            Event::Begin(n) => self.ports.world().begin(n, self.setup.changes),
+            Event::Begin(n) => self.ports.world().begin(n, self.setup.lives),
             Event::Edit(n, edit) => {
                 let over = self.ports.world().sessions[n].over.is_some();
                 if !self.quiet && !over {

@@ -72,11 +72,23 @@ impl Shared for Ports {
         Ok(())
     }
 
-    async fn queue_is(&self, waiting: u32, now: Timestamp) -> Result<(), PortError> {
+    async fn somebody_waits(&self, now: Timestamp) -> Result<Option<Timestamp>, PortError> {
         self.call(Call::WriteShared).await?;
         self.table_fails("UpdateItem")?;
-        self.world().common.capacity.waiting = Some((waiting, now));
-        Ok(())
+        let capacity = &mut self.world().common.capacity;
+        capacity.waiting = Some((1, now));
+        Ok(capacity.pass_at)
+    }
+
+    async fn begin_pass(&self, known: &Capacity, waiting: u32, now: Timestamp) -> Result<bool, PortError> {
+        self.call(Call::WriteShared).await?;
+        self.table_fails("UpdateItem")?;
+        let capacity = &mut self.world().common.capacity;
+        let begins = capacity.pass_at == known.pass_at;
+        if begins {
+            (capacity.waiting, capacity.pass_at) = (Some((waiting, now)), Some(now));
+        }
+        Ok(begins)
     }
 
     async fn streams_are_full(&self, now: Timestamp) -> Result<(), PortError> {
