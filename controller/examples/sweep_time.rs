@@ -193,7 +193,7 @@ fn index_row(name: &str, look: i64) -> String {
     .to_string()
 }
 
-/// The sample of the contract, live and healthy now, without an operator's wish.
+/// The sample of the contract, live and healthy now, without an operator's order.
 fn worker(name: &str, arn: &str, now: i64, due: bool) -> Value {
     let mut row: Value = serde_json::from_str(include_str!("../../schemas/golden/worker-row.json")).unwrap();
     row["sessionId"] = json!(name);

@@ -101,9 +101,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             Evidence::Tried { version, session } => {
                 tracing::info!(version, %session, "a version is tried on one session")
             }
-            Evidence::Failed { version, session, why }
-                if !verdict::is_condemned_by(&known, version, session, why) =>
-            {
+            Evidence::Failed { version, session, why } if !verdict::is_condemned_by(&known, version, session, why) => {
                 tracing::info!(version, %session, why = why.text, "a failure that changes nothing in what is known of its version");
             }
             Evidence::Failed { version, session, why } => {

@@ -126,11 +126,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             Trigger::Sessions(looks) => self.look_at_all(&looks, deadline, &timers).await.map(Response::Batch),
             Trigger::Woken { sessions, queue } => {
                 self.watch(&sessions, deadline, &timers).await;
-                let admitted = if queue.is_empty() {
-                    Ok(())
-                } else {
-                    self.admit_the_queue(&queue, deadline, &timers).await
-                };
+                let admitted =
+                    if queue.is_empty() { Ok(()) } else { self.admit_the_queue(&queue, deadline, &timers).await };
                 if let Err(error) = admitted {
                     tracing::warn!(%error, "the queue could not be looked at; the next tick looks");
                 }

@@ -13,7 +13,7 @@ use controller_core::model::{Fleet, Task, Tasks, View, generation_of};
 use controller_core::{admission, liveness, reconcile, sight, strays, verdict};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
-use schemas::worker::WorkerRow;
+use schemas::worker::{Phase, WorkerRow};
 use std::time::Duration;
 use tracing::Instrument as _;
 
@@ -145,9 +145,12 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         self.memory.versions_are(&known.versions, now);
         view.fleet = known.clone().fleet(knowing.lanes(), &self.policy, now);
         match knowing {
-            Knowing::ItsTurn => view.fleet.ahead = 0,
+            // Another run of the session, begun since, has not waited.
+            Knowing::ItsTurn if view.worker.as_ref().is_some_and(|row| row.phase == Phase::Queued) => {
+                view.fleet.ahead = 0;
+            }
             Knowing::ACrowd => view.fleet.launches_left = 0,
-            Knowing::Nothing | Knowing::TheLanes(_) => {}
+            Knowing::ItsTurn | Knowing::Nothing | Knowing::TheLanes(_) => {}
         }
         let plan = reconcile(&view, &self.policy, now);
         if !plan.launches() || self.workers.take_launch(&known, &self.policy, now).await? {

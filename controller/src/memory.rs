@@ -42,7 +42,6 @@ impl Memory {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-
     /// What was known of the versions when they were last read, unless that is long ago.
     pub(crate) fn versions(&self, now: Timestamp) -> Option<Rollout> {
         let inner = self.lock();

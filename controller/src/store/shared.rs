@@ -157,9 +157,7 @@ impl Shared for WorkersTable {
             .expression_attribute_values(":waiting", AttributeValue::N(waiting.to_string()))
             .expression_attribute_values(":now", epoch(now));
         let update = match known.pass_at {
-            Some(at) => {
-                update.condition_expression("#pass = :known").expression_attribute_values(":known", epoch(at))
-            }
+            Some(at) => update.condition_expression("#pass = :known").expression_attribute_values(":known", epoch(at)),
             None => update.condition_expression("attribute_not_exists(#pass)"),
         };
         self.send(update, "UpdateItem of the pass over the queue").await

@@ -33,8 +33,8 @@ const KEEP_DISCARDED = Duration.days(14);
 
 /** The phases that a row ends in. */
 const ENDED = ['Stopped', 'Failed'];
-/** How the keys of wishes begin (table.rs). */
-export const WISH = 'wish#';
+/** How the keys of orders begin (table.rs). */
+export const ORDER = 'wish#';
 
 export interface ControllerProps {
   readonly config: Config;
@@ -213,13 +213,13 @@ export class Controller extends Construct {
     return mapping;
   }
 
-  /** Our own stream: an operator's wish, and a row that ends. The heartbeats of the workers, every 2 s, stay outside. */
+  /** Our own stream: an operator's order, and a row that ends. The heartbeats of the workers, every 2 s, stay outside. */
   private onRows(): string {
     const current = { record: { S: ['current'] } };
     const ended = { phase: { S: ENDED } };
     const notEnded = { phase: { S: [{ 'anything-but': ENDED }] } };
     return this.onStream('Rows', this.props.state.streamArn, [
-      { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: WISH }] } } } },
+      { eventName: ['INSERT'], dynamodb: { Keys: { record: { S: [{ prefix: ORDER }] } } } },
       { eventName: ['INSERT'], dynamodb: { Keys: current, NewImage: ended } },
       { eventName: ['MODIFY'], dynamodb: { Keys: current, OldImage: notEnded, NewImage: ended } },
     ]);

@@ -87,17 +87,17 @@ fn two_sessions_with_a_change_under_two_controllers() {
 }
 
 #[test]
-fn one_session_whose_operators_wish_twice() {
+fn one_session_whose_operators_order_twice() {
     holds(World::of(1, 1, 0, 0).with_orders(2), to(300_000));
 }
 
 #[test]
-fn one_session_that_changes_while_operators_wish() {
+fn one_session_that_changes_while_operators_order() {
     holds(World::of(1, 1, 0, 1).with_orders(1), to(300_000));
 }
 
 #[test]
-fn one_session_with_a_fault_and_a_wish_under_two_controllers() {
+fn one_session_with_a_fault_and_an_order_under_two_controllers() {
     holds(World::of(1, 2, 1, 0).with_orders(1), to(300_000));
 }
 

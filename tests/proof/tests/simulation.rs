@@ -56,7 +56,7 @@ fn the_same_seed_gives_the_same_run() {
 fn operators_rollouts_channels_and_restarts_in_place_are_part_of_every_run() {
     let seen = run(Setup::of(7)).map_err(|e| e.to_string()).expect("a run like any other");
     assert!(seen.claimed > 100, "{seen:?}");
-    assert!(seen.wishes > 50 && seen.rolled > 1 && seen.deleted_channels > 100, "{seen:?}");
+    assert!(seen.orders > 50 && seen.rolled > 1 && seen.deleted_channels > 100, "{seen:?}");
 }
 
 #[test]

@@ -46,8 +46,8 @@ fn main() -> ExitCode {
                 sessions += seen.sessions;
                 let seconds = began.elapsed().as_secs_f64();
                 println!(
-                    "seed {seed}: {} tasks, {} looks, {} wishes, {} handovers, {} channels deleted; in all {hours} session-hours of {sessions} sessions in {seconds:.1} s",
-                    seen.tasks, seen.looks, seen.wishes, seen.rolled, seen.deleted_channels
+                    "seed {seed}: {} tasks, {} looks, {} orders, {} handovers, {} channels deleted; in all {hours} session-hours of {sessions} sessions in {seconds:.1} s",
+                    seen.tasks, seen.looks, seen.orders, seen.rolled, seen.deleted_channels
                 );
             }
             Err(failure) => {

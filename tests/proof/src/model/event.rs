@@ -2,7 +2,7 @@
 
 use super::control::{Eyes, Look, Outcome};
 use super::mutation::Mutation;
-use super::operator::{self, Wished};
+use super::operator::{self, Ordered};
 use super::state::{LEASE, Process, STAY, Session, State, Task, Told, Wish};
 use super::{TICK, World, worker};
 use crate::exit::Exit;
@@ -31,8 +31,8 @@ pub enum Event {
     Die(u8),
     /// Something happens to a task.
     Task(u8, u8, Happening),
-    /// An operator wishes something of a session.
-    Wish(u8, Wished),
+    /// An operator orders something of a session.
+    Order(u8, Ordered),
     /// Time passes.
     Tick,
 }
@@ -103,7 +103,7 @@ pub fn enabled(world: &World, state: &State, events: &mut Vec<Event>) {
             events.extend(edits(session.wish).iter().map(|edit| Event::Edit(n, *edit)));
         }
         if let Some(row) = session.row.as_deref().filter(|_| state.orders > 0) {
-            events.extend(operator::wishes(row, state.now).map(|wished| Event::Wish(n, wished)));
+            events.extend(operator::orders(row, state.now).map(|order| Event::Order(n, order)));
         }
         for (t, task) in (0_u8..).zip(&session.tasks) {
             let displaced = task.stays(state.now)
@@ -230,9 +230,9 @@ pub fn apply(world: &World, state: &mut State, event: Event) -> Result<(), Viola
         Event::Task(session, task, happening) => {
             happen(world, state, usize::from(session), usize::from(task), happening)?;
         }
-        Event::Wish(session, wished) => {
+        Event::Order(session, order) => {
             state.orders -= 1;
-            operator::wish(state, usize::from(session), wished);
+            operator::give(state, usize::from(session), order);
         }
         Event::Tick => tick(world, state)?,
     }

@@ -9,7 +9,7 @@
 //! | [`ecs`] | ECS: tokens, delays, late news |
 //! | [`worker`] | the worker's row protocol |
 //! | [`fair`] | the continuation without faults: the schedule alone |
-//! | [`operator`] | what operators wish |
+//! | [`operator`] | what operators order |
 //! | [`mutation`] | rules broken on purpose, to show that each invariant can fail |
 //!
 //! **Abstractions.** Time passes in ticks, and only what lies up to [`state::FAR`] ticks away is told apart: no deadline of
@@ -69,7 +69,7 @@ pub struct World {
     pub faults: u8,
     /// Changes of session rows that may happen.
     pub edits: u8,
-    /// Wishes of operators that may be written.
+    /// Orders of operators that may be written.
     pub orders: u8,
     /// Tasks that ECS has room for at the same time.
     pub room: usize,
@@ -91,7 +91,7 @@ impl World {
         Self { sessions, controllers, faults, edits, orders, room, late_news, mutation, policy: policy() }
     }
 
-    /// The same world in which operators may wish so often.
+    /// The same world in which operators may order so often.
     #[must_use]
     pub fn with_orders(mut self, orders: u8) -> Self {
         self.orders = orders;

@@ -1,4 +1,4 @@
-//! What operators wish, as `sessionctl` writes it: the section `operator` and the time of the next look, on the condition that
+//! What operators order, as `sessionctl` writes it: the section `operator` and the time of the next look, on the condition that
 //! the row stands. It raises no revision, so a controller that is at work may not have seen it.
 
 use super::TICK;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 /// A hold lasts so long, ms.
 pub const HOLD: i64 = 2 * TICK;
 
-/// One wish.
+/// One order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Wished {
+pub enum Ordered {
     /// Hands off, for [`HOLD`].
     Hold,
     /// The hold ends now.
@@ -29,31 +29,31 @@ pub enum Wished {
     Drain,
 }
 
-/// What may be wished of this row now.
-pub fn wishes(row: &WorkerRow, now: Timestamp) -> impl Iterator<Item = Wished> {
-    let hands = if is_held(row, now) { Wished::Release } else { Wished::Hold };
-    [hands, Wished::Stop, Wished::Restart, Wished::Drain].into_iter()
+/// What may be ordered of this row now.
+pub fn orders(row: &WorkerRow, now: Timestamp) -> impl Iterator<Item = Ordered> {
+    let hands = if is_held(row, now) { Ordered::Release } else { Ordered::Hold };
+    [hands, Ordered::Stop, Ordered::Restart, Ordered::Drain].into_iter()
 }
 
-/// Writes a wish into the row of the nth session.
-pub fn wish(state: &mut State, n: usize, wished: Wished) {
+/// Writes an order into the row of the nth session.
+pub fn give(state: &mut State, n: usize, order: Ordered) {
     let now = state.now;
     let Some(row) = &mut state.sessions[n].row else { return };
-    set(Arc::make_mut(row), wished, now, HOLD);
+    set(Arc::make_mut(row), order, now, HOLD);
 }
 
-/// Writes a wish into a row, a hold for so long. It is signed after the decision that it is meant to change.
-pub fn set(row: &mut WorkerRow, wished: Wished, now: Timestamp, hold_ms: i64) {
+/// Writes an order into a row, a hold for so long. It is signed after the decision that it is meant to change.
+pub fn set(row: &mut WorkerRow, order: Ordered, now: Timestamp, hold_ms: i64) {
     let decided = row.intent.as_ref().map_or(Timestamp(0), |intent| intent.decided_at);
     let signed = Signed { by: "ann".to_owned(), at: now.max(decided.plus_ms(1)), note: String::new() };
     let until = |ms| Some(Hold { until: now.plus_ms(ms), signed: signed.clone() });
-    let order = |verb| Some(Order { verb, at_once: None, signed: signed.clone() });
-    match wished {
-        Wished::Hold => row.operator.hold = until(hold_ms),
-        Wished::Release => row.operator.hold = until(0),
-        Wished::Stop => row.operator.order = order(Verb::Stop),
-        Wished::Restart => row.operator.order = order(Verb::Restart),
-        Wished::Drain => row.operator.order = order(Verb::Drain),
+    let of = |verb| Some(Order { verb, at_once: None, signed: signed.clone() });
+    match order {
+        Ordered::Hold => row.operator.hold = until(hold_ms),
+        Ordered::Release => row.operator.hold = until(0),
+        Ordered::Stop => row.operator.order = of(Verb::Stop),
+        Ordered::Restart => row.operator.order = of(Verb::Restart),
+        Ordered::Drain => row.operator.order = of(Verb::Drain),
     }
     if !row.phase.is_final() {
         row.next_look_at = Some(now);

@@ -41,7 +41,7 @@ pub struct State {
     pub faults: u8,
     /// Changes of session rows that may still happen.
     pub edits: u8,
-    /// Wishes of operators that may still be written.
+    /// Orders of operators that may still be written.
     pub orders: u8,
 }
 

@@ -96,7 +96,7 @@ impl Invocations {
             | Event::Wake(_)
             | Event::Incident(_)
             | Event::Task(..)
-            | Event::Wish(..)
+            | Event::Order(..)
             | Event::Deploy
             | Event::Room
             | Event::Quiet => self.waiting.push_back(event),
@@ -222,7 +222,7 @@ impl Invocations {
                 | Event::Begin(_)
                 | Event::Edit(..)
                 | Event::Task(..)
-                | Event::Wish(..)
+                | Event::Order(..)
                 | Event::Deploy
                 | Event::Room
                 | Event::Incident(_)

@@ -3,7 +3,7 @@
 use super::rng::Rng;
 use super::schedule::{Edit, Event, Happening};
 use super::world::World;
-use crate::model::operator::Wished;
+use crate::model::operator::Ordered;
 
 const MINUTE: i64 = 60_000;
 /// In the last of these minutes of each hour a day's sessions come so many times as fast.
@@ -66,7 +66,7 @@ impl World {
                 self.after(life + 30 * MINUTE, Event::Edit(n, Edit::Delete));
             }
         }
-        self.plan_wishes(n, life);
+        self.plan_orders(n, life);
         if self.rng.chance(20_000) {
             let pause = self.rng.between(MINUTE, life);
             self.after(pause, Event::Edit(n, Edit::Pause));
@@ -78,19 +78,19 @@ impl World {
         }
     }
 
-    /// Operators wish something of about every third session.
-    fn plan_wishes(&mut self, n: usize, life: i64) {
-        for wished in [Wished::Hold, Wished::Release, Wished::Stop, Wished::Restart, Wished::Drain] {
-            let of_100_000 = if wished == Wished::Stop { 3_000 } else { 8_000 };
+    /// Operators order something of about every third session.
+    fn plan_orders(&mut self, n: usize, life: i64) {
+        for order in [Ordered::Hold, Ordered::Release, Ordered::Stop, Ordered::Restart, Ordered::Drain] {
+            let of_100_000 = if order == Ordered::Stop { 3_000 } else { 8_000 };
             if self.rng.chance(of_100_000) {
                 let (at, hold_ms) = (self.rng.between(0, life), self.rng.between(MINUTE, 15 * MINUTE));
-                self.after(at, Event::Wish(n, wished, hold_ms));
+                self.after(at, Event::Order(n, order, hold_ms));
             }
         }
         // Many a hold is written just before something ends.
         if self.rng.chance(15_000) {
             let (early, hold_ms) = (self.rng.between(0, 3_000), self.rng.between(MINUTE, 15 * MINUTE));
-            self.after(life - early + 1_000, Event::Wish(n, Wished::Hold, hold_ms));
+            self.after(life - early + 1_000, Event::Order(n, Ordered::Hold, hold_ms));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::broken::Broken;
 use super::schedule::{Edit, Event};
 use super::world::{Session, Task, World, name, number};
 use crate::invariants::{self, Basis, Invariant, Violation};
-use crate::model::operator::{self, Wished};
+use crate::model::operator::{self, Ordered};
 use controller_core::action::RowWrite;
 use controller_core::{handover, restart};
 use schemas::ids::{ChannelArn, SessionId, Timestamp};
@@ -60,15 +60,15 @@ impl World {
         }
     }
 
-    /// An operator's wish is written into the row, if there is one.
-    pub fn wish(&mut self, n: usize, wished: Wished, hold_ms: i64) {
+    /// An order of an operator is written into the row, if there is one.
+    pub fn order(&mut self, n: usize, order: Ordered, hold_ms: i64) {
         let now = self.now;
         let Some(row) = &mut self.sessions[n].row else { return };
-        operator::set(row, wished, now, hold_ms);
+        operator::set(row, order, now, hold_ms);
         // As many at once as the operators of so many sessions need, so that all have had their turn before the end.
         row.operator.order.iter_mut().for_each(|order| order.at_once = Some(20));
-        self.wishes += 1;
-        self.tell(n, "an operator wishes (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", wished as u64);
+        self.orders += 1;
+        self.tell(n, "an operator orders (0 hold, 1 release, 2 stop, 3 restart, 4 drain)", order as u64);
         self.trigger(Event::Record(n));
     }
 

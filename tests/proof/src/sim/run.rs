@@ -110,8 +110,8 @@ pub struct Seen {
     pub tasks: usize,
     /// Generations that were claimed by restarted workers.
     pub claimed: u64,
-    /// Wishes of operators that were written.
-    pub wishes: u64,
+    /// Orders of operators that were written.
+    pub orders: u64,
     /// Handovers that a rollout began.
     pub rolled: u64,
     /// Channels that were deleted.
@@ -184,7 +184,7 @@ pub fn run(setup: Setup) -> Result<Seen, Box<Failure>> {
     (seen.started_after, seen.log) = (world.started_after.clone(), world.log.finish());
     seen.looks = world.looks;
     seen.claimed = world.claimed;
-    (seen.wishes, seen.rolled, seen.deleted_channels) = (world.wishes, world.rolled, world.deleted_channels);
+    (seen.orders, seen.rolled, seen.deleted_channels) = (world.orders, world.rolled, world.deleted_channels);
     seen.found_bad = world.bad_version.as_ref().is_some_and(|bad| bad.found_at.is_some());
     let ms = |at: Timestamp| at.since(EPOCH);
     seen.launches = world.launches.iter().map(|(at, n, since)| (ms(*at), *n, since.map_or(0, ms))).collect();
@@ -245,9 +245,9 @@ impl Run {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Wish(n, wished, hold_ms) => {
+            Event::Order(n, order, hold_ms) => {
                 if !self.quiet {
-                    self.ports.world().wish(n, wished, hold_ms);
+                    self.ports.world().order(n, order, hold_ms);
                 }
             }
             // Whoever is at work goes on with what it knows.

@@ -1,7 +1,7 @@
 //! What happens next, in virtual time.
 
 use crate::exit::Exit;
-use crate::model::operator::Wished;
+use crate::model::operator::Ordered;
 use schemas::ids::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -27,8 +27,8 @@ pub enum Event {
     Incident(i64),
     /// Something happens to a session's nth task.
     Task(usize, usize, Happening),
-    /// An operator wishes something of a session; a hold for so long, ms.
-    Wish(usize, Wished, i64),
+    /// An operator orders something of a session; a hold for so long, ms.
+    Order(usize, Ordered, i64),
     /// A new task definition is deployed.
     Deploy,
     /// The weather changes the room for tasks.

@@ -5,7 +5,7 @@ use super::ports::{Ports, clock, let_wait, pause, set_clock};
 use super::schedule::{Edit, Happening};
 use super::world::{Pause, Process, World, name};
 use crate::exit::Exit;
-use crate::model::operator::{self, Wished};
+use crate::model::operator::{self, Ordered};
 use controller::handler::{Controller, Response};
 use controller::ports::{Workers, Written};
 use controller::tick::Swept;
@@ -165,7 +165,7 @@ impl Fleet {
         let mut world = self.ports.world();
         let now = world.now;
         for row in world.sessions.iter_mut().filter_map(|session| session.row.as_mut()) {
-            operator::set(row, Wished::Drain, now, 0);
+            operator::set(row, Ordered::Drain, now, 0);
             row.operator.order.iter_mut().for_each(|order| order.at_once = at_once);
         }
     }

@@ -79,8 +79,8 @@ pub struct World {
     pub broken_rule: Broken,
     /// Generations that were claimed by restarted workers so far.
     pub claimed: u64,
-    /// Wishes of operators that were written so far.
-    pub wishes: u64,
+    /// Orders of operators that were written so far.
+    pub orders: u64,
     /// Handovers that a rollout has begun so far.
     pub rolled: u64,
     /// Channels that were deleted so far.
@@ -274,7 +274,7 @@ impl World {
             bad_version: None,
             broken_rule: Broken::Nothing,
             claimed: 0,
-            wishes: 0,
+            orders: 0,
             rolled: 0,
             deleted_channels: 0,
             common: super::shared::Common::default(),
