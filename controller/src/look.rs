@@ -9,7 +9,7 @@ use crate::handler::Controller;
 use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Workers};
 use controller_core::action::Plan;
 use controller_core::capacity::Lanes;
-use controller_core::model::{Fleet, Task, Tasks, View, generation_of};
+use controller_core::model::{Fleet, Policy, Task, Tasks, View, generation_of};
 use controller_core::{admission, liveness, reconcile, sight, strays, verdict};
 use says::log_plan;
 use schemas::ids::{SessionId, TaskArn, Timestamp};
@@ -66,12 +66,20 @@ pub enum Rest {
 }
 
 impl Rest {
-    /// After a look that has left this row, and wants the next one then.
-    pub(crate) fn of(row: Option<&WorkerRow>, next_look: Option<Timestamp>, now: Timestamp) -> Self {
+    /// After a look that has left this row, and wants the next one then. Whoever is being launched is looked at sooner: from its first word on, which
+    /// no trigger tells, it must be heard.
+    pub(crate) fn of(
+        row: Option<&WorkerRow>,
+        next_look: Option<Timestamp>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
         if row.is_some_and(|row| admission::waits(row, now).is_some()) {
             return Self::Turn;
         }
-        next_look.map_or(Self::Nothing, Self::Until)
+        let launches = row.is_some_and(|row| row.phase == Phase::Launching);
+        let first_word = launches.then(|| now.plus_ms(policy.heartbeat_deadline_ms));
+        next_look.into_iter().chain(first_word).min().map_or(Self::Nothing, Self::Until)
     }
 }
 
@@ -102,7 +110,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                 if let (Some(row), Knowing::Nothing | Knowing::ACrowd) = (&view.worker, knowing) {
                     self.note_the_queue(&view, row).await; // one whose backoff is over joins it without a write
                 }
-                return Ok(Rest::of(view.worker.as_ref(), plan.next_look, decided_at));
+                return Ok(Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, decided_at));
             }
             log_plan(&view, &plan, decided_at);
             let applied = self.apply(&view, &plan).await?;
@@ -116,7 +124,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                     // What RunTask has answered is in the row, and later than the plan.
                     let planned = plan.next_look.filter(|_| !plan.launches());
                     let next = [planned, row.as_ref().and_then(|row| row.next_look_at)].into_iter().flatten().min();
-                    return Ok(Rest::of(row.as_ref(), next, (self.clock)()));
+                    return Ok(Rest::of(row.as_ref(), next, &self.policy, (self.clock)()));
                 }
                 Applied::Changed => {}
                 Applied::Lost => lost += 1,

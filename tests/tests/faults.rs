@@ -104,6 +104,26 @@ async fn throttles_are_waited_out_the_hidden_ones_too() {
     has_one_task(&stack, SESSION).await;
 }
 
+/// By a timer: the schedule's minute comes at any time, and nobody sends its event here.
+#[tokio::test]
+async fn a_worker_that_hangs_is_replaced_within_35_seconds_of_its_last_sign_of_life() {
+    let stack = Stack::up("hung").unwrap();
+    stack.put_session(SESSION).await.unwrap();
+    stack.until_row(SESSION, false, "served", speaks(1)).await.unwrap();
+    let hung = stack.admin("ecs/hang", Some(&json!({"session": SESSION}))).await.unwrap();
+    assert_eq!(hung["hung"].as_array().map(Vec::len), Some(1), "{hung}");
+    // A heartbeat may have been under way.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let last = stack.row(SESSION).await.unwrap()["worker"]["heartbeatAt"].as_i64().unwrap();
+    let next = stack.until_row(SESSION, false, "replaced", |row| row["generation"] == 2).await.unwrap();
+    let after_ms = next["intent"]["decidedAt"].as_i64().unwrap() - last;
+    println!("replaced {after_ms} ms after the last heartbeat");
+    assert!((30_000..=35_000).contains(&after_ms), "{after_ms} ms: {next:#}");
+    stack.until_row(SESSION, false, "the next one serves", speaks(2)).await.unwrap();
+    let tasks = stack.tasks(SESSION).await.unwrap();
+    assert_eq!(tasks.len(), 2, "{tasks:#?}");
+}
+
 #[tokio::test]
 async fn a_conflict_adopts_the_existing_task() {
     let stack = Stack::up("conflict").unwrap();

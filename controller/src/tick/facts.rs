@@ -152,7 +152,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             Some(_) | None => {}
         }
         self.note_candidate(&view, now, found);
-        self.rests(tick, &id, Rest::of(view.worker.as_ref(), plan.next_look, now));
+        self.rests(tick, &id, Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, now));
     }
 
     fn note_candidate(&self, view: &View, now: Timestamp, found: &mut Found) {
@@ -196,7 +196,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                 for (view, _) in asking {
                     let now = (self.clock)();
                     let plan = reconcile(&view, &self.policy, now);
-                    self.rests(tick, &view.session_id, Rest::of(view.worker.as_ref(), plan.next_look, now));
+                    self.rests(tick, &view.session_id, Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, now));
                 }
                 return;
             }
@@ -218,7 +218,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             view.tasks = Tasks::Known(seen.iter().cloned().map(of_row).collect());
             let plan = reconcile(&view, &self.policy, now);
             if plan.actions.is_empty() {
-                self.rests(tick, &view.session_id, Rest::of(view.worker.as_ref(), plan.next_look, now));
+                self.rests(tick, &view.session_id, Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, now));
             } else {
                 found.look(view.session_id).seen = Some(seen);
             }

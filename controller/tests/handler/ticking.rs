@@ -179,3 +179,14 @@ async fn while_there_is_no_room_one_session_goes_to_see_and_when_there_is_some_a
     next_pass(&controller).await;
     assert_eq!(calls(&controller), 7, "there is room again");
 }
+
+#[tokio::test]
+async fn a_session_that_is_launched_is_looked_at_before_the_next_tick_because_nobody_tells_of_its_first_word() {
+    let controller = controller();
+    controller.sessions.put(&name(1), session("active"));
+    handle(&controller, &json!({"sessionIds": [name(1)]})).await;
+    assert_eq!(controller.workers.row(&name(1)).phase, Phase::Launching);
+    let expected = Wake::Sessions { ids: vec![id(&name(1))], until: NOW.plus_ms(80_000) };
+    let set = controller.timer.set.lock().unwrap().clone();
+    assert_eq!(set, [(NOW.plus_ms(27_000), expected)]);
+}

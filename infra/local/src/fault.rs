@@ -13,6 +13,11 @@ pub enum Fault {
         /// The session.
         session: Option<String>,
     },
+    /// Let the worker of a session (or all) hang by SIGSTOP.
+    HangWorker {
+        /// The session.
+        session: Option<String>,
+    },
     /// Kill the controller's processes by SIGKILL, whatever they are doing.
     KillController,
     /// Deliver the Sessions stream again from its start.
@@ -92,11 +97,11 @@ struct Call {
 
 impl Fault {
     fn call(&self) -> Result<Call, Error> {
+        let of = |session: Option<&String>| session.map_or(json!({}), |session| json!({"session": session}));
         let post = |path: &str, body: Value| Call { path: path.to_owned(), body: Some(body) };
         Ok(match self {
-            Self::KillWorker { session } => {
-                post("ecs/kill", session.as_ref().map_or(json!({}), |s| json!({"session": s})))
-            }
+            Self::KillWorker { session } => post("ecs/kill", of(session.as_ref())),
+            Self::HangWorker { session } => post("ecs/hang", of(session.as_ref())),
             Self::KillController => post("functions/kill", json!({})),
             Self::Replay => post("mapping/replay", json!({})),
             Self::Ttl { session: Some(session), force } => {

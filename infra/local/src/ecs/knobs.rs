@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::faults::Faults;
@@ -20,6 +21,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/faults", post(set_faults).get(show_faults))
         .route("/stop", post(stop_as_aws))
         .route("/kill", post(kill))
+        .route("/hang", post(hang))
         .route("/tasks", get(all_tasks))
         .with_state(shared)
 }
@@ -51,15 +53,26 @@ async fn stop_as_aws(State(shared): State<Arc<Shared>>, Json(input): Json<Value>
 
 /// `{"session": ID}` or `{}`: SIGKILL to the containers of the session's tasks, or of all; as a host that fails.
 async fn kill(State(shared): State<Arc<Shared>>, Json(input): Json<Value>) -> Json<Value> {
+    let killed = signal(&shared, &input, Signal::SIGKILL);
+    tracing::info!(?killed, "containers were killed on purpose");
+    Json(json!({"killed": killed}))
+}
+
+/// The same with SIGSTOP: a process that hangs, which only SIGKILL ends.
+async fn hang(State(shared): State<Arc<Shared>>, Json(input): Json<Value>) -> Json<Value> {
+    let hung = signal(&shared, &input, Signal::SIGSTOP);
+    tracing::info!(?hung, "containers hang on purpose");
+    Json(json!({"hung": hung}))
+}
+
+fn signal(shared: &Shared, input: &Value, signal: Signal) -> Vec<String> {
     let prefix = input["session"].as_str().map(|session| format!("{session}/"));
     let of_session = |task: &&super::model::Task| {
         let by = task.started_by.as_deref().unwrap_or_default();
         prefix.as_ref().is_none_or(|prefix| by.starts_with(prefix.as_str()))
     };
     let arns: Vec<String> = shared.store().tasks().filter(of_session).map(|task| task.arn.clone()).collect();
-    let killed: Vec<String> = arns.into_iter().filter(|arn| shared.kill(arn)).collect();
-    tracing::info!(?killed, "containers were killed on purpose");
-    Json(json!({"killed": killed}))
+    arns.into_iter().filter(|arn| shared.signal(arn, signal)).collect()
 }
 
 /// All tasks that were ever started, as DescribeTasks shows them, so that tests can count them.

@@ -72,9 +72,9 @@ impl Shared {
         let _closed = running.wait_for(HashMap::is_empty).await;
     }
 
-    /// Kills the container of a task by SIGKILL; whether there was one.
-    pub fn kill(&self, arn: &str) -> bool {
-        self.running.borrow().get(arn).is_some_and(|container| container.signal(Signal::SIGKILL))
+    /// Sends the container of a task this signal; whether there was one.
+    pub fn signal(&self, arn: &str, signal: Signal) -> bool {
+        self.running.borrow().get(arn).is_some_and(|container| container.signal(signal))
     }
 
     fn runs(&self, arn: &str, container: &Container) {
