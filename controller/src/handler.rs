@@ -15,7 +15,7 @@ use crate::ports::{Bus, Channels, Orchestrator, PortError, Sessions, Timer, Work
 use crate::tick::Swept;
 use crate::timer::{FOLLOW_MS, Timers};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use controller_core::model::Policy;
+use controller_core::model::{Policy, Task};
 use controller_core::triggers::{self, Look, Trigger, UnknownEvent};
 use futures_util::StreamExt as _;
 use lambda_runtime::Diagnostic;
@@ -123,7 +123,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         let timers = Timers::default();
         let response = match trigger {
             Trigger::Sweep => self.sweep_alone(deadline, &timers).await.map_err(HandlerError::Sweep),
-            Trigger::Sessions(looks) => self.look_at_all(&looks, deadline, &timers).await.map(Response::Batch),
+            Trigger::Sessions(looks) => {
+                let ended = crate::ecs::event::ended(event);
+                self.look_at_all(&looks, ended.as_ref(), deadline, &timers).await.map(Response::Batch)
+            }
             Trigger::Woken { sessions, queue } => {
                 self.watch(&sessions, deadline, &timers).await;
                 let admitted =
@@ -141,6 +144,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
     async fn look_at_all(
         &self,
         looks: &[Look],
+        ended: Option<&(SessionId, Task)>,
         deadline: Timestamp,
         timers: &Timers,
     ) -> Result<DynamoDbEventResponse, HandlerError> {
@@ -151,7 +155,8 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             if (self.clock)() >= deadline {
                 return (id, Some(PortError::OutOfTime));
             }
-            let looked = self.look_knowing(&id, Hints { named, seen: None }, knowing).await;
+            let ended = ended.filter(|(session, _)| *session == id).map(|(_, task)| task.clone());
+            let looked = self.look_knowing(&id, Hints { named, ended, ..Hints::default() }, knowing).await;
             if let Ok(rest) = &looked {
                 timers.note(&id, *rest, (self.clock)(), until);
             }

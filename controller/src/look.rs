@@ -52,6 +52,8 @@ pub(crate) struct Hints {
     pub(crate) named: Vec<TaskArn>,
     /// What ECS has just said, so that it needs not be asked again at once.
     pub(crate) seen: Option<Vec<Task>>,
+    /// A task that has ended, as its event tells it: ECS needs not be asked when it is the row's.
+    pub(crate) ended: Option<Task>,
 }
 
 /// What a session waits for after a look.
@@ -68,12 +70,7 @@ pub enum Rest {
 impl Rest {
     /// After a look that has left this row, and wants the next one then. Whoever is being launched is looked at sooner: from its first word on, which
     /// no trigger tells, it must be heard.
-    pub(crate) fn of(
-        row: Option<&WorkerRow>,
-        next_look: Option<Timestamp>,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn of(row: Option<&WorkerRow>, next_look: Option<Timestamp>, policy: &Policy, now: Timestamp) -> Self {
         if row.is_some_and(|row| admission::waits(row, now).is_some()) {
             return Self::Turn;
         }
@@ -89,7 +86,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
     /// # Errors
     /// [`PortError`] when a read or an effect failed; what was done before it stands.
     pub async fn look(&self, id: &SessionId, named: &[TaskArn]) -> Result<Rest, PortError> {
-        self.look_knowing(id, Hints { named: named.to_vec(), seen: None }, Knowing::Nothing).await
+        self.look_knowing(id, Hints { named: named.to_vec(), ..Hints::default() }, Knowing::Nothing).await
     }
 
     /// The same, knowing more.
@@ -130,6 +127,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                 Applied::Lost => lost += 1,
             }
             hints.seen = None; // It was seen before this was done.
+            if hints.ended.is_some() {
+                hints.named.clear(); // What there was to know of it is in the row now.
+            }
         }
         if lost == PASSES { Err(PortError::Contended(lost)) } else { Ok(Rest::Nothing) }
     }
@@ -212,8 +212,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         };
         let now = (self.clock)();
         let blind = reconcile(&view, &self.policy, now);
-        view.tasks = match &hints.seen {
-            Some(seen) => Tasks::Known(of_this_row(view.worker.as_ref(), seen)),
+        let is_its_end = |task: &&Task| view.worker.as_ref().is_some_and(|row| row.names(&task.arn));
+        let known = hints.seen.as_deref().or(hints.ended.as_ref().filter(is_its_end).map(std::slice::from_ref));
+        view.tasks = match known {
+            Some(tasks) => Tasks::Known(of_this_row(view.worker.as_ref(), tasks)),
             None if hints.named.is_empty() && !sight::needs_ecs(&view, &blind, &self.policy, now) => {
                 return Ok((view, blind, now));
             }

@@ -1,6 +1,7 @@
 //! ECS behind [`crate::ports::Orchestrator`].
 
 pub mod classify;
+pub mod event;
 mod task;
 
 use crate::clients;

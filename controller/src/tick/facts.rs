@@ -130,7 +130,7 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         }
         let view = self.view_of(id.clone(), facts.records.get(&id).cloned(), Some(row), fleet);
         let plan = reconcile(&view, &self.policy, now);
-        if news || !plan.actions.is_empty() {
+        if news || found.has_something_new(&plan) {
             self.note_candidate(&view, now, found); // what else there is to do keeps nobody from its place
             found.look(id);
             return;
@@ -196,7 +196,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                 for (view, _) in asking {
                     let now = (self.clock)();
                     let plan = reconcile(&view, &self.policy, now);
-                    self.rests(tick, &view.session_id, Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, now));
+                    self.rests(
+                        tick,
+                        &view.session_id,
+                        Rest::of(view.worker.as_ref(), plan.next_look, &self.policy, now),
+                    );
                 }
                 return;
             }

@@ -1,13 +1,15 @@
 //! What a tick finds in its facts.
 
 use crate::look::Hints;
+use controller_core::action::{Action, Plan};
 use controller_core::capacity::Lanes;
+use controller_core::verdict::Evidence;
 use controller_core::{handover, order, rollout};
 use schemas::ids::SessionId;
 use schemas::operator::Verb;
 use schemas::session::SessionRecord;
 use schemas::worker::WorkerRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who needs a look, and what was counted.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Found {
     pub(super) without_stream: bool,
     /// Whether some rows could not be read: then nobody has counted.
     pub(super) is_partial: bool,
+    /// Versions that a session was found to speak for: the others need not say the same.
+    baked: BTreeSet<String>,
     rolling: u32,
     draining: u32,
 }
@@ -62,6 +66,15 @@ impl Found {
     pub(super) fn count(&mut self, row: &WorkerRow) {
         self.rolling += u32::from(rollout::counts(row.phase, row.why.cause));
         self.draining += u32::from(handover::takes_a_place(row.phase, row.why.cause));
+    }
+
+    /// Whether this plan does anything that no plan before it does for all.
+    pub(super) fn has_something_new(&mut self, plan: &Plan) -> bool {
+        match &plan.actions[..] {
+            [] => false,
+            [Action::Judge(Evidence::Baked { version })] => self.baked.insert(version.clone()),
+            _ => true,
+        }
     }
 
     /// This session needs a look.

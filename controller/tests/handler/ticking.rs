@@ -190,3 +190,18 @@ async fn a_session_that_is_launched_is_looked_at_before_the_next_tick_because_no
     let set = controller.timer.set.lock().unwrap().clone();
     assert_eq!(set, [(NOW.plus_ms(27_000), expected)]);
 }
+
+#[tokio::test]
+async fn of_many_sessions_that_speak_for_the_same_version_one_is_looked_at() {
+    let mut controller = live(30).await;
+    handle(&controller, &json!({"sweep": true})).await; // what happened is told once
+    let version = "task-definition/worker:1".to_owned();
+    controller.policy.task_definition = Some(version.clone());
+    for row in controller.workers.rows.lock().unwrap().values_mut() {
+        row.intent.as_mut().unwrap().task_definition = Some(version.clone());
+        row.worker.as_mut().unwrap().start_up.first_audio_at = Some(NOW.plus_ms(-400_000));
+    }
+    let looked = async || handle(&controller, &json!({"sweep": true})).await["looked"].clone();
+    assert_eq!((looked().await, looked().await), (json!(1), json!(0)));
+    assert_eq!(controller.workers.capacity.lock().unwrap().versions.good, Some(version));
+}

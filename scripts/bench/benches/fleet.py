@@ -9,7 +9,7 @@ MINUTES = 3
 SIZES = (100, 1_000, 10_000)
 # us-east-1, USD: a write unit, a read unit, a GB-second of the function on arm64, an invocation, a request of SQS.
 WRITE, READ, GB_SECOND, INVOCATION, REQUEST = 0.625e-6, 0.125e-6, 1.33334e-5, 0.20e-6, 0.40e-6
-MEMORY_GB = 0.25
+MEMORY_GB = 0.5
 # A timer is sent, received and deleted.
 REQUESTS_OF_A_TIMER = 3
 

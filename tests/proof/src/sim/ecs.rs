@@ -6,6 +6,8 @@ use super::workers::{BEAT_MS, LEASE_MS, STAY_MS};
 use super::world::{Process, Task, World, name};
 use crate::exit::Exit;
 use crate::invariants::{self, Violation};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use controller_core::launch::Answer;
 use controller_core::model;
 use schemas::ids::{Generation, SessionId, TaskArn, Timestamp};
@@ -357,8 +359,16 @@ impl World {
         let task = describe(&self.sessions[n].tasks[t], self.now);
         serde_json::json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
             "startedBy": format!("{}/{}", name(n), task.generation), "taskArn": task.arn.as_str(),
-            "lastStatus": task.last_status, "desiredStatus": task.desired_status}})
+            "lastStatus": task.last_status, "desiredStatus": task.desired_status,
+            "startedAt": task.started_at.map(iso), "stoppedAt": task.stopped_at.map(iso),
+            "stopCode": task.stop_code, "stoppedReason": task.stopped_reason,
+            "containers": [{"name": "worker", "exitCode": task.exit_code}]}})
     }
+}
+
+/// As an event has it.
+fn iso(at: Timestamp) -> String {
+    DateTime::from_millis(at.0).fmt(Format::DateTime).expect("a time of this century")
 }
 
 fn is_known(task: &Task, now: Timestamp) -> bool {

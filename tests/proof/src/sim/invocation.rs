@@ -20,8 +20,9 @@ use std::task::{Context, Poll, Waker};
 const TIME_LIMIT_MS: i64 = 55_000;
 /// Invocations at once, as deployed (`controllerConcurrency`), where there is a limit.
 const AT_ONCE: usize = 10;
-/// Records of one batch of a stream, as deployed; of a shard one batch at a time.
+/// Records of one batch of a stream, and batches of a shard at once, those of one session in their order, as deployed.
 const BATCH: usize = 100;
+const LANES: usize = 4;
 
 /// The real controller on these ports.
 pub type Real = Controller<Ports, Ports, Ports, Ports, Ports, Ports>;
@@ -39,7 +40,7 @@ enum Answer {
 enum Trigger {
     /// One event.
     Event(Event),
-    /// Records of these sessions.
+    /// Records of these sessions, all of one lane.
     Batch(Vec<usize>),
 }
 
@@ -58,7 +59,7 @@ pub struct Invocations {
     ports: Ports,
     under_way: Vec<Option<Invocation>>,
     waiting: VecDeque<Event>,
-    stream: VecDeque<usize>,
+    lanes: [VecDeque<usize>; LANES],
 }
 
 impl fmt::Debug for Invocations {
@@ -72,7 +73,7 @@ impl Invocations {
     /// None yet, on these ports.
     #[must_use]
     pub const fn on(ports: Ports) -> Self {
-        Self { ports, under_way: Vec::new(), waiting: VecDeque::new(), stream: VecDeque::new() }
+        Self { ports, under_way: Vec::new(), waiting: VecDeque::new(), lanes: [const { VecDeque::new() }; LANES] }
     }
 
     /// Whether a sweep is under way.
@@ -87,7 +88,7 @@ impl Invocations {
             return self.invoke(controller, Trigger::Event(event));
         }
         match event {
-            Event::Record(n) => self.stream.push_back(n),
+            Event::Record(n) => self.lanes[n % LANES].push_back(n),
             Event::Sweep
             | Event::Resume(_)
             | Event::Begin(_)
@@ -106,10 +107,11 @@ impl Invocations {
 
     /// Whoever waits for an invocation gets one, as far as there are any.
     pub fn go_on(&mut self, controller: &Arc<Real>) {
-        let batch = |invocation: &Invocation| matches!(invocation.trigger, Trigger::Batch(_));
         while self.under_way.iter().flatten().count() < AT_ONCE {
-            if !self.stream.is_empty() && !self.under_way.iter().flatten().any(batch) {
-                let records = self.stream.drain(..self.stream.len().min(BATCH)).collect();
+            let idle = |lane: &usize| !self.lanes[*lane].is_empty() && !self.is_busy(*lane);
+            if let Some(lane) = (0..LANES).find(idle) {
+                let lane = &mut self.lanes[lane];
+                let records = lane.drain(..lane.len().min(BATCH)).collect();
                 self.invoke(controller, Trigger::Batch(records));
             } else if let Some(event) = self.waiting.pop_front() {
                 self.invoke(controller, Trigger::Event(event));
@@ -117,6 +119,14 @@ impl Invocations {
                 return;
             }
         }
+    }
+
+    /// Whether a batch of this lane is under way.
+    fn is_busy(&self, lane: usize) -> bool {
+        self.under_way.iter().flatten().any(|invocation| match &invocation.trigger {
+            Trigger::Batch(records) => records.first().is_some_and(|n| n % LANES == lane),
+            Trigger::Event(_) => false,
+        })
     }
 
     /// One begins, and goes on until it first pauses.
@@ -202,7 +212,7 @@ impl Invocations {
                 let ms = world.rng.between(500, 20_000);
                 world.after(ms, event);
             }
-            Trigger::Batch(records) => records.into_iter().rev().for_each(|n| self.stream.push_front(n)),
+            Trigger::Batch(records) => records.into_iter().rev().for_each(|n| self.lanes[n % LANES].push_front(n)),
         }
     }
 

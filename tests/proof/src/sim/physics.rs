@@ -17,6 +17,12 @@ use std::collections::HashMap;
 /// look sends it again.
 const GIVES_UP_MS: i64 = 3_000;
 const RUN_TASK_GIVES_UP_MS: i64 = 5_000;
+/// Processor time of the function for a call, and for a row of it, with a whole core (measured: docs/benchmarks.md, a sweep of 10,000 sessions), µs.
+const CALL_US: i64 = 130;
+const ROW_US: i64 = 10;
+/// MB of the function as deployed, and those that have a whole core (Lambda: "At 1,769 MB, a function has the equivalent of one vCPU").
+const MEMORY_MB: i64 = 512;
+const MB_OF_A_CORE: i64 = 1_769;
 /// Units that a key of DynamoDB gives in a second.
 const WRITES: u64 = 1_000;
 const READS: u64 = 3_000;
@@ -134,6 +140,8 @@ pub struct Bill {
     pub write_units: u64,
     /// Write units of heartbeats.
     pub beat_units: u64,
+    /// What the function computed, µs.
+    pub cpu_us: u64,
     /// ListTasks and DescribeTasks.
     pub ecs_reads: u64,
     /// RunTask calls.
@@ -168,6 +176,8 @@ pub struct Limits {
     /// Key → second, and the write units and half read units in it.
     keys: HashMap<Key, (i64, u64, u64)>,
     window: (Timestamp, u64),
+    /// Place of an invocation → until when its processor is taken, µs.
+    processors: HashMap<usize, i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,7 +212,21 @@ impl Limits {
     #[must_use]
     pub fn of_aws(now: Timestamp) -> Self {
         let full = |per_second| Tokens { thousandths: Tokens::BURST * 1_000, at: now, per_second };
-        Self { reads: full(ECS_READS), stops: full(40), keys: HashMap::new(), window: (now, 0) }
+        Self {
+            reads: full(ECS_READS),
+            stops: full(40),
+            keys: HashMap::new(),
+            window: (now, 0),
+            processors: HashMap::new(),
+        }
+    }
+
+    /// An invocation computes for a call of so many rows, one call after another: when it is done, ms from now, and what that took, µs.
+    fn compute(&mut self, invocation: usize, now: Timestamp, rows: usize) -> (i64, u64) {
+        let us = (CALL_US + ROW_US * i64::try_from(rows).unwrap_or(0)) * MB_OF_A_CORE / MEMORY_MB;
+        let taken = self.processors.entry(invocation).or_insert(0);
+        *taken = (*taken).max(now.0 * 1_000) + us;
+        ((*taken - now.0 * 1_000) / 1_000, u64::try_from(us).unwrap_or(0))
     }
 
     /// The most that one of these keys has used in this second, with these units on top: writes, and half reads.
@@ -253,18 +277,21 @@ impl World {
         }
         let Some(mut limits) = self.limits.take() else { return Asked::default() };
         let fails = self.meets_a_limit(&mut limits, call, (writes, reads));
+        let computes = limits.compute(self.invocation, self.now, rows);
         self.limits = Some(limits);
+        self.bill.cpu_us += computes.1;
+        let computes = computes.0;
         let most = if call == Call::RunTask { RUN_TASK_GIVES_UP_MS } else { GIVES_UP_MS };
         let ms = if self.rng.chance(10) { i64::MAX } else { latency(&mut self.rng, call.median_ms()) };
         if ms >= most {
             self.bill.unanswered += 1;
             if call == Call::RunTask {
-                return Asked { takes_ms: Some(most), fails: Some(Remedy::Again) }; // the next look repeats it
+                return Asked { takes_ms: Some(computes + most), fails: Some(Remedy::Again) }; // the next look repeats it
             }
             let again = latency(&mut self.rng, call.median_ms());
-            return Asked { takes_ms: Some(most + again.min(most)), fails };
+            return Asked { takes_ms: Some(computes + most + again.min(most)), fails };
         }
-        Asked { takes_ms: Some(ms), fails }
+        Asked { takes_ms: Some(computes + ms), fails }
     }
 
     fn meets_a_limit(&mut self, limits: &mut Limits, call: Call, units: (u64, u64)) -> Option<Remedy> {

@@ -148,6 +148,8 @@ impl World {
 const PASSED_MS: i64 = 300_000;
 /// Where nothing fails, it is passed by whoever came so much later, ms: passes that overlap, and clocks that are apart.
 const PASSED_IN_CALM_MS: i64 = 15_000;
+/// There, whoever was looked at so lately is being launched beside the others of the same pass.
+const ITS_TURN_MS: i64 = 5_000;
 
 impl World {
     /// [`Invariant::QueueIsFair`]: a launch that was decided just now passes nobody who is wanted for longer, waits for nothing but a turn, and was not
@@ -168,7 +170,7 @@ impl World {
             let ready = row.map(|row| row.restarts.not_before.map_or(row.phase_since, |at| at.max(row.phase_since)));
             let older = row.and_then(wanted).is_some_and(|theirs| since.since(theirs) > passed_ms);
             let long = |at: Timestamp| now.since(at) > passed_ms;
-            let unseen = calm || long(session.looked_at);
+            let unseen = now.since(session.looked_at) > if calm { ITS_TURN_MS } else { PASSED_MS };
             older && session.wanted && session.expires_at > now && ready.is_some_and(long) && unseen
         };
         let passed = self.sessions.iter().filter(is_passed).count();
