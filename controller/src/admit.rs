@@ -80,11 +80,11 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         let launches_ms = Bucket::step_ms(&self.policy) * i64::try_from(first.len()).unwrap_or(0) / 2;
         let wait_ms = launches_ms.max(self.policy.admission_wait_ms);
         self.wake_the_queue(room.unwrap_or(now).max(now.plus_ms(wait_ms)), Some(now)).await;
-        let admit = async |session: SessionId| {
+        let admit = async |Waiting { since, session }: Waiting| {
             if (self.clock)() >= deadline {
                 return;
             }
-            match self.look_knowing(&session, Hints::default(), Knowing::ItsTurn).await {
+            match self.look_knowing(&session, Hints::default(), Knowing::ItsTurn(since)).await {
                 Ok(rest) => timers.note(&session, rest, (self.clock)(), now.plus_ms(FOLLOW_MS)),
                 Err(error) => {
                     self.memory.count(|metrics| metrics.look_errors += 1);
@@ -92,7 +92,6 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
                 }
             }
         };
-        let first = first.into_iter().map(|waiting| waiting.session);
         futures_util::stream::iter(first).for_each_concurrent(ADMITTED_AT_ONCE, admit).await;
         Ok(())
     }

@@ -28,8 +28,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(3);
 pub(crate) enum Knowing {
     /// No more than the controllers share.
     Nothing,
-    /// That it is this session's turn to launch.
-    ItsTurn,
+    /// That it is this session's turn to launch, for what it is wanted for since then.
+    ItsTurn(Timestamp),
     /// That many others come with it: all of them queue, so that none waits for the launches of the others.
     ACrowd,
     /// How many hand over: a tick has counted them.
@@ -39,7 +39,7 @@ pub(crate) enum Knowing {
 impl Knowing {
     fn lanes(self) -> Lanes {
         match self {
-            Self::Nothing | Self::ItsTurn | Self::ACrowd => Lanes::default(),
+            Self::Nothing | Self::ItsTurn(_) | Self::ACrowd => Lanes::default(),
             Self::TheLanes(lanes) => lanes,
         }
     }
@@ -154,11 +154,9 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
         view.fleet = known.clone().fleet(knowing.lanes(), &self.policy, now);
         match knowing {
             // Another run of the session, begun since, has not waited.
-            Knowing::ItsTurn if view.worker.as_ref().is_some_and(|row| row.phase == Phase::Queued) => {
-                view.fleet.ahead = 0;
-            }
+            Knowing::ItsTurn(since) if waits_since(view.worker.as_ref(), now) == Some(since) => view.fleet.ahead = 0,
             Knowing::ACrowd => view.fleet.launches_left = 0,
-            Knowing::ItsTurn | Knowing::Nothing | Knowing::TheLanes(_) => {}
+            Knowing::ItsTurn(_) | Knowing::Nothing | Knowing::TheLanes(_) => {}
         }
         let plan = reconcile(&view, &self.policy, now);
         if !plan.launches() || self.workers.take_launch(&known, &self.policy, now).await? {
@@ -242,6 +240,10 @@ impl<S: Sessions, W: Workers, O: Orchestrator, B: Bus, C: Channels, T: Timer> Co
             tracing::warn!(%error, "that Transcribe gives no further stream could not be noted");
         }
     }
+}
+
+fn waits_since(row: Option<&WorkerRow>, now: Timestamp) -> Option<Timestamp> {
+    row.and_then(|row| admission::waits(row, now)).map(|waiting| waiting.since)
 }
 
 /// These tasks, each with the generation that it belongs to by this row.
