@@ -1,6 +1,6 @@
 //! The schedule: bulk facts → the sessions that need a look.
 //!
-//! **Flow.** (1) The facts, by hundreds and not by session ([`facts`]): the keys of the open rows, the names of the tasks that run, the whole
+//! **Flow.** (1) The facts, by hundreds and not by session (`facts`): the keys of the open rows, the names of the tasks that run, the whole
 //! Sessions table; the open rows themselves, not consistently; of ECS's tasks only those that no row explains, or whose row has to know more of them.
 //! (2) The decision on them, session by session. Whose plan is empty needs no more. (3) Whoever needs something is read afresh, consistently, and looked
 //! at, several at once. (4) The queue, if nobody attends to it; handovers, one after another; ends that nobody was told.
