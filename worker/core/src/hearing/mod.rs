@@ -114,6 +114,8 @@ pub(crate) struct Item {
     pub(crate) start_ms: u64,
     /// End, ms.
     pub(crate) end_ms: u64,
+    /// The recogniser told no times: these lie between its neighbours.
+    pub(crate) guessed: bool,
     /// The recogniser says that it will not change.
     pub(crate) stable: bool,
 }

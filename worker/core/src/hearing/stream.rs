@@ -186,8 +186,9 @@ fn send(stream: &mut Stream, pcm: Vec<i16>, out: &mut Outbox) {
 
 pub(crate) fn to_result(stream: &Stream, result: &TranscriptResult) -> TimedResult {
     let mut items: Vec<Item> = Vec::with_capacity(result.items.len());
-    for (item, gap) in timed(result).iter().zip(gaps(&result.transcript, &result.items)) {
-        let word = to_item(item, gap, &stream.timeline);
+    let guessed = result.items.iter().map(is_timeless);
+    for ((item, gap), guessed) in timed(result).iter().zip(gaps(&result.transcript, &result.items)).zip(guessed) {
+        let word = Item { guessed, ..to_item(item, gap, &stream.timeline) };
         match items.last() {
             // A mark belongs to the moment of its word, and a mark without a word to nothing.
             Some(last) if item.punctuation && !last.mark => {
@@ -209,6 +210,11 @@ pub(crate) fn to_result(stream: &Stream, result: &TranscriptResult) -> TimedResu
     }
 }
 
+/// The service told no times of it.
+fn is_timeless(item: &TranscriptItem) -> bool {
+    item.end <= 0.0
+}
+
 /// A word without a time takes no longer than this, s.
 const MOST_WORD_S: f64 = 0.4;
 
@@ -216,8 +222,8 @@ const MOST_WORD_S: f64 = 0.4;
 fn timed(result: &TranscriptResult) -> Vec<TranscriptItem> {
     let mut items = result.items.clone();
     let mut from = 0;
-    while let Some(first) = items[from..].iter().position(|item| item.end <= 0.0).map(|at| from + at) {
-        let after = items[first..].iter().position(|item| item.end > 0.0).map_or(items.len(), |at| first + at);
+    while let Some(first) = items[from..].iter().position(is_timeless).map(|at| from + at) {
+        let after = items[first..].iter().position(|item| !is_timeless(item)).map_or(items.len(), |at| first + at);
         let begin = items[..first].last().map_or(result.start, |before| before.end);
         let end = items.get(after).map_or(result.end, |next| next.start).max(begin);
         // What a result hears after its last word is silence.
@@ -245,6 +251,7 @@ fn to_item(item: &TranscriptItem, gap: Gap, timeline: &Timeline) -> Item {
         gap,
         start_ms,
         end_ms: timeline.media_ms(end, u64::midpoint(start, end)).max(start_ms),
+        guessed: false,
         stable: item.stable,
     }
 }

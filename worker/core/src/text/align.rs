@@ -11,8 +11,8 @@ use crate::hearing::Item;
 const LETTER_MS: u64 = 150;
 /// Two texts that differ are compared letter by letter up to this product of their lengths; beyond it their items are counted.
 const MOST_CELLS: usize = 2_000_000;
-/// An item that begins with what was told goes on with another word when it ends so much later, ms.
-const ANOTHER_WORD_MS: u64 = 200;
+/// An item that begins with what was told goes on with another word when it ends so much later, ms: less than a short word takes.
+const ANOTHER_WORD_MS: u64 = 100;
 
 /// What was told of a result, in the words of its last revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) struct Told {
     /// Items, for texts that are too long to be compared.
     items: usize,
     end_ms: u64,
+    /// What was heard behind it, and not told for good.
+    next: Vec<char>,
 }
 
 /// Where the new begins.
@@ -36,7 +38,13 @@ impl Told {
     /// These words were told.
     pub(crate) fn of(items: &[Item]) -> Self {
         let spelled = Spelled::of(items);
-        Self { letters: spelled.letters, items: items.len(), end_ms: items.last().map_or(0, |word| word.end_ms) }
+        let end_ms = items.last().map_or(0, |word| word.end_ms);
+        Self { letters: spelled.letters, items: items.len(), end_ms, next: Vec::new() }
+    }
+
+    /// The same, when these words were heard behind it and may still change.
+    pub(crate) fn before(self, next: &[Item]) -> Self {
+        Self { next: Spelled::of(next).letters, ..self }
     }
 
     /// The end of the last word.
@@ -62,6 +70,20 @@ impl Told {
     /// Letters.
     pub(crate) fn len(&self) -> usize {
         self.letters.len()
+    }
+
+    /// Whether these words begin with it, or it begins with all that they say so far.
+    pub(crate) fn begins(&self, items: &[Item]) -> bool {
+        let heard = Spelled::of(items).letters;
+        let both = heard.len().min(self.letters.len());
+        both > 0 && heard[..both] == self.letters[..both]
+    }
+
+    /// What of it these words begin with, from a letter on that is one of its first so many.
+    pub(crate) fn heard_from_within(self, first: usize, items: &[Item]) -> Option<Self> {
+        let heard = Spelled::of(items).letters;
+        let from = (1..first).find(|from| heard.starts_with(&self.letters[*from..]))?;
+        Some(Self { letters: self.letters[from..].to_vec(), ..self })
     }
 
     /// How many of these words, whose times are not known, are the last ones that were told.
@@ -100,7 +122,10 @@ impl Told {
         };
         let letters = spelled.places.iter().filter(|place| place.item == next.item).count();
         let told = spelled.places[..end].iter().filter(|place| place.item == next.item).count();
-        let goes_on = told * 2 <= letters && items[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
+        // What had been heard behind it is another word, whatever the times are.
+        let more = &spelled.letters[end..end + letters - told];
+        let later = told * 2 <= letters && items[next.item].end_ms > self.end_ms + ANOTHER_WORD_MS;
+        let goes_on = later || self.next.starts_with(more);
         // A mark that stands on the last letter is of it, although it may be a letter of its own to Unicode.
         let bytes = marks_end(&items[next.item].text, last.end);
         let goes_on = goes_on && bytes < items[next.item].text.len();
@@ -233,6 +258,14 @@ mod tests {
         assert_eq!(rest_of(&told, &merged), "go", "the same word, spelled otherwise");
         merged[1].end_ms = 1_100;
         assert_eq!(rest_of(&told, &merged), "not go", "two words in one item");
+    }
+
+    #[test]
+    fn an_item_that_goes_on_with_the_word_that_had_been_heard_next_gives_it_whatever_its_time_is() {
+        let told = Told::of(&items("we can", 0, 0)).before(&items("not go", 800, 0));
+        assert_eq!(rest_of(&told, &items("we cannot go", 0, 0)), "not go");
+        let told = Told::of(&items("we can", 0, 0)).before(&items("see", 800, 0));
+        assert_eq!(rest_of(&told, &items("we cannot go", 0, 0)), "go");
     }
 
     #[test]

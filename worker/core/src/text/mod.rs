@@ -128,6 +128,7 @@ pub(crate) mod tests {
                 gap: Gap::Unknown,
                 start_ms: at,
                 end_ms: at + 300,
+                guessed: false,
                 stable: false,
             });
             if bare.len() < token.len() {
@@ -138,6 +139,7 @@ pub(crate) mod tests {
                     gap: Gap::Unknown,
                     start_ms: at,
                     end_ms: at + 300,
+                    guessed: false,
                     stable: false,
                 });
             }

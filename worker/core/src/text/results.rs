@@ -14,8 +14,10 @@ const MOST_FLOORS: usize = 8;
 const SAME_PLACE_MS: u64 = 150;
 /// Less than what lies between a word and the same one said again, ms.
 const SLACK_MS: u64 = 100;
-/// Words without a time stand where the next one does, which may be behind a pause of so long, ms.
-const TIMELESS_MS: u64 = 10_000;
+/// The times of one word in two tellings differ by so much at most, ms.
+pub(super) const APART_MS: u64 = 300;
+/// Words without a time stand where their neighbour does, which may be beyond a pause of so long, ms.
+pub(super) const GUESSED_MS: u64 = 10_000;
 
 /// Names a result: ids begin anew with each stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,8 @@ struct Known {
     told: Told,
     /// All of its last revision.
     all: Told,
+    /// It goes on with a segment that was left behind, which no final covers.
+    goes_on: bool,
     /// Its final has come.
     complete: bool,
 }
@@ -66,16 +70,23 @@ impl Floor {
         self.items = last.iter().filter(heard).cloned().collect();
     }
 
-    /// The words that it does not cover.
-    fn above(&self, items: Vec<Item>) -> Vec<Item> {
+    /// The words that it does not cover; of a result that goes on with what no final covers, all those that are not said again letter by letter.
+    fn above(&self, items: Vec<Item>, goes_on: bool) -> Vec<Item> {
         let Some(first) = items.first() else { return items };
+        if let Some(told) = self.said_again(first, &items) {
+            let from = told.rest(&items);
+            return rest(items, from, self.ms);
+        }
+        if goes_on {
+            return items;
+        }
         // Where the first words have no time, nothing is known by it.
         let timeless = first.start_ms == first.end_ms;
         // What begins with the stream begins within a word, and says nothing of when that began.
         let begins = self.shared.as_ref().is_some_and(|shared| first.start_ms < shared.start + SAME_PLACE_MS);
         let again = |word: &&Item| timeless || begins || word.end_ms + SLACK_MS > first.start_ms;
         let told: Vec<Item> = self.items.iter().filter(again).cloned().collect();
-        let slack_ms = if timeless { TIMELESS_MS } else { SAME_PLACE_MS };
+        let slack_ms = if timeless { GUESSED_MS } else { SAME_PLACE_MS };
         let later = first.start_ms >= self.ms + slack_ms;
         if told.is_empty() || later {
             let from = items.iter().take_while(|word| word.middle_ms() < self.ms).count();
@@ -87,6 +98,26 @@ impl Floor {
         let known = if timeless { told.last_of(&items) } else { None };
         let from = known.map_or_else(|| told.rest(&items), |from| Rest { from, bytes: 0 });
         rest(items, from, self.ms)
+    }
+
+    /// Those of its words with which this stream, which has heard them, begins letter by letter. Their times are little matter, so
+    /// that what is the same word in one revision is so in each.
+    fn said_again(&self, first: &Item, items: &[Item]) -> Option<Told> {
+        let again = |from: usize| {
+            let (word, is_last) = (&self.items[from], from + 1 == self.items.len());
+            let apart_ms = word.start_ms.abs_diff(first.start_ms);
+            let guessed = first.guessed || word.guessed;
+            let is_near = apart_ms <= if guessed { GUESSED_MS } else { APART_MS };
+            let is_within = (word.start_ms..word.end_ms + APART_MS).contains(&first.start_ms);
+            let told = Told::of(&self.items[from..]);
+            match told.begins(items) {
+                true => is_near.then_some((apart_ms, told)),
+                // Two words may have been told as one, of which it has heard the second.
+                false if is_last || !is_within => None,
+                false => Some((apart_ms, told.heard_from_within(Told::of(std::slice::from_ref(word)).len(), items)?)),
+            }
+        };
+        (0..self.items.len()).filter_map(again).min_by_key(|(apart_ms, _)| *apart_ms).map(|(_, told)| told)
     }
 }
 
@@ -117,9 +148,10 @@ impl Results {
         !later
     }
 
-    /// Nothing was heard of it so far, save these words by another stream.
-    pub(super) fn begin(&mut self, key: Key, told: &[Item]) {
-        self.known.push_back(Known { key, told: Told::of(told), all: Told::default(), complete: false });
+    /// Nothing was heard of it so far, save what was left behind by another stream.
+    pub(super) fn begin(&mut self, key: Key, left: Option<Told>) {
+        let (goes_on, told) = (left.is_some(), left.unwrap_or_default());
+        self.known.push_back(Known { key, told, all: Told::default(), goes_on, complete: false });
         if self.known.len() > MOST {
             self.known.pop_front();
         }
@@ -202,7 +234,8 @@ impl Results {
     /// themselves where they are recognised.
     pub(super) fn uncovered(&self, key: &Key, items: Vec<Item>) -> Vec<Item> {
         let counts = |floor: &&Floor| floor.stream == key.stream && floor.ms > 0 && floor.again.as_ref() != Some(key);
-        self.floors.iter().filter(counts).fold(items, |items, floor| floor.above(items))
+        let goes_on = self.known.iter().any(|known| known.key == *key && known.goes_on);
+        self.floors.iter().filter(counts).fold(items, |items, floor| floor.above(items, goes_on))
     }
 
     fn get(&mut self, key: &Key) -> Option<&mut Known> {

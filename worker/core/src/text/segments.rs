@@ -2,15 +2,18 @@
 //!
 //! *Guarantees*: a stable word never changes; each segment that was shown gets exactly one final; finals are in the order
 //! of media time; a word that a final covers is never heard again: within a result it is known by its place and its letters, whatever its
-//! times are now, and by its time only where another stream has heard it ("Amen. Amen." stays two); a partial is shown at most every
-//! 200 ms, the newest one; no segment hangs: each is final 15 s after it was first shown at the latest, long ones being cut at the end
-//! of a sentence, else of a clause, else of a word. Long is also what would not fit one message beside its translation.
+//! times are now; where another stream has heard it, by its letters where that one begins with it, and by its time elsewhere ("Amen.
+//! Amen." stays two); what a lost stream left open is told again by the next one, each word in the segment in which it was first stable
+//! (`seams`); a partial is shown at most every 200 ms, the newest one; no segment hangs: each is final 15 s after it was first shown at
+//! the latest, long ones being cut at the end of a sentence, else of a clause, else of a word. Long is also what would not fit one
+//! message beside its translation.
 //! *Assumption*: what is said of one stretch of speech shares its result id within a stream; an id that comes again after its final, of
 //! later audio, is another result.
 
+use super::align::Told;
 use super::open::{Open, TEXT_BYTES};
-use super::results::{Key, Results};
-use super::seams::Seams;
+use super::results::{APART_MS, GUESSED_MS, Key, Results};
+use super::seams::{Part, Seams};
 use super::{Shown, Snapshot};
 use crate::config::Timing;
 use crate::hearing::{Item, TimedResult};
@@ -65,7 +68,7 @@ impl Segments {
         if !self.results.knows_stream(heard.stream) {
             self.seams.find(heard.stream, source, &self.open);
         }
-        for part in self.seams.divide(heard, |key| self.results.knows(key)) {
+        for part in self.seams.divide(heard) {
             shown.extend(self.hear_part(part, source, now));
         }
         self.put_in_order(now, &mut shown);
@@ -73,14 +76,15 @@ impl Segments {
         shown
     }
 
-    fn hear_part(&mut self, heard: TimedResult, source: &Language, now: MediaInstant) -> Vec<Shown> {
+    fn hear_part(&mut self, part: Part, source: &Language, now: MediaInstant) -> Vec<Shown> {
+        let Part { heard, later, says_something } = part;
         let (key, is_final) = (Key::of(&heard), heard.is_final);
         let mut shown = Vec::new();
         if self.results.is_over(&key, &heard.items) {
             return shown;
         }
         if !self.results.knows(&key) {
-            self.begin(&key, &heard, source, &mut shown);
+            self.begin(&key, &heard, &later, source, &mut shown);
         }
         let items = self.results.uncovered(&key, heard.items);
         let new = self.results.new_words(&key, &items);
@@ -93,8 +97,8 @@ impl Segments {
         let segment = &mut self.open[index];
         segment.moved_at = now;
         // A final that says nothing at all takes nothing back.
-        let says_something = !items.is_empty() || !is_final;
-        if let Some(last) = says_something.then(|| segment.take(new)).flatten() {
+        let takes_back = says_something || !is_final;
+        if let Some(last) = takes_back.then(|| segment.take(new)).flatten() {
             self.results.settle(&key, &items[..=last]);
         }
         if is_final {
@@ -107,7 +111,7 @@ impl Segments {
     }
 
     /// The first words of a result: segments of other streams are over, or go on with it.
-    fn begin(&mut self, key: &Key, heard: &TimedResult, source: &Language, shown: &mut Vec<Shown>) {
+    fn begin(&mut self, key: &Key, heard: &TimedResult, later: &[u64], source: &Language, shown: &mut Vec<Shown>) {
         if !self.results.knows_stream(key.stream) {
             self.results.begin_stream(key.stream, heard.shared.clone());
             self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
@@ -118,25 +122,30 @@ impl Segments {
         if heard.items.last().is_some_and(|last| last.end_ms + LONG_AGO_MS < self.watermark_ms) {
             return;
         }
-        let mut told = Vec::new();
+        let mut told = None;
         while let Some(index) = self.open.iter().position(|s| s.key.stream != key.stream) {
             let left = &mut self.open[index];
-            let overlaps = left.items.last().is_some_and(|last| first_ms < last.end_ms);
+            if later.contains(&left.number) {
+                // Nobody had told what is said before it.
+                break;
+            }
+            let overlaps = left.items.last().is_some_and(|last| first_ms < heard_to_ms(last, heard));
             if overlaps && left.complete_at.is_some() {
                 // It waits for an earlier one, and is told again.
-                told = left.items.clone();
+                told = Some(Told::of(&left.items));
                 break;
             }
             if overlaps && left.source == *source {
                 left.key = key.clone();
                 left.replayed_to_ms = left.items.last().map_or(0, |w| w.end_ms.saturating_sub(REPLAY_SLACK_MS));
-                told = left.items[..left.stable].to_vec();
+                let (stable, rest) = left.items.split_at(left.stable);
+                told = Some(Told::of(stable).before(rest));
                 break;
             }
             self.finish(index, shown);
             self.results.raise_floor(key.stream, self.watermark_ms, &self.last_words);
         }
-        self.results.begin(key.clone(), &told);
+        self.results.begin(key.clone(), told);
     }
 
     /// This stream will say nothing more, and another one hears its audio again.
@@ -276,6 +285,18 @@ impl Segments {
     }
 }
 
+/// A result that begins before this moment tells a segment again that ends with this word: where the stream has heard the word itself, its
+/// times may be off in both tellings.
+fn heard_to_ms(last: &Item, heard: &TimedResult) -> u64 {
+    let hears = heard.shared.as_ref().is_some_and(|shared| shared.contains(&last.middle_ms()));
+    last.end_ms
+        + match (hears, last.guessed) {
+            (false, _) => 0,
+            (true, false) => APART_MS,
+            (true, true) => GUESSED_MS,
+        }
+}
+
 fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {
     Snapshot {
         segment: segment.number,
@@ -292,3 +313,7 @@ fn snapshot(segment: &Open, stable: usize, is_final: bool) -> Snapshot {
 #[cfg(test)]
 #[path = "segments_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod replay_tests;

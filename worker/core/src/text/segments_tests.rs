@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 /// Segments, and what they showed.
-struct Page {
+pub(super) struct Page {
     segments: Segments,
     shown: Vec<Shown>,
     /// When each of them was shown.
@@ -18,11 +18,11 @@ struct Page {
 }
 
 impl Page {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { segments: Segments::default(), shown: Vec::new(), at: Vec::new(), now: MediaInstant(0) }
     }
 
-    fn hear(&mut self, stream: u64, result: &str, is_final: bool, items: Vec<Item>) -> &mut Self {
+    pub(super) fn hear(&mut self, stream: u64, result: &str, is_final: bool, items: Vec<Item>) -> &mut Self {
         self.now = self.now.plus_ms(300);
         let heard = TimedResult {
             stream: StreamId(stream),
@@ -52,7 +52,7 @@ impl Page {
     }
 
     /// Lets time pass, and looks whenever something is due.
-    fn wait(&mut self, ms: u64) -> &mut Self {
+    pub(super) fn wait(&mut self, ms: u64) -> &mut Self {
         let end = self.now.plus_ms(ms);
         let timing = Timing::default();
         loop {
@@ -66,7 +66,7 @@ impl Page {
         }
     }
 
-    fn finals(&self) -> Vec<(u64, String)> {
+    pub(super) fn finals(&self) -> Vec<(u64, String)> {
         self.shown.iter().filter(|s| s.is_final).map(|s| (s.segment, s.text())).collect()
     }
 }
@@ -285,7 +285,15 @@ fn to_items(said: &Said, from_ms: u64) -> Vec<Item> {
         let text = if *mark { [",", "."][usize::from(*text) % 2].to_owned() } else { format!("w{text}") };
         let start_ms = at + gap;
         at = start_ms + length;
-        items.push(Item { text, mark: *mark, gap: Gap::Unknown, start_ms, end_ms: at, stable: *stable });
+        items.push(Item {
+            text,
+            mark: *mark,
+            gap: Gap::Unknown,
+            start_ms,
+            end_ms: at,
+            guessed: false,
+            stable: *stable,
+        });
     }
     items
 }

@@ -102,6 +102,21 @@ fn a_word_that_was_told_as_ending_before_the_replay_begins_doubles_none_behind_i
     check(HostileSession { sentences, seed, cuts: vec![23_766], ..HostileSession::new(Switches::hostile()) });
 }
 
+/// Japanese; the first sentences' final was late, and the stream was cut before it came: only the next one had been told.
+#[test]
+fn a_sentence_of_which_nothing_had_come_before_a_cut_is_lost_no_more_than_the_next_one() {
+    let japanese = SPELLINGS[6];
+    check(HostileSession::random(japanese, Switches::hostile(), 607, 60_000, 2));
+}
+
+/// A stream that is cut every half minute leaves segments behind all the time. In these sessions words were told again as others, by times that had moved.
+#[test]
+fn what_many_cuts_leave_behind_is_told_again_as_it_was() {
+    for (language, seed) in [(6, 15), (7, 16), (3, 20), (2, 123), (1, 666)] {
+        check(HostileSession::random(SPELLINGS[language], Switches::hostile(), seed, 300_000, 10));
+    }
+}
+
 /// Thai; of the first of the last words that the finals had brought the replay heard too little to say it again.
 #[test]
 fn a_word_of_which_a_replay_hears_only_the_end_loses_none_behind_it() {
