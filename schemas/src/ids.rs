@@ -1,16 +1,17 @@
 //! Identifiers that parse: a value of one of these types is well formed.
 
+use crate::quote::{cut, quoted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {text:?} is malformed: expected {expected}")]
+#[error("{what} {} is malformed: expected {expected}", quoted(text))]
 pub struct Malformed {
     /// Which identifier was expected.
     pub what: &'static str,
-    /// The text that was found.
+    /// The text that was found, as far as it is copied ([`crate::quote`]): it may be of any length.
     pub text: String,
     /// The form that it should have.
     pub expected: &'static str,
@@ -35,7 +36,7 @@ macro_rules! text_id {
                 if valid(&text) {
                     Ok(Self(text))
                 } else {
-                    Err(Malformed { what: $what, text, expected: $expected })
+                    Err(Malformed { what: $what, text: cut(&text), expected: $expected })
                 }
             }
 

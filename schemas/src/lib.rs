@@ -10,6 +10,7 @@
 //! | [`lifecycle`] | events on the EventBridge bus |
 //! | [`rollout`] | what is known of the versions of the worker |
 //! | [`condition`] | what AWS reports, whichever way it reports it |
+//! | [`quote`] | texts that somebody else wrote, cut to a length that can be copied
 //! | [`forward`] | how words of a newer release are read |
 //! | [`follow`] | which of two workers a client follows |
 //! | [`message`] | what is posted to listeners |
@@ -30,6 +31,7 @@ pub mod limits;
 pub mod message;
 pub mod metrics;
 pub mod operator;
+pub mod quote;
 pub mod reason;
 pub mod rollout;
 pub mod session;

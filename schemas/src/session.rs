@@ -1,8 +1,9 @@
 //! Their rows, read tolerantly: unknown fields are ignored, numbers may be strings, seconds may be milliseconds, and a row
-//! that is not a session of ours says why.
+//! that is not a session of ours says why. Whatever the row holds, what is read of it is small: a text of theirs is copied as far as [`crate::quote`] lets it.
 
 use crate::forward;
 use crate::ids::{ChannelArn, ConnectionId, Language, SessionId, StreamArn, Timestamp};
+use crate::quote::{cut, quoted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,7 +19,7 @@ pub enum Status {
     Paused,
     /// `ended`
     Ended,
-    /// Anything else, as it stands in the row.
+    /// Anything else, as it stands in the row; a long text is cut.
     Other(String),
 }
 
@@ -54,7 +55,7 @@ pub type CaptionOptions = BTreeMap<String, String>;
 
 /// Options that are kept of a row; more is an accident.
 const MOST_OPTIONS: usize = 32;
-/// The longest text of one option, characters.
+/// The longest option, its key and its text, bytes.
 const LONGEST_OPTION: usize = 256;
 
 /// What a row of the Sessions table is to us.
@@ -81,6 +82,9 @@ pub enum SessionRecord {
     },
 }
 
+/// As much of a run's ARN as is kept, characters: no well-formed one is longer.
+const LONGEST_RUN: usize = 1_024;
+
 /// Languages that the product offers to speakers and listeners.
 pub const LANGUAGES: [&str; 19] =
     ["en", "es", "fr", "de", "it", "pt", "ru", "ja", "ko", "zh", "ar", "hi", "nl", "pl", "tr", "sv", "da", "no", "fi"];
@@ -96,14 +100,14 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
     let Some(status) = text("status") else {
         return SessionRecord::Ignored { why: "the row has no status".into() };
     };
-    let run = channel.or(stream).unwrap_or_default().to_owned();
+    let run: String = channel.or(stream).unwrap_or_default().chars().take(LONGEST_RUN).collect();
     let is_active = row.get("isActive").and_then(read_bool);
     let expires_at = row.get("expiresAt").and_then(read_number).map(to_timestamp);
     let unservable = |why: String, language: bool| {
         if matches!(status, "active" | "paused") && is_active != Some(false) {
             SessionRecord::Unservable { run: run.clone(), why, language, expires_at }
         } else {
-            SessionRecord::Ignored { why: format!("status is {status}, and {why}") }
+            SessionRecord::Ignored { why: format!("status is {}, and {why}", cut(status)) }
         }
     };
     let session_id = match SessionId::try_new(text("sessionId").unwrap_or_default()) {
@@ -132,7 +136,7 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
         Err(why) => return unservable(why, true),
     };
     let Some(expires_at) = expires_at else {
-        return unservable("expiresAt is missing or not a number".into(), false);
+        return unservable(not_a_time(row.get("expiresAt")), false);
     };
     SessionRecord::Session(SessionRow {
         session_id,
@@ -142,7 +146,7 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
             "active" => Status::Active,
             "paused" => Status::Paused,
             "ended" => Status::Ended,
-            other => Status::Other(other.to_owned()),
+            other => Status::Other(cut(other)),
         },
         is_active,
         source_language,
@@ -153,6 +157,18 @@ pub fn read_session(row: &Map<String, Value>) -> SessionRecord {
     })
 }
 
+/// That `expiresAt` cannot be read, and what it holds.
+fn not_a_time(held: Option<&Value>) -> String {
+    match held {
+        None | Some(Value::Null) => "expiresAt is missing".to_owned(),
+        Some(Value::String(text)) => format!("expiresAt holds {}, which is not a number", quoted(text)),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => {
+            format!("expiresAt holds {}, which is not a number", cut(&value.to_string()))
+        }
+        Some(Value::Array(_) | Value::Object(_)) => "expiresAt holds a list or a map, which is not a number".to_owned(),
+    }
+}
+
 /// The session's options. A variant in `sourceLanguage` (`en-GB`) is one too.
 fn read_options(map: Option<&Value>, source_language: Option<&str>) -> CaptionOptions {
     let variant = source_language.filter(|text| text.contains(['-', '_'])).map(|text| text.replace('_', "-"));
@@ -161,7 +177,8 @@ fn read_options(map: Option<&Value>, source_language: Option<&str>) -> CaptionOp
     let written = written.filter_map(|(key, value)| Some((key.clone(), read_option(value)?)));
     variant
         .into_iter()
-        .chain(written.filter(|(key, text)| key.len() + text.len() <= LONGEST_OPTION))
+        .chain(written)
+        .filter(|(key, text)| key.len() + text.len() <= LONGEST_OPTION)
         .take(MOST_OPTIONS)
         .collect()
 }
@@ -185,7 +202,7 @@ fn read_language(text: Option<&str>) -> Result<Language, String> {
     if LANGUAGES.contains(&short.as_str()) {
         Language::try_new(short).map_err(|e| e.to_string())
     } else {
-        Err(format!("sourceLanguage {text:?} is not one of {}", LANGUAGES.join(" ")))
+        Err(format!("sourceLanguage {} is not one of {}", quoted(text), LANGUAGES.join(" ")))
     }
 }
 
@@ -406,6 +423,38 @@ mod tests {
     fn unknown_fields_and_unknown_states_are_no_fault() {
         let row = session(json!({"status": "archived", "somethingNew": {"a": [1, 2, {}]}}));
         assert_eq!(row.status, Status::Other("archived".into()));
+    }
+
+    #[test]
+    fn what_is_read_of_a_row_with_any_oversized_field_is_small() {
+        for oversized in ["x", "\u{1}", "\u{10ffff}", "\"", "ß"].map(|c| c.repeat(400_000 / c.len())) {
+            for field in ["sessionId", "kvsChannelArn", "kvsStreamArn", "status", "sourceLanguage", "expiresAt"] {
+                for text in [oversized.clone(), format!("en-{oversized}"), format!("{ARN}{oversized}")] {
+                    let read = read(json!({field: text, "captionOptions": {"glossary": text}}));
+                    let length = serde_json::to_string(&read).unwrap().len();
+                    assert!(length < 10_000, "{field}: {length} bytes");
+                    if let SessionRecord::Unservable { why, .. } | SessionRecord::Ignored { why } = read {
+                        assert!(why.chars().count() < 500, "{field}: {why}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_language_with_an_oversized_variant_is_its_language_without_one() {
+        let row = session(json!({"sourceLanguage": format!("en-{}", "x".repeat(260_000))}));
+        assert_eq!((row.source_language.as_str(), row.options.len()), ("en", 0));
+    }
+
+    #[test]
+    fn an_expiry_that_is_no_number_says_what_it_holds() {
+        for (held, said) in
+            [(json!("soon"), "holds \"soon\""), (json!(null), "is missing"), (json!(true), "holds true")]
+        {
+            let (why, _) = unservable(json!({"expiresAt": held}));
+            assert!(why.contains(said), "{why}");
+        }
     }
 
     #[test]

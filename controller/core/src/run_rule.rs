@@ -2,6 +2,7 @@
 
 use crate::model::{Policy, View};
 use schemas::ids::{ChannelArn, ConnectionId, Language, StreamArn, Timestamp};
+use schemas::quote::quoted;
 use schemas::reason::{Cause, Why};
 use schemas::session::{CaptionOptions, SessionRecord, SessionRow, Status};
 use schemas::worker::{Desired, Intent};
@@ -111,7 +112,7 @@ fn session_wish(row: &SessionRow, policy: &Policy, now: Timestamp) -> Wish {
         Status::Paused => Desired::Pause,
         Status::Ended => return stop(Cause::SessionEnded, "status is ended".into()),
         Status::Other(status) => {
-            return stop(Cause::SessionInactive, format!("status is {status:?}, which is not active"));
+            return stop(Cause::SessionInactive, format!("status is {}, which is not active", quoted(status)));
         }
     };
     if row.is_active == Some(false) {

@@ -13,6 +13,7 @@
 //! before it costs an invocation.
 
 use schemas::ids::{SessionId, TaskArn, Timestamp, parse_started_by};
+use schemas::quote::{cut, quoted};
 use schemas::table::workers::{CURRENT, ORDER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,8 +107,8 @@ pub fn read(event: &Value) -> Result<Trigger, UnknownEvent> {
     match event.get("detail-type").and_then(Value::as_str) {
         Some("Scheduled Event") => Ok(Trigger::Sweep),
         Some("ECS Task State Change") => Ok(Trigger::Sessions(vec![read_task_event(event)])),
-        Some(other) => Err(UnknownEvent(format!("detail-type {other:?}"))),
-        None => Err(UnknownEvent(format!("keys {:?}", event.as_object().map(|o| o.keys().collect::<Vec<_>>())))),
+        Some(other) => Err(UnknownEvent(format!("detail-type {}", quoted(other)))),
+        None => Err(UnknownEvent(cut(&format!("keys {:?}", event.as_object().map(|o| o.keys().collect::<Vec<_>>()))))),
     }
 }
 
@@ -140,9 +141,9 @@ fn read_wakes(records: &[Value]) -> Trigger {
 
 fn read_task_event(event: &Value) -> Look {
     let session = match text(event, "/detail/startedBy") {
-        Some(started_by) => {
-            parse_started_by(started_by).map(|(session, _)| session).ok_or_else(|| format!("started by {started_by:?}"))
-        }
+        Some(started_by) => parse_started_by(started_by)
+            .map(|(session, _)| session)
+            .ok_or_else(|| format!("started by {}", quoted(started_by))),
         None => Err("the task event has no startedBy".to_owned()),
     };
     let detail = |name: &str| text(event, &format!("/detail/{name}"));
