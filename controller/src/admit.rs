@@ -14,8 +14,8 @@ use futures_util::StreamExt as _;
 use schemas::ids::{SessionId, Timestamp};
 use std::collections::BTreeSet;
 
-/// Launches under way at once: RunTask may take a second, and twenty are to be started in one.
-const ADMITTED_AT_ONCE: usize = 32;
+/// Launches of one pass under way at once: RunTask takes a third of a second, and twenty are to be started in one.
+const ADMITTED_AT_ONCE: usize = 16;
 /// A queue that nobody has looked at for so many of its waits is unattended.
 const UNATTENDED: i64 = 4;
 

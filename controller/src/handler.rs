@@ -104,7 +104,7 @@ impl From<HandlerError> for Diagnostic {
 }
 
 /// Sessions of one batch that are looked at at the same time.
-const RECORDS_AT_ONCE: usize = 64;
+const RECORDS_AT_ONCE: usize = 16;
 /// More sessions than these in one batch are a crowd: a shard gives its next batch when this one is done, and one of a hundred calls of RunTask
 /// takes seconds. So whoever wants a launch queues, and the queue's passes, which overlap, launch at the full rate. As many as a second launches.
 const CROWD: usize = 20;

@@ -327,13 +327,16 @@ impl World {
     /// How many tasks ECS lists as running.
     #[must_use]
     pub fn running_tasks(&self) -> usize {
-        self.sessions.iter().flat_map(|session| &session.tasks).filter(|task| is_listed_running(task, self.now)).count()
+        let (first, last) = self.active(0);
+        let tasks = self.sessions[first..last].iter().flat_map(|session| &session.tasks);
+        tasks.filter(|task| is_listed_running(task, self.now)).count()
     }
 
     /// Every task that ECS lists as running.
     #[must_use]
     pub fn all_running(&self) -> HashSet<TaskArn> {
-        let all = self.sessions.iter().flat_map(|session| &session.tasks);
+        let (first, last) = self.active(0);
+        let all = self.sessions[first..last].iter().flat_map(|session| &session.tasks);
         let early = self.broken_rule == Broken::EndsAreToldEarly;
         let runs = |task: &&Task| is_listed_running(task, self.now) && !(early && task.process == Process::Flushing);
         all.filter(runs).map(|task| task.arn.clone()).collect()

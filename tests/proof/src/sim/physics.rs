@@ -351,7 +351,9 @@ impl World {
 
     /// A minute of heartbeats: each worker writes its row every two seconds; no index holds anything that they change.
     pub fn beats_of_a_minute(&mut self) {
-        let serving = self.sessions.iter().flat_map(|session| &session.tasks).filter(|task| task.writes()).count();
+        let (first, last) = self.active(0);
+        let serving =
+            self.sessions[first..last].iter().flat_map(|session| &session.tasks).filter(|task| task.writes()).count();
         let per_second = serving as u64 * ROW_KB / 2;
         self.bill.beat_units += per_second * 60;
         if self.broken_rule == Broken::HeartbeatsInTheIndex

@@ -196,7 +196,7 @@ impl Sessions for Ports {
         let forgets = world.broken_rule == Broken::WantedAreForgotten;
         let first = after.and_then(|after| SessionId::try_new(after).ok()).map_or(0, |id| number(&id) + 1);
         let last = (first + SCANNED).min(world.sessions.len());
-        let rows = world.sessions.iter().enumerate().take(last).skip(first);
+        let rows = (first..last).zip(&world.sessions[first.min(last)..last]);
         let parked = world.broken_rule == Broken::ParkedAreForgotten;
         let is_parked = |row: &WorkerRow| restart::is_parked(row.phase, row.why.cause);
         let rows = rows.filter(|(_, session)| !(forgets && session.wanted));
@@ -278,7 +278,8 @@ impl Workers for Ports {
         let forgets = world.broken_rule == Broken::WantedAreForgotten;
         let parked = world.broken_rule == Broken::ParkedAreForgotten;
         let first = after.map_or(0, |last| number(&last.session_id) + 1);
-        let found = world.sessions.iter().skip(first).filter(|session| !(forgets && session.wanted));
+        let (first, last) = world.active(first);
+        let found = world.sessions[first..last].iter().filter(|session| !(forgets && session.wanted));
         let rows = found.filter_map(|session| session.row.as_ref());
         let rows = rows.filter(|row| !(parked && restart::is_parked(row.phase, row.why.cause)));
         let items: Vec<OpenRow> = rows.filter_map(OpenRow::of).take(PAGE).collect();
@@ -292,7 +293,8 @@ impl Workers for Ports {
         self.table_fails("Query")?;
         let world = self.world();
         let parked = world.broken_rule == Broken::ParkedAreForgotten;
-        let rows = world.sessions.iter().filter_map(|session| session.row.as_ref());
+        let (first, last) = world.active(0);
+        let rows = world.sessions[first..last].iter().filter_map(|session| session.row.as_ref());
         let rows = rows.filter(|row| row.phase == Phase::Queued);
         let rows = rows.filter(|row| !(parked && restart::is_parked(row.phase, row.why.cause)));
         Ok(rows.filter_map(OpenRow::of).collect())

@@ -173,7 +173,8 @@ impl World {
             let unseen = now.since(session.looked_at) > if calm { ITS_TURN_MS } else { PASSED_MS };
             older && session.wanted && session.expires_at > now && ready.is_some_and(long) && unseen
         };
-        let passed = self.sessions.iter().filter(is_passed).count();
+        let (first, last) = self.active(0);
+        let passed = self.sessions[first..last].iter().filter(is_passed).count();
         self.hold(n, invariants::queue_is_fair(passed));
     }
 }

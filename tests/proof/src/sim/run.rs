@@ -222,8 +222,13 @@ impl Run {
         if let Some((from, until)) = setup.incident {
             world.after(from, Event::Incident(until - from));
         }
-        for n in 0..setup.sessions {
-            let ms = setup.lives.arrival(&mut world.rng, setup.arrivals_ms);
+        let rng = &mut world.rng;
+        let mut arrivals: Vec<i64> = (0..setup.sessions).map(|_| setup.lives.arrival(rng, setup.arrivals_ms)).collect();
+        if setup.lives == Lives::AnHour {
+            arrivals.sort_unstable();
+            world.begun_sessions = 0;
+        }
+        for (n, ms) in arrivals.into_iter().enumerate() {
             world.after(ms, Event::Begin(n));
         }
         world.after(MINUTE, Event::Sweep);
@@ -252,7 +257,11 @@ impl Run {
             }
             // Whoever is at work goes on with what it knows.
             Event::Deploy => self.deploy(),
-            Event::Begin(n) => self.ports.world().begin(n, self.setup.lives),
+            Event::Begin(n) => {
+                let mut world = self.ports.world();
+                world.begun_sessions = world.begun_sessions.max(n + 1);
+                world.begin(n, self.setup.lives);
+            }
             Event::Edit(n, edit) => {
                 let over = self.ports.world().sessions[n].over.is_some();
                 if !self.quiet && !over {
@@ -282,6 +291,9 @@ impl Run {
                 let ms = world.rng.between(55_000, 65_000);
                 world.after(ms, Event::Sweep);
                 world.beats_of_a_minute();
+                if self.setup.lives == Lives::AnHour {
+                    world.settle();
+                }
                 if world.incident.is_some_and(|until| until <= world.now) {
                     world.incident = None;
                 }

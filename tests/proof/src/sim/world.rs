@@ -35,6 +35,11 @@ pub struct World {
     pub schedule: Schedule,
     /// The sessions.
     pub sessions: Vec<Session>,
+    /// Sessions before this one are over for good and at rest, where they come in their order and nothing brings them back; and one after the last that has
+    /// begun. A day's run looks at no others.
+    pub settled: usize,
+    /// See there.
+    pub begun_sessions: usize,
     /// Tasks that ECS has room for; none at times.
     pub room: usize,
     /// Tasks that take room.
@@ -244,6 +249,24 @@ pub fn number(id: &SessionId) -> usize {
 }
 
 impl World {
+    /// The sessions from this one on that may have anything to be looked at: the first of them, and the one after the last.
+    #[must_use]
+    pub fn active(&self, first: usize) -> (usize, usize) {
+        let last = self.begun_sessions.min(self.sessions.len());
+        (first.max(self.settled).min(last), last)
+    }
+
+    /// Moves on the first session that may have anything to be looked at.
+    pub fn settle(&mut self) {
+        let is_settled = |session: &Session| {
+            let at_rest = session.row.as_ref().is_some_and(|row| row.phase.is_final());
+            session.over.is_some() && at_rest && !session.tasks.iter().any(Task::lives)
+        };
+        while self.sessions.get(self.settled).is_some_and(is_settled) {
+            self.settled += 1;
+        }
+    }
+
     /// A world of so many sessions that have not begun.
     #[must_use]
     pub fn of(sessions: usize, seed: u64, weather: Weather, now: Timestamp) -> Self {
@@ -253,6 +276,8 @@ impl World {
             weather,
             schedule: Schedule::default(),
             sessions: (0..sessions).map(|_| Session::default()).collect(),
+            settled: 0,
+            begun_sessions: sessions,
             room: usize::MAX,
             running: 0,
             bucket: 0,
