@@ -73,14 +73,19 @@ impl Orchestrator for Ports {
     }
 
     async fn running(&self) -> Result<HashSet<TaskArn>, PortError> {
-        let each = self.world().broken_rule == Broken::EcsIsAskedForEach;
-        let (mut left, page) = (self.world().running_tasks(), if each { 1 } else { PAGE });
+        let mut left = self.world().running_tasks();
+        if self.world().broken_rule == Broken::EcsIsAskedForEach {
+            let mut world = self.world();
+            for _ in 0..left {
+                let _at_once = world.ask(Call::ReadTasks, 1);
+            }
+        }
         loop {
             self.call(Call::ReadTasks).await?;
             if self.is_blind() {
                 return Err(aws("ListTasks"));
             }
-            left = left.saturating_sub(page);
+            left = left.saturating_sub(PAGE);
             if left == 0 {
                 return Ok(self.world().all_running());
             }
