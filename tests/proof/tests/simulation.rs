@@ -104,7 +104,7 @@ fn a_fleet_under_what_aws_allows_meets_no_limit_and_loses_no_lease() {
     assert_eq!(seen.replaced_after, [] as [i64; 0]);
 }
 
-/// The whole of it, 10,000 for 24 hours: `fleet day 10000 24` (docs/proofs.md).
+/// 10,000 for 24 hours: `fleet day 10000 24` (docs/proofs.md).
 #[test]
 fn sessions_that_come_in_bursts_of_ten_times_as_many_and_live_an_hour_meet_no_limit_and_lose_no_lease() {
     let seen = run(Setup::day(5, 1_000, 4)).map_err(|e| e.to_string()).expect("every session is served");
