@@ -27,7 +27,7 @@ pub struct Config {
     pub environment: String,
     /// `EVENT_BUS`: name or ARN of the bus that is told what happens; nobody is told when it is absent.
     pub event_bus: Option<String>,
-    /// `TIMER_QUEUE`: URL of the queue of looks that cannot wait for the next tick. Nobody sends to it yet: everything waits for the tick.
+    /// `TIMER_QUEUE`: URL of the queue of looks that cannot wait for the next tick.
     pub timer_queue: Option<String>,
     /// `ROLLOUT`: `on` replaces workers of an old task definition; `off` when absent.
     pub rollout: Switch,

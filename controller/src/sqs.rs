@@ -1,7 +1,5 @@
 //! SQS: messages that come back to the controller after a delay. What is said in them is not its concern.
 //!
-//! **Caveat.** No look sets a timer yet: every deadline waits for the next tick. The queue, its mapping and its rights are deployed for it.
-//!
 //! **Guarantees.** Best effort, and at least once: a message that is lost costs no more than the wait for the next tick, and one that comes
 //! twice wakes whoever is awake already.
 

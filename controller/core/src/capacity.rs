@@ -15,7 +15,7 @@ const QUEUE_IS_KNOWN_MS: i64 = 900_000;
 pub struct Capacity {
     /// The leave to call RunTask; `None` when nobody has ever launched, which is a full bucket.
     pub bucket: Option<Bucket>,
-    /// How many sessions waited for their turn when a sweep last counted, and when that was.
+    /// How many sessions waited for their turn when a pass over the queue last counted, or that one does, and when that was.
     pub waiting: Option<(u32, Timestamp)>,
     /// When a pass over the queue last began.
     pub pass_at: Option<Timestamp>,
